@@ -3,6 +3,7 @@
 
 mod audit;
 mod changed;
+mod known;
 mod late_notices;
 mod leaving;
 mod measured;
@@ -15,7 +16,9 @@ mod read_ahead;
 mod report;
 mod requested;
 mod sweep;
+mod unchanged;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use futures_util::future::join;
@@ -169,11 +172,13 @@ async fn advance(
         failures.add("where the last tick ended", &error);
     }
     let read_ahead = ReadAhead::default();
+    let unchanged = unchanged::list(context, history, &open).await;
     let (sender, receiver) = mpsc::channel(AT_ONCE);
     let visitor = Visitor {
         context,
         history,
         read_ahead: &read_ahead,
+        unchanged: &unchanged,
     };
     let visits = visitor.visit_all(&open, sender, report, failures);
     let polled = polling::poll(context, history, &read_ahead, receiver);
@@ -198,6 +203,8 @@ struct Visitor<'a> {
     context: Context<'a>,
     history: &'a PollingHistory,
     read_ahead: &'a ReadAhead,
+    /// The keys of manifests whose statuses are as the process knows them.
+    unchanged: &'a HashSet<&'a str>,
 }
 
 impl<'a> Visitor<'a> {
@@ -252,10 +259,27 @@ impl<'a> Visitor<'a> {
         (marker, Some(visit.await))
     }
 
+    /// The status of an image if it was not written since this process has read it, and if nobody is about to write it.
+    fn unchanged(self, marker: &OpenMarker) -> Option<Remembered> {
+        let key = marker.manifest_key.as_str();
+        if !self.unchanged.contains(key) {
+            return None;
+        }
+        let object = self.history.object(key)?;
+        let loaded = object.read(self.context.config, key).ok()?;
+        let is_marked = loaded.status.open_marker.as_ref() == Some(&marker.etag);
+        is_marked.then(|| Remembered {
+            loaded,
+            size: object.content.len(),
+            at: self.context.now,
+        })
+    }
+
     /// Does for one image whatever does not need its AMI's state.
     async fn visit(self, marker: &OpenMarker, mut room: Room) -> Result<Visit, Error> {
         let (context, key) = (self.context, &marker.manifest_key);
-        if let Some(Remembered { loaded, size, at }) = self.history.status(marker, context.now)
+        let remembered = self.history.status(marker, context.now);
+        if let Some(Remembered { loaded, size, at }) = remembered.or_else(|| self.unchanged(marker))
             && plan::next(&loaded.status, context.now) == Next::Poll
         {
             measured::notices(context, &loaded.status);
@@ -268,22 +292,30 @@ impl<'a> Visitor<'a> {
                 room,
             })));
         }
-        let sized = status_store::load_sized(context.aws, context.config, key).await?;
-        let current = sized.as_ref().map(|(loaded, _)| loaded);
-        let recovery = Box::pin(reconcile::recover_draft(context, marker, current)).await?;
+        let object = status_store::load_object(context.aws, context.config, key).await?;
+        let current = object.as_ref().map(|it| it.read(context.config, key));
+        let current = current.transpose()?;
+        let recovery =
+            Box::pin(reconcile::recover_draft(context, marker, current.as_ref())).await?;
         if recovery == Recovery::Written {
             return Box::pin(visit_recovered(context, marker)).await;
         }
-        if let Some((loaded, _)) = &sized {
+        if let Some(loaded) = &current {
             measured::notices(context, &loaded.status);
         }
-        let Some((loaded, size)) = sized else {
+        let (Some(loaded), Some(object)) = (current, object) else {
             if recovery == Recovery::Later {
                 return Ok(Visit::UNCHANGED);
             }
             return Box::pin(visit_marker(context, marker)).await;
         };
-        let outcome = match plan::next(&loaded.status, context.now) {
+        let next = plan::next(&loaded.status, context.now);
+        let size = object.content.len();
+        if next == Next::Poll {
+            self.history.record_object(key, &object);
+        }
+        drop(object);
+        let outcome = match next {
             Next::Poll | Next::Do(Step::Publish) => {
                 room.keep(size);
                 return Ok(Visit::Awaits(Box::new(Awaiting {

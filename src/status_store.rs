@@ -10,7 +10,7 @@ mod size;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
-use crate::aws::{Aws, AwsError, Saved, Which};
+use crate::aws::{Aws, AwsError, ObjectInfo, Saved, Which};
 use crate::config::Config;
 use crate::image::Status;
 use crate::image::apply;
@@ -48,19 +48,44 @@ pub async fn load(
     config: &Config,
     manifest_key: &str,
 ) -> Result<Option<Loaded>, StoreError> {
-    let sized = load_sized(aws, config, manifest_key).await?;
-    Ok(sized.map(|(loaded, _)| loaded))
+    let object = load_object(aws, config, manifest_key).await?;
+    let loaded = object.map(|object| object.read(config, manifest_key));
+    loaded.transpose()
 }
 
-/// Reads the status of a manifest, and says how many bytes it has.
+/// The object of a status, as it was read. Kept, it can be read again without S3 for as long as it has this `ETag`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusObject {
+    /// Its `ETag`.
+    pub etag: String,
+    /// Its content.
+    pub content: Vec<u8>,
+}
+
+impl StatusObject {
+    /// The status of this manifest that it holds.
+    ///
+    /// # Errors
+    /// If the object is not a status that this version can read.
+    pub fn read(&self, config: &Config, manifest_key: &str) -> Result<Loaded, StoreError> {
+        let key = keys::status_key(manifest_key);
+        let about = (config.bucket.as_str(), manifest_key);
+        let mut status = read_status(&config.state_bucket, &key, about, &self.content)?;
+        apply::complete_conditions(&mut status);
+        let etag = self.etag.clone();
+        Ok(Loaded { status, etag })
+    }
+}
+
+/// Reads the object of a manifest's status; none if there is none.
 ///
 /// # Errors
-/// As [`load`].
-pub async fn load_sized(
+/// If S3 fails, or the object is larger than a status.
+pub async fn load_object(
     aws: &Aws,
     config: &Config,
     manifest_key: &str,
-) -> Result<Option<(Loaded, usize)>, StoreError> {
+) -> Result<Option<StatusObject>, StoreError> {
     let key = keys::status_key(manifest_key);
     let Some(object) = aws
         .get_object(
@@ -83,11 +108,8 @@ pub async fn load_sized(
             reason,
         });
     };
-    let about = (config.bucket.as_str(), manifest_key);
-    let mut status = read_status(&bucket, &key, about, &content)?;
-    apply::complete_conditions(&mut status);
     let etag = object.info.etag;
-    Ok(Some((Loaded { status, etag }, content.len())))
+    Ok(Some(StatusObject { etag, content }))
 }
 
 /// Writes a status: in place of the one with this `ETag`, or, with none, where there is none yet. Where it has a new
@@ -173,6 +195,29 @@ pub async fn list_status_keys_from(
     });
     pages.await?;
     Ok((keys, is_complete))
+}
+
+/// The objects of statuses from that of this manifest on, as many as S3 lists with one call: their `ETag`s say which have
+/// changed. None if there is none.
+///
+/// # Errors
+/// If S3 fails.
+pub async fn list_page_from(
+    aws: &Aws,
+    config: &Config,
+    manifest_key: &str,
+) -> Result<Vec<ObjectInfo>, AwsError> {
+    // Without its last letter a key comes just before itself.
+    let mut after = keys::status_key(manifest_key);
+    after.pop();
+    let mut objects = Vec::new();
+    let bucket = &config.state_bucket;
+    let page = aws.each_page_after(bucket, keys::STATUSES, Some(after), |page| {
+        objects = page;
+        false
+    });
+    page.await?;
+    Ok(objects)
 }
 
 /// All statuses, in the order of their keys.

@@ -8,6 +8,7 @@
 //! and the lists that a tick and a sweep make whether or not an image is open. `tests/it/calls.rs` holds the numbers.
 
 mod scenario;
+#[expect(dead_code, reason = "the soak uses the rest")]
 mod world;
 
 use std::error::Error;

@@ -38,15 +38,18 @@ pub(crate) struct CountedWorld {
     /// The state bucket.
     pub(crate) state_bucket: String,
     snapshot: String,
+    processes: Processes,
 }
 
 impl CountedWorld {
     /// A world in which an import takes `import`.
     pub(crate) async fn new(import: Duration) -> Result<Self, Box<dyn Error>> {
+        let processes = Processes::default();
         let world = World::builder()
             .template(include_str!("../../template.yaml"))
             .parameter("NotificationEmail", "ops@example.com")
             .parameter("ShareWith", "*")
+            .parameter("AllowRetire", "true")
             .parameter("ParameterPrefix", "/images")
             .parameter(
                 "CopyRegions",
@@ -54,7 +57,7 @@ impl CountedWorld {
             )
             .region(REGION)
             .epoch("2026-11-21T10:00:00Z".parse()?)
-            .functions(FunctionRunner::InProcess(handler()))
+            .functions(FunctionRunner::InProcess(handler(processes.clone())))
             .start()
             .await?;
         world.ec2().set_task_time(TaskKind::ImportSnapshot, import);
@@ -68,6 +71,7 @@ impl CountedWorld {
             bucket: config.bucket,
             state_bucket: config.state_bucket,
             snapshot,
+            processes,
             world,
         })
     }
@@ -132,6 +136,45 @@ impl CountedWorld {
         self.world.settle().await;
     }
 
+    /// Drops a manifest of the snapshot with this key, name and settings.
+    pub(crate) async fn drop_as(
+        &self,
+        key: &str,
+        name: &str,
+        settings: &str,
+    ) -> Result<(), Box<dyn Error>> {
+        let source = format!("{{snapshot: {{id: {}}}}}", self.snapshot);
+        let manifest = format!("name: {name}\nsource: {source}\n{settings}");
+        self.world.s3().put(&self.bucket, key, manifest).await?;
+        Ok(())
+    }
+
+    /// The keys of the functions' own objects with this prefix, and the bytes of the largest of them.
+    pub(crate) async fn kept(&self, prefix: &str) -> Result<(usize, u64), Box<dyn Error>> {
+        let keys = self.world.s3().keys(&self.state_bucket, prefix).await?;
+        let directory = self.world.directory().join("s3").join(&self.state_bucket);
+        let sizes = keys
+            .iter()
+            .map(|key| std::fs::metadata(directory.join(key)));
+        let sizes = sizes.map(|it| it.map(|it| it.len()));
+        let sizes = sizes.collect::<Result<Vec<u64>, _>>()?;
+        Ok((keys.len(), sizes.into_iter().max().unwrap_or(0)))
+    }
+
+    /// How many things the processes of the functions remember.
+    pub(crate) fn remembered(&self) -> usize {
+        self.processes
+            .iter()
+            .map(|it| it.history.remembered())
+            .sum()
+    }
+
+    /// How many emails were sent, and how many events were given up.
+    pub(crate) fn sent(&self) -> Result<(usize, usize), Box<dyn Error>> {
+        let failed = self.world.dead_letters().len();
+        Ok((self.world.mailbox()?.len(), failed))
+    }
+
     /// How many images are available.
     pub(crate) fn available(&self) -> usize {
         let images = self.world.ec2().images(REGION);
@@ -155,8 +198,7 @@ impl CountedWorld {
 }
 
 /// What Lambda would run, in process.
-fn handler() -> Handler {
-    let processes: [Arc<Process>; 3] = Default::default();
+fn handler(processes: Processes) -> Handler {
     Arc::new(move |invocation| {
         let names = ["register-image", "advance-tasks", "notify"];
         let is_of = |name: &&str| *name == invocation.function.binary;
@@ -164,6 +206,9 @@ fn handler() -> Handler {
         Box::pin(run(invocation, process.unwrap_or_default()))
     })
 }
+
+/// A process of each function.
+type Processes = [Arc<Process>; 3];
 
 /// What a function's process keeps in memory.
 #[derive(Default)]

@@ -18,7 +18,7 @@ use localaws::ec2::{Era, SeedInstance, SeedSnapshot, TaskKind};
 use localaws::world::World;
 use serde_json::{Value, json};
 
-const REGION: &str = "us-east-1";
+pub(crate) const REGION: &str = "us-east-1";
 const ELSEWHERE: &str = "us-west-2";
 const BUNDLE_KEY: &str = "/amiwright/bundle-key";
 /// A long-lived key, as AWS's documentation has it.
@@ -60,6 +60,8 @@ const KINDS: [Kind; 7] = [
 pub(crate) struct Opened {
     pub(crate) world: World,
     pub(crate) config: Config,
+    /// AMIs of the stack's Region that images are made of.
+    pub(crate) seeded: usize,
     sources: Sources,
 }
 
@@ -78,6 +80,7 @@ impl Opened {
             .parameter("NotificationEmail", "ops@example.com")
             .parameter("BundleKeyParameter", BUNDLE_KEY)
             .parameter("StoreBuckets", "arn:aws:s3:::local-bucket")
+            .parameter("CopyRegions", "eu-west-1,us-west-2")
             .region(REGION)
             .epoch("2026-11-21T10:00:00Z".parse()?)
             .era(Era::Classic)
@@ -99,9 +102,11 @@ impl Opened {
             .ssm()
             .seed_parameter(REGION, BUNDLE_KEY, "SecureString", &key);
         let sources = Sources::new(&world, &config).await?;
+        let seeded = world.ec2().images(REGION).len();
         let opened = Self {
             world,
             config,
+            seeded,
             sources,
         };
         opened.open(count).await?;
@@ -116,6 +121,54 @@ impl Opened {
     /// The world's time, as the functions take it.
     pub(crate) fn now(&self) -> Timestamp {
         now(&self.world)
+    }
+
+    /// How many images are open.
+    pub(crate) async fn open_markers(&self) -> Result<usize, Box<dyn Error>> {
+        let open = status_store::list_open(&self.aws(), &self.config).await?;
+        Ok(open.len())
+    }
+
+    /// A manifest of the snapshot.
+    pub(crate) fn snapshot_manifest(&self, number: usize) -> String {
+        self.manifest(number, Kind::Pending)
+    }
+
+    /// Drops so many manifests of the snapshot, each to a process of its own, all at once. How many of the processes failed.
+    pub(crate) async fn drop_at_once(&self, count: usize) -> Result<usize, Box<dyn Error>> {
+        let manifests = (0..count).map(|number| (number, self.snapshot_manifest(number)));
+        let answers = self.drop_all(manifests, count).await;
+        Ok(answers.into_iter().filter(Result::is_err).count())
+    }
+
+    /// Drops so many manifests of the snapshot, with copies in two other Regions.
+    pub(crate) async fn publish(&self, count: usize) -> Result<(), Box<dyn Error>> {
+        let copied = |number| {
+            let manifest = self.snapshot_manifest(number);
+            (
+                number,
+                format!("{manifest}regions: {{eu-west-1: {{}}, {ELSEWHERE}: {{}}}}\n"),
+            )
+        };
+        let answers = self.drop_all((0..count).map(copied), AT_ONCE).await;
+        answers.into_iter().collect()
+    }
+
+    /// Drops manifests, so many at once, each to a process of its own: with a rate limiter that nobody shares.
+    async fn drop_all(
+        &self,
+        manifests: impl Iterator<Item = (usize, String)>,
+        at_once: usize,
+    ) -> Vec<Result<(), Box<dyn Error>>> {
+        let dropped = stream::iter(manifests).map(|(number, manifest)| async move {
+            let key = format!("golden/{number:05}.image.yaml");
+            let bucket = &self.config.bucket;
+            self.world.s3().put(bucket, &key, manifest).await?;
+            let (aws, event, meter) = (self.aws(), uploaded(bucket, &key), Meter::default());
+            register_image::handle(&aws, &self.config, event, self.now(), &meter).await?;
+            Ok::<(), Box<dyn Error>>(())
+        });
+        dropped.buffer_unordered(at_once.max(1)).collect().await
     }
 
     /// How many images wait in which step, by the kind of their source.
@@ -170,23 +223,10 @@ impl Opened {
     }
 
     async fn take_up(&self, images: Vec<(usize, Kind)>) -> Result<(), Box<dyn Error>> {
-        let opened = stream::iter(images).map(|(number, kind)| async move {
-            let key = format!("golden/{number:05}.image.yaml");
-            let manifest = self.manifest(number, kind);
-            let bucket = &self.config.bucket;
-            self.world.s3().put(bucket, &key, manifest).await?;
-            // Each with a rate limiter of its own: this is not what is measured.
-            register_image::handle(
-                &self.aws(),
-                &self.config,
-                uploaded(bucket, &key),
-                self.now(),
-                &Meter::default(),
-            )
-            .await?;
-            Ok::<(), Box<dyn Error>>(())
-        });
-        opened.buffer_unordered(AT_ONCE).try_collect().await
+        let manifests = images.into_iter();
+        let manifests = manifests.map(|(number, kind)| (number, self.manifest(number, kind)));
+        let answers = self.drop_all(manifests, AT_ONCE).await;
+        answers.into_iter().collect()
     }
 
     /// Lets every AMI that is available be stored: its event says so.
@@ -300,7 +340,7 @@ fn now(world: &World) -> Timestamp {
 }
 
 /// The event that EventBridge sends for an upload.
-fn uploaded(bucket: &str, key: &str) -> Value {
+pub(crate) fn uploaded(bucket: &str, key: &str) -> Value {
     json!({
         "version": "0", "id": "17793124-05d4-b198-2fde-7ededc63b103", "detail-type": "Object Created",
         "source": "aws.s3", "account": "000000000000", "time": "2026-11-21T10:00:00Z", "region": REGION,

@@ -13,8 +13,8 @@ use serde_json::json;
 
 use crate::opening::Opened;
 
-/// What S3 usually takes for a small object, generously.
-pub(crate) const S3_ANSWERS_IN: Duration = Duration::from_millis(30);
+/// What S3 usually takes for a small object.
+pub(crate) const S3_ANSWERS_IN: Duration = Duration::from_millis(20);
 
 /// What EC2 usually takes for a page.
 const EC2_ANSWERS_IN: Duration = Duration::from_millis(300);
@@ -56,8 +56,8 @@ pub(crate) struct Tick {
 #[derive(Clone, Copy)]
 struct Memory(u64);
 
-/// A function that has just started, in a world whose answers take their time and whose limits hold.
-pub(crate) fn ticker(opened: &Opened) -> Ticker<'_> {
+/// From now on each answer comes as late as AWS's usually do.
+pub(crate) fn slow_down(opened: &Opened) {
     let faults = opened.world.faults();
     faults.clear();
     for action in S3_ACTIONS {
@@ -66,6 +66,11 @@ pub(crate) fn ticker(opened: &Opened) -> Ticker<'_> {
     for action in EC2_ACTIONS {
         faults.always("ec2", action, Fault::Slow(EC2_ANSWERS_IN));
     }
+}
+
+/// A function that has just started, in a world whose answers take their time and whose limits hold.
+pub(crate) fn ticker(opened: &Opened) -> Ticker<'_> {
+    slow_down(opened);
     opened.world.ec2().set_request_limits(true);
     Ticker {
         opened,

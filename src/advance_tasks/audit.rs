@@ -109,11 +109,13 @@ async fn read_in_time(
 
 /// The image, if it is to be audited.
 async fn read(context: Context<'_>, mut room: Room, key: &str) -> Result<Option<Read>, Error> {
-    let sized = status_store::load_sized(context.aws, context.config, key).await?;
-    let Some((loaded, size)) = sized else {
+    let object = status_store::load_object(context.aws, context.config, key).await?;
+    let Some(object) = object else {
         return Ok(None);
     };
-    room.keep(size);
+    room.keep(object.content.len());
+    let loaded = object.read(context.config, key)?;
+    drop(object);
     match candidate(context, loaded).await? {
         Auditing::Now(candidate) => Ok(Some(Read {
             candidate,

@@ -1,5 +1,5 @@
 //! What a process of `advance-tasks` remembers of its earlier invocations, so that it asks for nothing twice: when each
-//! task was last polled, the statuses of images that are being imported, and which manifests the sweep has reviewed.
+//! task was last polled, the statuses of open images, and which manifests the sweep has reviewed.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
@@ -7,10 +7,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::known::KnownStatuses;
 use super::pause::Pause;
 use crate::aws::ObjectInfo;
 use crate::limits::{REMEMBERED_STATUS_BYTES, REMEMBERED_STATUSES};
-use crate::status_store::{Loaded, OpenMarker};
+use crate::status_store::{Loaded, OpenMarker, StatusObject};
 
 /// Ticks do not come to the second.
 pub(super) const TICK_JITTER: SignedDuration = SignedDuration::from_secs(30);
@@ -49,6 +50,7 @@ pub struct PollingHistory {
     polls: Mutex<HashMap<String, Timestamp>>,
     waits: Mutex<HashMap<u64, Timestamp>>,
     statuses: Mutex<HashMap<u64, Remembered>>,
+    known: Mutex<KnownStatuses>,
     reviews: Mutex<HashSet<u64>>,
     failures: Mutex<HashMap<String, Timestamp>>,
     time_scale: f64,
@@ -69,6 +71,7 @@ impl PollingHistory {
             polls: Mutex::default(),
             waits: Mutex::default(),
             statuses: Mutex::default(),
+            known: Mutex::default(),
             reviews: Mutex::default(),
             failures: Mutex::default(),
             time_scale,
@@ -143,6 +146,12 @@ impl PollingHistory {
         self.is_recent(remembered, now).then(|| remembered.clone())
     }
 
+    fn has_status(&self, marker: &OpenMarker, now: Timestamp) -> bool {
+        let statuses = locked(&self.statuses);
+        let remembered = statuses.get(&opening(marker));
+        remembered.is_some_and(|remembered| self.is_recent(remembered, now))
+    }
+
     fn record_status(&self, marker: &OpenMarker, remembered: Remembered) {
         let mut statuses = locked(&self.statuses);
         if statuses.len() >= REMEMBERED_STATUSES {
@@ -161,6 +170,58 @@ impl PollingHistory {
     /// Forgets a status: it is about to change, or its image has gone on.
     pub(super) fn forget_status(&self, marker: &OpenMarker) {
         locked(&self.statuses).remove(&opening(marker));
+    }
+
+    /// Keeps a status as it was read.
+    pub(super) fn record_object(&self, manifest_key: &str, object: &StatusObject) {
+        locked(&self.known).record(manifest_key, object);
+    }
+
+    /// A status as it was read, whenever that was: see [`Self::is_unchanged`].
+    pub(super) fn object(&self, manifest_key: &str) -> Option<StatusObject> {
+        locked(&self.known).get(manifest_key)
+    }
+
+    /// The keys of the open images whose statuses are kept and would be read now, if it is worth while to find out which of
+    /// them have changed. Forgets the statuses of images that are not open any more.
+    pub(super) fn kept<'a>(&self, open: &'a [OpenMarker], now: Timestamp) -> Vec<&'a str> {
+        self.forget_old(now);
+        let mut known = locked(&self.known);
+        known.retain(open);
+        if !known.is_list_due(now) {
+            return Vec::new();
+        }
+        let kept = open.iter().filter(|marker| {
+            known.has(&marker.manifest_key)
+                && !self.waits(marker, now)
+                && !self.has_status(marker, now)
+        });
+        kept.map(|marker| marker.manifest_key.as_str()).collect()
+    }
+
+    /// Forgets what nobody asks for any more: a process may live for weeks.
+    fn forget_old(&self, now: Timestamp) {
+        locked(&self.polls).retain(|_, at| now.duration_since(*at) < MAX_AGE);
+        locked(&self.waits).retain(|_, until| now < *until);
+        locked(&self.statuses).retain(|_, it| self.is_recent(it, now));
+    }
+
+    /// How many things are remembered, of whatever kind.
+    #[must_use]
+    pub fn remembered(&self) -> usize {
+        let polls = locked(&self.polls).len() + locked(&self.waits).len();
+        let statuses = locked(&self.statuses).len() + locked(&self.known).len();
+        polls + statuses + locked(&self.reviews).len() + locked(&self.failures).len()
+    }
+
+    /// Whether the status with this key is kept and has the `ETag` that was listed; it is forgotten if not.
+    pub(super) fn is_unchanged(&self, key: &str, etag: Option<&str>) -> bool {
+        locked(&self.known).is_unchanged(key, etag)
+    }
+
+    /// Remembers that the list of `ETag`s cost more than it saved.
+    pub(super) fn record_dear_list(&self, now: Timestamp) {
+        locked(&self.known).record_dear_list(now);
     }
 
     /// Whether a sweep has reviewed this object against this status, both as they were listed.

@@ -9,14 +9,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::limits;
 use crate::status_store::{Loaded, OpenMarker};
 
-/// Statuses that are read, and images that are advanced, at once. S3 takes some 30 ms for each: ten thousand are read
-/// in ten seconds. One connection each; fewer images need fewer.
+/// Statuses that are read, and images that are advanced, at once. S3 takes some 20 ms for each: ten thousand are read
+/// in seven seconds. One connection each; fewer images need fewer.
 pub(super) const AT_ONCE: usize = 32;
 
 /// What all statuses that are held may have, in KiB of JSON: room for [`AT_ONCE`] that are being read, each of which
-/// may turn out to be the largest, and a quarter more for those that were. One that the functions wrote takes some
+/// may turn out to be the largest, and an eighth more for those that were. One that the functions wrote takes some
 /// three times its JSON, a forged one ten times (`benches/limits.py`): most of the function's memory.
-const CAPACITY_KIB: usize = 20 * 1024;
+const CAPACITY_KIB: usize = 18 * 1024;
 
 /// What one status has at most: assumed until it was read.
 const LARGEST_KIB: usize = limits::STATUS_BYTES.div_ceil(1024);

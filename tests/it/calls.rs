@@ -4,6 +4,7 @@
 #[path = "../../benches/calls/scenario.rs"]
 pub(crate) mod scenario;
 #[path = "../../benches/calls/world.rs"]
+#[expect(dead_code, reason = "the soak uses the rest")]
 mod world;
 
 use scenario::{Counted, Scenario, by_purpose};

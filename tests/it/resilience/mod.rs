@@ -1,5 +1,6 @@
 //! Whatever goes wrong, and whenever: nothing is made twice, nothing is lost.
 
+mod at_once;
 mod changes;
 mod deleted;
 mod drafts;
@@ -17,3 +18,4 @@ mod side_by_side;
 mod task_failures;
 mod task_faults;
 mod transient;
+mod unchanged;
