@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::StatusCode;
-use quick_xml::escape::escape;
 
 use crate::wire::{
     self, Request, Response, is_common_field, query_fields, response, with_request_id,
@@ -163,7 +162,7 @@ impl Dialect {
 
 /// An element with this text.
 pub(crate) fn element(name: &str, text: &str) -> String {
-    format!("<{name}>{}</{name}>", escape(text))
+    format!("<{name}>{}</{name}>", wire::xml_text(text))
 }
 
 fn whole(status: StatusCode, body: String, request_id: &str) -> Response {

@@ -49,7 +49,7 @@ pub(crate) fn s3_error(
     let body = if method == Method::HEAD {
         String::new()
     } else {
-        let (code, message, id) = (escape(code), escape(message), escape(request_id));
+        let (code, message, id) = (xml_text(code), xml_text(message), xml_text(request_id));
         format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message>\
              <RequestId>{id}</RequestId><HostId>{id}</HostId></Error>"
@@ -57,6 +57,24 @@ pub(crate) fn s3_error(
     };
     let answer = response(status, "application/xml", body);
     with_request_id(answer, "x-amz-request-id", request_id)
+}
+
+/// A text as XML has it. A character that XML 1.0 does not have, in any form, is U+FFFD: what a client sent may have one, and
+/// it could not read the answer.
+pub(crate) fn xml_text(text: &str) -> String {
+    let shown = |c| {
+        if is_xml(c) {
+            c
+        } else {
+            char::REPLACEMENT_CHARACTER
+        }
+    };
+    escape(text.chars().map(shown).collect::<String>()).into_owned()
+}
+
+/// Whether XML 1.0 has this character ("Characters", 2.2).
+pub(crate) fn is_xml(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
 }
 
 /// Whether a request is a browser's upload form (S3's POST Object), which is signed inside of its fields.
@@ -126,4 +144,17 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
             let _ = write!(text, "{byte:02x}");
             text
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_xml_cannot_hold_is_seen_as_lost() {
+        assert_eq!(
+            xml_text("a<b\u{1}\n\u{ffff}\u{1f600}"),
+            "a&lt;b\u{fffd}\n\u{fffd}\u{1f600}"
+        );
+    }
 }

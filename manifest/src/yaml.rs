@@ -14,11 +14,12 @@ use crate::{
 /// Reads YAML 1.2 with the core schema.
 pub(super) fn read(text: &str) -> Read {
     let mut builder = Builder::default();
+    let end = end(text);
     let mut parser: Parser<'_, StrInput<'_>> = Parser::new_from_str(text);
     while let Some(next) = parser.next_event() {
         let step = match next {
-            Ok((event, span)) => builder.event(event, mark(&span.start)),
-            Err(error) => Err(Box::new(syntax(text, &error))),
+            Ok((event, span)) => builder.event(event, mark(&span.start, end)),
+            Err(error) => Err(Box::new(syntax(text, &error, end))),
         };
         match step {
             Ok(true) => {}
@@ -38,18 +39,32 @@ pub(super) fn read(text: &str) -> Read {
     }
 }
 
-fn mark(marker: &Marker) -> Mark {
+/// Behind the last character.
+fn end(text: &str) -> Mark {
+    let breaks = text.matches(['\n', '\r']).count() - text.matches("\r\n").count();
+    let last = text.rsplit(['\n', '\r']).next().unwrap_or_default();
+    Mark {
+        line: breaks + 1,
+        column: last.chars().count() + 1,
+    }
+}
+
+/// The place of a marker. The scanner ends a last line that has no end, and has some problems behind that.
+fn mark(marker: &Marker, end: Mark) -> Mark {
+    if marker.line() > end.line {
+        return end;
+    }
     Mark {
         line: marker.line().max(1),
         column: marker.col() + 1,
     }
 }
 
-fn syntax(text: &str, error: &ScanError) -> Problem {
-    let Mark { line, column } = mark(error.marker());
+fn syntax(text: &str, error: &ScanError, end: Mark) -> Problem {
+    let Mark { line, column } = mark(error.marker(), end);
     // The scanner reads ahead of the tree and has a limit of its own, far above ours.
     if error.info().contains("recursion limit") {
-        return too_deep(mark(error.marker()));
+        return too_deep(mark(error.marker(), end));
     }
     let problem = Problem::new(format!("not YAML: {}", error.info())).at(line, column);
     let lines: Vec<&str> = text.lines().collect();

@@ -19,6 +19,7 @@ mod documents;
 mod events;
 mod examples;
 mod flows;
+mod fuzz;
 mod histories;
 mod iam;
 mod metrics;

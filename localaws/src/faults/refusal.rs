@@ -36,14 +36,17 @@ pub(crate) fn refusal(
     (code, message): (&str, &str),
     request_id: &str,
 ) -> Response {
-    use quick_xml::escape::escape;
     if ["events", "kms", "lambda", "logs", "ssm"].contains(&service) {
         return json_protocol::refusal(status, code, message, request_id);
     }
     if service == "s3" {
         return wire::s3_error(method, status, (code, message), request_id);
     }
-    let (code, message, id) = (escape(code), escape(message), escape(request_id));
+    let (code, message, id) = (
+        wire::xml_text(code),
+        wire::xml_text(message),
+        wire::xml_text(request_id),
+    );
     let body = match service {
         "ec2" => format!(
             "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>\

@@ -11,7 +11,7 @@ use http::{Extensions, Method, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use s3s::{Body, HttpRequest, HttpResponse, S3Error, S3ErrorCode, S3Result, s3_error};
 
-use crate::wire::{Request, Response, not_built_sentence};
+use crate::wire::{Request, Response, is_xml, not_built_sentence};
 
 use super::action::{Action, action};
 use super::bodies::{self, Bodies};
@@ -188,10 +188,18 @@ pub(super) async fn answer(answer: HttpResponse, asked: &Asked) -> Response {
         let details = &parts.headers;
         body = super::error_body::complete(&body, &asked.method, &asked.action, details, &asked.id);
         parts.headers.remove(DETAIL);
+        // An error with details comes with their headers alone.
+        let xml = HeaderValue::from_static("application/xml");
+        parts.headers.entry(CONTENT_TYPE).or_insert(xml);
         parts.headers.remove(CONTENT_LENGTH);
     }
     if parts.status.is_success() && asked.action.name == "GetObjectAttributes" {
         body = super::attributes::unquoted(&body);
+        parts.headers.remove(CONTENT_LENGTH);
+    }
+    let is_object = parts.status.is_success() && asked.action.name == "GetObject";
+    if !is_object && let Some(written) = with_references(&body) {
+        body = written;
         parts.headers.remove(CONTENT_LENGTH);
     }
     let has_no_body = asked.method == Method::HEAD || parts.status == StatusCode::NOT_MODIFIED;
@@ -204,6 +212,21 @@ pub(super) async fn answer(answer: HttpResponse, asked: &Asked) -> Response {
         parts.headers.insert("x-amz-id-2", id);
     }
     Response::from_parts(parts, if has_no_body { Bytes::new() } else { body })
+}
+
+/// XML with the characters of keys that XML 1.0 does not have as references, as S3 writes them (`&#x1;`): no more valid, but
+/// what some clients read, and those that ask for `encoding-type=url` never see. None where there are none.
+fn with_references(xml: &Bytes) -> Option<Bytes> {
+    let text = std::str::from_utf8(xml).ok()?;
+    text.chars().find(|c| !is_xml(*c))?;
+    let written = text.chars().fold(String::new(), |mut written, c| {
+        match is_xml(c) {
+            true => written.push(c),
+            false => written.push_str(&format!("&#x{:x};", u32::from(c))),
+        }
+        written
+    });
+    Some(written.into())
 }
 
 /// Makes the whole answer out of an error.

@@ -22,6 +22,7 @@ mod resources;
 pub mod stack;
 mod sub;
 mod triggers;
+mod work;
 mod yaml;
 
 #[cfg(test)]

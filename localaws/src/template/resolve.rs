@@ -1,10 +1,10 @@
 //! CloudFormation's functions, worked out ("Intrinsic function reference").
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::names::{Location, Names, name_property, partition, resource_type, stack_id};
 use super::problem::Problem;
+use super::work::Work;
 use super::yaml::{Entry, Kind, Node};
 use crate::ACCOUNT;
 
@@ -13,8 +13,6 @@ const FUNCTIONS: &str =
     "Ref, Fn::GetAtt, Fn::Sub, Fn::Join, Fn::If, Fn::Select, Fn::Split, Fn::FindInMap, Fn::Base64";
 /// Pseudo parameters.
 const PSEUDO: &str = "AWS::AccountId, AWS::NoValue, AWS::Partition, AWS::Region, AWS::StackId, AWS::StackName, AWS::URLSuffix";
-/// References that lead to one another more often than this lead in a circle.
-const LONGEST_TRAIL: usize = 64;
 
 /// Everything that a function may refer to.
 pub(super) struct Scope<'a> {
@@ -24,7 +22,7 @@ pub(super) struct Scope<'a> {
     resources: &'a [Entry],
     pub(super) region: &'a str,
     pub(super) stack_name: &'a str,
-    trail: Cell<usize>,
+    work: Work,
 }
 
 impl<'a> Scope<'a> {
@@ -47,7 +45,7 @@ impl<'a> Scope<'a> {
             resources,
             region,
             stack_name,
-            trail: Cell::new(0),
+            work: Work::default(),
         }
     }
 
@@ -97,7 +95,9 @@ impl<'a> Scope<'a> {
                 Kind::Map(resolved)
             }
             Kind::Call(function, argument) => {
-                return self.deeper(line, || self.call(line, function, argument));
+                let value = self.deeper(line, || self.call(line, function, argument))?;
+                value.iter().try_for_each(|it| self.work.count(it))?;
+                return Ok(value);
             }
             plain => plain.clone(),
         };
@@ -109,13 +109,7 @@ impl<'a> Scope<'a> {
         line: usize,
         work: impl FnOnce() -> Result<T, Problem>,
     ) -> Result<T, Problem> {
-        if self.trail.get() >= LONGEST_TRAIL {
-            return Err(Problem::new(line, "this refers to itself, in a circle"));
-        }
-        self.trail.set(self.trail.get() + 1);
-        let result = work();
-        self.trail.set(self.trail.get() - 1);
-        result
+        self.work.deeper(line, work)
     }
 
     fn call(&self, line: usize, function: &str, argument: &Node) -> Result<Option<Node>, Problem> {

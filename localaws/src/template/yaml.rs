@@ -1,6 +1,6 @@
 //! YAML text to a tree that knows its lines and keeps CloudFormation's functions apart from data.
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use serde_json::{Number, Value};
 
 use super::problem::Problem;
@@ -99,17 +99,18 @@ impl Node {
 pub(super) fn parse(text: &str) -> Result<Node, Problem> {
     let mut reader = Reader {
         parser: Parser::new_from_str(text),
+        lines: lines(text),
     };
     let mut root = None;
     loop {
-        let (event, span) = reader.next()?;
+        let (event, line) = reader.next()?;
         match event {
             Event::StreamEnd => break,
             Event::Nothing | Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd => {}
-            event if root.is_none() => root = Some(reader.node(event, span, 0)?),
+            event if root.is_none() => root = Some(reader.node(event, line, 0)?),
             _ => {
                 return Err(Problem::new(
-                    span.start.line(),
+                    line,
                     "a template is one YAML document; this is a second one",
                 ));
             }
@@ -118,24 +119,33 @@ pub(super) fn parse(text: &str) -> Result<Node, Problem> {
     root.ok_or_else(|| Problem::new(1, "the template is empty"))
 }
 
+/// How many lines a text has; a break may be LF, CR or both.
+fn lines(text: &str) -> usize {
+    let ends = text.matches('\n').count() + text.matches('\r').count();
+    1 + ends - text.matches("\r\n").count()
+}
+
 struct Reader<'a> {
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
+    /// Lines of the text.
+    lines: usize,
 }
 
 impl<'a> Reader<'a> {
-    fn next(&mut self) -> Result<(Event<'a>, Span), Problem> {
+    /// What comes next, and its line. The parser counts a line behind the end of a text whose last one has no end.
+    fn next(&mut self) -> Result<(Event<'a>, usize), Problem> {
+        let last = self.lines;
         match self.parser.next_event() {
-            Some(Ok(event)) => Ok(event),
+            Some(Ok((event, span))) => Ok((event, span.start.line().clamp(1, last))),
             Some(Err(error)) => Err(Problem::new(
-                error.marker().line(),
+                error.marker().line().clamp(1, last),
                 format!("not YAML: {}", error.info()),
             )),
-            None => Ok((Event::StreamEnd, Span::default())),
+            None => Ok((Event::StreamEnd, last)),
         }
     }
 
-    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, Problem> {
-        let line = span.start.line();
+    fn node(&mut self, event: Event<'a>, line: usize, depth: usize) -> Result<Node, Problem> {
         if depth > MAXIMUM_DEPTH {
             return Err(Problem::new(
                 line,
@@ -181,7 +191,7 @@ impl<'a> Reader<'a> {
         loop {
             match self.next()? {
                 (Event::SequenceEnd, _) => return Ok(Kind::List(items)),
-                (event, span) => items.push(self.node(event, span, depth + 1)?),
+                (event, line) => items.push(self.node(event, line, depth + 1)?),
             }
         }
     }
@@ -191,13 +201,8 @@ impl<'a> Reader<'a> {
         loop {
             let (key, line) = match self.next()? {
                 (Event::MappingEnd, _) => return Ok(Kind::Map(entries)),
-                (Event::Scalar(key, _, _, None), span) => (key.into_owned(), span.start.line()),
-                (_, span) => {
-                    return Err(Problem::new(
-                        span.start.line(),
-                        "a key must be a plain text",
-                    ));
-                }
+                (Event::Scalar(key, _, _, None), line) => (key.into_owned(), line),
+                (_, line) => return Err(Problem::new(line, "a key must be a plain text")),
             };
             if let Some(first) = entries.iter().find(|entry| entry.key == key) {
                 return Err(Problem::new(
@@ -208,11 +213,11 @@ impl<'a> Reader<'a> {
                     ),
                 ));
             }
-            let (event, span) = self.next()?;
+            let (event, at) = self.next()?;
             entries.push(Entry {
                 key,
                 line,
-                value: self.node(event, span, depth + 1)?,
+                value: self.node(event, at, depth + 1)?,
             });
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use quick_xml::escape::escape;
+use crate::wire::xml_text;
 
 /// EC2's namespace for the only API version this world speaks.
 pub(crate) const NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
@@ -48,7 +48,7 @@ impl Xml {
 
     /// `<name>value</name>`, escaped.
     pub(crate) fn text(&mut self, name: &str, value: impl Display) {
-        self.element(name, |xml| xml.text.push_str(&escape(value.to_string())));
+        self.element(name, |xml| xml.text.push_str(&xml_text(&value.to_string())));
     }
 
     /// The same, or nothing if there is no value.
@@ -67,14 +67,14 @@ impl Xml {
         content: impl FnOnce(&mut Self),
     ) {
         self.text
-            .push_str(&format!("<{name} {attribute}='{}'>", escape(value)));
+            .push_str(&format!("<{name} {attribute}='{}'>", xml_text(value)));
         content(self);
         self.close(name);
     }
 
     /// Text inside of an element.
     pub(crate) fn characters(&mut self, text: &str) {
-        self.text.push_str(&escape(text));
+        self.text.push_str(&xml_text(text));
     }
 
     /// A list as EC2 writes them: `<name><item>…</item>…</name>`.

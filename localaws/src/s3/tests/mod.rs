@@ -135,6 +135,7 @@ fn assert_error(response: &Response, status: u16, code: &str) {
         "{}",
         text(response)
     );
+    assert_eq!(header(response, "content-type"), "application/xml");
 }
 
 /// Base64 of SHA-256.

@@ -132,3 +132,48 @@ fn rules_of_a_functions_events_have_the_names_that_sam_gives_them() {
         "{error}"
     );
 }
+
+/// Of thirty lines, each of which names the one before it twice, there would be a billion.
+#[test]
+fn what_repeats_what_repeats_others_is_refused() {
+    let lines = |first: &str, line: &dyn Fn(usize) -> String| -> String {
+        std::iter::once(first.to_owned())
+            .chain((1..=30).map(line))
+            .collect()
+    };
+    let conditions = lines("  C0: !Equals [a, a]\n", &|n| {
+        let before = n - 1;
+        format!("  C{n}: !And [!Condition C{before}, !Condition C{before}]\n")
+    });
+    let conditions = format!(
+        "Conditions:\n{conditions}Resources: {{}}\nOutputs: {{O: {{Value: !If [C30, 1, 2]}}}}\n"
+    );
+    let names = lines("  T0: {Type: AWS::SNS::Topic}\n", &|n| {
+        let name = format!("T{}.TopicName", n - 1);
+        format!(
+            "  T{n}: {{Type: AWS::SNS::Topic, Properties: {{TopicName: !Sub '${{{name}}}${{{name}}}'}}}}\n"
+        )
+    });
+    let names = format!("Resources:\n{names}");
+    let inner = (0..30).fold("x".to_owned(), |inner, _| {
+        format!("!Sub ['${{a}}${{a}}', {{a: {inner}}}]")
+    });
+    let subs = format!("Resources: {{}}\nOutputs: {{O: {{Value: {inner}}}}}\n");
+    for yaml in [conditions, names, subs] {
+        let error = read_with(&yaml, &[]).unwrap_err().to_string();
+        assert!(error.contains("too much to work out"), "{error}");
+    }
+}
+
+#[test]
+fn problems_are_in_lines_that_the_template_has() {
+    for (yaml, line) in [
+        ("Resources: {B, ", 1),
+        ("Resources:\r\n  B: [", 2),
+        ("Resources: {", 1),
+        ("Resources:\n  ? ", 2),
+        ("", 1),
+    ] {
+        assert_eq!(read_with(yaml, &[]).unwrap_err().line, line, "{yaml:?}");
+    }
+}

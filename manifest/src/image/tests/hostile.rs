@@ -101,6 +101,10 @@ fn yaml_that_is_more_than_a_manifest_needs() {
     refused("name: \"web\nsource: x\n", &["1:7 : not YAML"]);
     refused("name: web: x\n", &["1:10 : not YAML"]);
     refused("name: @web\n", &["1:7 : not YAML"]);
+    // The scanner's own place is a line that the text does not have.
+    refused("name: web\nnext", &["2:5 : not YAML"]);
+    refused("name: web\r\nnext", &["2:5 : not YAML"]);
+    refused("{name", &["1:6 : not YAML"]);
 }
 
 #[test]
