@@ -16,6 +16,7 @@ pub mod bus;
 pub mod client;
 pub mod clock;
 mod connection;
+pub mod deliveries;
 pub mod ec2;
 pub mod events;
 pub mod faults;

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::ACCOUNT;
 use crate::bus::Event;
 use crate::clock::Clock;
+use crate::deliveries::{Deliveries, Trigger};
 use crate::events;
 use crate::ids::Ids;
 use crate::lambda::Lambda;
@@ -29,13 +30,15 @@ pub(crate) async fn pump(
     region: String,
     lambda: Lambda,
     management: Management,
+    deliveries: Deliveries,
     watcher: Option<Watcher<Event>>,
 ) {
     let offer = |event: &Event| {
         if let Some(watcher) = &watcher {
             watcher.show(event);
         }
-        offer(event, &region, &stack.functions, &lambda, &management);
+        let way = (&lambda, &deliveries);
+        offer(event, &region, &stack.functions, way, &management);
     };
     loop {
         let barrier = tokio::select! {
@@ -62,7 +65,7 @@ fn offer(
     event: &Event,
     region: &str,
     functions: &[Function],
-    lambda: &Lambda,
+    (lambda, deliveries): (&Lambda, &Deliveries),
     management: &Management,
 ) {
     if event.region != region {
@@ -83,7 +86,8 @@ fn offer(
             match events::matches(&rule.pattern, &event) {
                 Ok(true) => {
                     let payload = rule.input.clone().unwrap_or_else(|| event.clone());
-                    lambda.enqueue(&function.logical_id, payload);
+                    let delays = deliveries.next(Trigger::Event);
+                    lambda.deliver(&function.logical_id, &payload, &delays);
                 }
                 Ok(false) => {}
                 Err(error) => {
@@ -102,6 +106,7 @@ pub(crate) struct Scheduled {
     pub(crate) region: String,
     pub(crate) ids: Ids,
     pub(crate) management: Management,
+    pub(crate) deliveries: Deliveries,
 }
 
 impl Scheduled {
@@ -142,7 +147,8 @@ pub(crate) async fn run(
             .management
             .is_rule_enabled(&scheduled.function, event)
         {
-            lambda.enqueue(&scheduled.function, scheduled.payload(next));
+            let delays = scheduled.deliveries.next(Trigger::Tick);
+            lambda.deliver(&scheduled.function, &scheduled.payload(next), &delays);
         }
         // A machine that slept does not make up for all that it missed.
         last = clock.now();

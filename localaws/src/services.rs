@@ -6,8 +6,9 @@ use http::StatusCode;
 
 use crate::activity::Activity;
 use crate::clock::Clock;
+use crate::deliveries::Deliveries;
 use crate::ec2::Ec2;
-use crate::faults::{Call, Fault, Faults, is_read, refusal, throttled};
+use crate::faults::{Call, Exchange, Fault, Faults, is_read, refusal, throttled};
 use crate::iam::{self, Iam};
 use crate::ids::Ids;
 use crate::imds::Imds;
@@ -22,6 +23,7 @@ use crate::sns::Sns;
 use crate::ssm::Ssm;
 use crate::state::StateFiles;
 use crate::sts::Sts;
+use crate::watcher::Watcher;
 use crate::wire::AnswerLost;
 use crate::wire::{self, Request, Response};
 
@@ -37,6 +39,7 @@ pub(crate) struct Services {
     pub(crate) management: Management,
     pub(crate) imds: Imds,
     pub(crate) faults: Faults,
+    pub(crate) deliveries: Deliveries,
     pub(crate) callers: Callers,
     pub(crate) activity: Activity,
     pub(crate) clock: Clock,
@@ -44,6 +47,8 @@ pub(crate) struct Services {
     pub(crate) region: String,
     /// Where state is kept; `None` in a world that goes with the test.
     pub(crate) state: Option<StateFiles>,
+    /// Is shown each call as soon as it has taken effect, or was refused.
+    pub(crate) watcher: Option<Watcher<Exchange>>,
 }
 
 impl Services {
@@ -66,40 +71,38 @@ impl Services {
             return Ok(refusal(service, method, status, refused, &self.ids.uuid()));
         }
         let caller = caller.or_else(|| self.callers.find(target.access_key.as_deref()?));
-        let (number, fault) = self.record(&target, &request, caller.as_ref());
+        let (call, fault) = self.record(&target, &request, caller.as_ref());
         let method = request.method().clone();
-        match &fault {
-            Some(Fault::CrashBefore) => return die(caller).await,
-            Some(Fault::Throttle) => {
-                let (status, code, message) = throttled(&target.service);
-                return Ok(refusal(
-                    &target.service,
-                    &method,
-                    status,
-                    (code, message),
-                    &self.ids.uuid(),
-                ));
-            }
+        let refused = match &fault {
+            Some(Fault::Throttle) => Some(throttled(&target.service)),
             Some(Fault::Refuse {
                 status,
                 code,
                 message,
-            }) => {
-                return Ok(refusal(
-                    &target.service,
-                    &method,
-                    *status,
-                    (code, message),
-                    &self.ids.uuid(),
-                ));
-            }
-            _ => {}
+            }) => Some((*status, code.as_str(), message.as_str())),
+            _ => None,
+        };
+        if let Some((status, code, message)) = refused {
+            let id = self.ids.uuid();
+            let answer = refusal(&target.service, &method, status, (code, message), &id);
+            self.show(call, request, Some(&answer));
+            return Ok(answer);
+        }
+        if fault == Some(Fault::CrashBefore) {
+            self.show(call, request, None);
+            return die(caller).await;
         }
         let (services, busy) = (Arc::clone(&self), self.activity.begin());
         let effect = tokio::spawn(async move {
+            let sent = services.watcher.is_some().then(|| request.clone());
             let answer = services.serve(&target, request).await;
+            let mut call = call;
             if answer.status().is_success() {
-                services.faults.done(number);
+                services.faults.done(call.number);
+                call.done = true;
+            }
+            if let Some(sent) = sent {
+                services.show(call, sent, Some(&answer));
             }
             drop(busy);
             answer
@@ -150,15 +153,26 @@ impl Services {
             .answer(world, (instance, found.as_ref()), path, request)
     }
 
+    /// Shows a call to whoever watches.
+    fn show(&self, call: Call, request: Request, answer: Option<&Response>) {
+        if let Some(watcher) = &self.watcher {
+            watcher.show(&Exchange {
+                call,
+                request,
+                answer: answer.cloned(),
+            });
+        }
+    }
+
     fn record(
         &self,
         target: &Target,
         request: &Request,
         caller: Option<&Caller>,
-    ) -> (u64, Option<Fault>) {
+    ) -> (Call, Option<Fault>) {
         let action = route::action(&target.service, request);
         let fields = recorded_fields(&target.service, &action.name, request);
-        self.faults.record(Call {
+        let mut call = Call {
             number: 0,
             service: target.service.clone(),
             action: action.name,
@@ -169,7 +183,10 @@ impl Services {
             at: self.clock.now(),
             fields,
             done: false,
-        })
+        };
+        let (number, fault) = self.faults.record(call.clone());
+        call.number = number;
+        (call, fault)
     }
 
     /// Answers a call if its caller may make it.

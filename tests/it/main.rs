@@ -27,6 +27,8 @@ mod modules;
 mod publish_wire;
 mod reference;
 mod resilience;
+#[path = "../../benches/simulate/simulation/mod.rs"]
+mod simulation;
 mod structure;
 mod support;
 mod template;

@@ -286,7 +286,7 @@ fn localaws_imports_one_way() {
         "events schedule",
         "json_protocol query connection",
         "large_body",
-        "activity bus clock ids lock state token_bucket watcher wire",
+        "activity bus clock deliveries ids lock state token_bucket watcher wire",
         "crate",
     ];
     assert_eq!(modules.against(&order), NOTHING);

@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 
+use crate::wire::{Request, Response};
+
 /// A call that came through a front door.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
@@ -26,6 +28,17 @@ pub struct Call {
     pub fields: Vec<(String, String)>,
     /// Whether the service has done it.
     pub done: bool,
+}
+
+/// A call with what was sent and what was answered, whether the answer arrived or not.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// What was called.
+    pub call: Call,
+    /// What was sent; a large body is left out.
+    pub request: Request,
+    /// What the service answered; none if the caller died before the service saw the call.
+    pub answer: Option<Response>,
 }
 
 /// Whether an action only asks, by the words that AWS's actions begin with.

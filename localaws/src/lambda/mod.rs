@@ -22,6 +22,7 @@ mod tests;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use serde_json::Value;
@@ -132,6 +133,24 @@ impl Lambda {
         if let Some(tasks) = tasks.as_mut() {
             while tasks.try_join_next().is_some() {}
             tasks.spawn(queue::deliver(inner, deployed, payload, busy));
+        }
+    }
+
+    /// Puts an event into a function's queue once for each of these delays, so late. What is on its way is nothing in flight.
+    pub(crate) fn deliver(&self, logical_id: &str, payload: &Value, delays: &[Duration]) {
+        for delay in delays {
+            if delay.is_zero() {
+                self.enqueue(logical_id, payload.clone());
+                continue;
+            }
+            let (lambda, clock, delay) = (self.clone(), self.inner.clock, *delay);
+            let (logical_id, payload) = (logical_id.to_owned(), payload.clone());
+            if let Some(tasks) = lock(&self.inner.tasks).as_mut() {
+                tasks.spawn(async move {
+                    clock.sleep(delay).await;
+                    lambda.enqueue(&logical_id, payload);
+                });
+            }
         }
     }
 

@@ -20,8 +20,9 @@ use crate::activity::Activity;
 use crate::bus::{Bus, Event};
 use crate::client;
 use crate::clock::Clock;
+use crate::deliveries::Deliveries;
 use crate::ec2::{Ec2, Era};
-use crate::faults::Faults;
+use crate::faults::{Exchange, Faults};
 use crate::iam::Iam;
 use crate::ids::Ids;
 use crate::imds::Imds;
@@ -55,6 +56,7 @@ pub struct Builder {
     schedules: bool,
     era: Era,
     users: Vec<(String, String)>,
+    calls: Option<Watcher<Exchange>>,
     events: Option<Watcher<Event>>,
     invocations: Option<Watcher<InvocationRecord>>,
 }
@@ -75,6 +77,7 @@ impl Default for Builder {
             schedules: true,
             era: Era::Today,
             users: Vec::new(),
+            calls: None,
             events: None,
             invocations: None,
         }
@@ -184,6 +187,13 @@ impl Builder {
         self
     }
 
+    /// Who is shown each call, as soon as it has taken effect or was refused, and before anybody sees the answer.
+    #[must_use]
+    pub fn watch_calls(mut self, watcher: Watcher<Exchange>) -> Self {
+        self.calls = Some(watcher);
+        self
+    }
+
     /// Who is shown each event of the world, before rules are asked about it.
     #[must_use]
     pub fn watch_events(mut self, watcher: Watcher<Event>) -> Self {
@@ -247,6 +257,7 @@ impl Builder {
             services.region.clone(),
             lambda.clone(),
             services.management.clone(),
+            services.deliveries.clone(),
             self.events,
         ));
         run_schedules(&mut tasks, schedules, &services, &lambda);
@@ -334,12 +345,14 @@ impl Builder {
             management,
             imds: Imds::default(),
             faults: Faults::default(),
+            deliveries: Deliveries::default(),
             callers: Callers::default(),
             activity: Activity::default(),
             clock,
             ids,
             region: self.region.clone(),
             state,
+            watcher: self.calls.clone(),
         };
         Ok((services, events))
     }

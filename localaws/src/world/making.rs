@@ -103,6 +103,7 @@ pub(super) fn run_schedules(
             region: services.region.clone(),
             ids: services.ids.clone(),
             management: services.management.clone(),
+            deliveries: services.deliveries.clone(),
         };
         tasks.spawn(schedule_runner::run(
             expression,

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use super::directory::Directory;
 use crate::client;
 use crate::clock::Clock;
+use crate::deliveries::Deliveries;
 use crate::ec2::Ec2;
 use crate::faults::{Call, Faults};
 use crate::iam::Iam;
@@ -134,6 +135,12 @@ impl World {
     #[must_use]
     pub fn faults(&self) -> &Faults {
         &self.inner.services.faults
+    }
+
+    /// What becomes of events and ticks on their way to functions.
+    #[must_use]
+    pub fn deliveries(&self) -> &Deliveries {
+        &self.inner.services.deliveries
     }
 
     /// The calls that came through the front doors; of very many the last 100,000.

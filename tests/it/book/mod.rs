@@ -18,7 +18,7 @@ use self::shell::Terminal;
 use crate::documents::documents;
 
 /// What cannot be run here: the page, how many of its blocks, and why.
-const NOT_RUN: [(&str, usize, &str); 9] = [
+const NOT_RUN: [(&str, usize, &str); 10] = [
     (
         "console.md",
         1,
@@ -52,6 +52,7 @@ const NOT_RUN: [(&str, usize, &str); 9] = [
         "asks EC2, or runs on an instance: tests/it/cli/paid.rs",
     ),
     ("tutorial.md", 1, "compiles this program"),
+    ("simulation.md", 1, "builds for minutes: histories is a test"),
 ];
 
 /// The pages whose commands are run.

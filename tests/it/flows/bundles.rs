@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use crate::support::TestStack;
+pub(crate) use crate::support::{
+    BUNDLE_MANIFEST as MANIFEST, BUNDLE_PART as PART, TestStack, other_bundle,
+};
 use serde_json::json;
-use sha1::{Digest, Sha1};
 
-pub(crate) const MANIFEST: &[u8] = include_bytes!("../../fixtures/image.manifest.xml");
-pub(crate) const PART: &[u8] = include_bytes!("../../fixtures/image.part.0");
 pub(crate) const KEY: &str = "bundles/image.manifest.xml";
 
 impl TestStack {
@@ -15,23 +14,6 @@ impl TestStack {
         self.drop_file("bundles/image.part.0", PART).await;
         self.drop_file(KEY, MANIFEST).await;
     }
-}
-
-/// The fixture with other content: another bundle of the same name.
-pub(crate) fn other_bundle() -> (Vec<u8>, Vec<u8>) {
-    let mut part = PART.to_vec();
-    part.reverse();
-    let digest = |bytes: &[u8]| {
-        Sha1::digest(bytes)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-    };
-    let manifest = String::from_utf8(MANIFEST.to_vec())
-        .unwrap()
-        .replace(&digest(PART), &digest(&part));
-    assert_ne!(manifest.as_bytes(), MANIFEST);
-    (manifest.into_bytes(), part)
 }
 
 #[tokio::test(start_paused = true)]

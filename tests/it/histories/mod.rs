@@ -1,67 +1,58 @@
-//! Random days: users who drop, change and remove manifests, operators who cancel and retry, strangers who change AMIs,
-//! and calls that fail, all at once. Then everything rests, and the world is looked at.
-//!
-//! A history is made before it is played, so that one that fails is shrunk to what it needs and printed.
+//! Whole histories of seeds, as `simulate` plays them: some here, thousands there. And the scripts that once failed.
 
-mod history;
-mod play;
-mod rest;
+use std::path::Path;
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use crate::simulation::{Monitor, Outcome, Script, run, script};
 
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+/// Histories of the normal run; `AMIWRIGHT_HISTORIES` is another number of them.
+const HISTORIES: u64 = 16;
 
-use history::{History, any_history};
-
-/// Histories of the normal run; `AMIWRIGHT_HISTORIES` is another number, from a new seed each time.
-const HISTORIES: u32 = 24;
-
-/// Plays a history; returns the states of the images whose manifests are there in the end.
-fn play(history: &History) -> Vec<String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let played = play::play(history).await;
-        rest::check(&played).await
-    })
+/// Fails if a history ended otherwise than it must.
+fn judge(name: &str, script: &Script) -> Outcome {
+    let outcome = run(script, Monitor::default());
+    let text = serde_json::to_string_pretty(script).unwrap();
+    assert_eq!(outcome.wrong, [""; 0], "{name}\n{text}");
+    outcome
 }
 
 #[test]
 fn whatever_happens_the_world_comes_to_rest_as_the_manifests_say() {
     let asked = std::env::var("AMIWRIGHT_HISTORIES");
-    let cases = asked.as_ref().map_or(HISTORIES, |it| it.parse().unwrap());
-    let config = Config {
-        cases,
-        failure_persistence: None,
-        max_shrink_iters: 300,
-        ..Config::default()
-    };
-    let mut runner = match asked {
-        Ok(_) => TestRunner::new(config),
-        Err(_) => {
-            TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
-        }
-    };
-    let states = RefCell::new(BTreeMap::<String, usize>::new());
-    let result = runner.run(&any_history(), |history| {
-        for state in play(&history) {
-            *states.borrow_mut().entry(state).or_default() += 1;
-        }
-        Ok(())
-    });
-    if let Err(error) = result {
-        panic!("{error}");
-    }
-    if asked.is_ok() {
-        return;
+    let histories = asked.map_or(HISTORIES, |it| it.parse().unwrap());
+    let mut available = 0;
+    for seed in 0..histories {
+        let outcome = judge(&format!("seed {seed}"), &script(seed));
+        let ends = &outcome.coverage.ends;
+        available += ends.get("available").copied().unwrap_or_default();
     }
     // Of images that fail, little is looked at.
-    let states = states.into_inner();
-    let available = states.get("available").copied().unwrap_or_default();
-    let all: usize = states.values().sum();
-    assert!(available > 0 && 2 * available >= all, "{states:?}");
+    assert!(2 * available >= histories, "{available}");
+}
+
+#[test]
+fn what_once_failed_does_not_fail_again() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/histories");
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|it| it == "json"));
+    paths.sort();
+    for path in paths {
+        let script = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        judge(&path.display().to_string(), &script);
+    }
+}
+
+/// With all that was sent and answered, to the byte: one seed decides everything.
+#[test]
+fn one_seed_is_one_history() {
+    for seed in [3, 8] {
+        let [one, other] = [(); 2].map(|()| run(&script(seed), Monitor::thorough()));
+        assert!(one.lines.len() > 100, "{}", one.lines.len());
+        for (one, other) in one.lines.iter().zip(&other.lines) {
+            assert_eq!(one.to_string(), other.to_string());
+        }
+        assert_eq!(one.lines.len(), other.lines.len());
+        assert_eq!(one.emails, other.emails);
+        assert_eq!(one.wrong, other.wrong);
+    }
 }

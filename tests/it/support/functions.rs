@@ -1,7 +1,10 @@
 //! amiwright's functions, as Lambda would run them, in process.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use amiwright::advance_tasks::{self, PollingHistory};
@@ -11,7 +14,8 @@ use amiwright::metrics::Meter;
 use amiwright::{notify, register_image};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
-use jiff::{Timestamp, Unit};
+use jiff::{SignedDuration, Timestamp, Unit};
+use localaws::clock::Clock;
 use localaws::lambda::{FunctionError, Handler, Invocation};
 use serde_json::{Value, json};
 
@@ -45,8 +49,76 @@ pub(super) fn config(environment: &BTreeMap<String, String>) -> Config {
     Config::read(variable).unwrap()
 }
 
+/// What is unusual about the machines that functions run on.
+#[derive(Debug, Default)]
+pub(crate) struct Machines {
+    /// Seconds that their clocks are ahead.
+    ahead: AtomicI64,
+    /// Which invocations die, counted from now, and after how many polls of their code.
+    deaths: Mutex<Vec<(u64, u64)>>,
+}
+
+impl Machines {
+    /// Sets the clocks of invocations that begin from now on so many seconds ahead of the world's.
+    pub(crate) fn set_ahead(&self, seconds: i64) {
+        self.ahead.store(seconds, Ordering::Relaxed);
+    }
+
+    /// Kills the `nth` invocation from now (from 1) where it waits for the `polls`th time, wherever that is.
+    pub(crate) fn kill(&self, nth: u64, polls: u64) {
+        self.deaths.lock().unwrap().push((nth.max(1), polls.max(1)));
+    }
+
+    /// Nothing is unusual any more.
+    pub(crate) fn clear(&self) {
+        self.set_ahead(0);
+        self.deaths.lock().unwrap().clear();
+    }
+
+    /// After how many polls an invocation that begins now dies.
+    fn dies_after(&self) -> Option<u64> {
+        let mut deaths = self.deaths.lock().unwrap();
+        let mut polls = None;
+        deaths.retain_mut(|(left, after)| {
+            *left -= 1;
+            if *left == 0 {
+                polls.get_or_insert(*after);
+            }
+            *left > 0
+        });
+        polls
+    }
+
+    /// What the clock of an invocation shows.
+    fn clock(&self, world: Clock) -> Clock {
+        match self.ahead.load(Ordering::Relaxed) {
+            0 => world,
+            ahead => Clock::new(world.now() + SignedDuration::from_secs(ahead), 1.0),
+        }
+    }
+}
+
+/// Code that is dropped after so many polls, as if its process were killed where it waits.
+async fn until_death(
+    mut code: Pin<Box<impl Future<Output = Result<Value, FunctionError>>>>,
+    polls: Option<u64>,
+) -> Result<Value, FunctionError> {
+    let Some(mut left) = polls else {
+        return code.await;
+    };
+    let killed = || FunctionError::new("Runtime.ExitError", "signal: killed");
+    std::future::poll_fn(move |context| {
+        if left == 0 {
+            return Poll::Ready(Err(killed()));
+        }
+        left -= 1;
+        Poll::Ready(ready!(code.as_mut().poll(context)))
+    })
+    .await
+}
+
 /// What Lambda would run, in process.
-pub(super) fn handler(updated: Variables) -> Handler {
+pub(super) fn handler(updated: Variables, machines: Arc<Machines>) -> Handler {
     let processes: [Arc<Process>; 3] = Default::default();
     Arc::new(move |invocation| {
         let mut environment = invocation.function.environment.clone();
@@ -55,7 +127,9 @@ pub(super) fn handler(updated: Variables) -> Handler {
         let is_of = |name: &&str| *name == invocation.function.binary;
         let process = names.iter().position(is_of).map(|at| processes[at].clone());
         let config = config(&environment);
-        Box::pin(run(invocation, config, process.unwrap_or_default()))
+        let clock = machines.clock(invocation.clock);
+        let code = run(invocation, config, process.unwrap_or_default(), clock);
+        Box::pin(until_death(Box::pin(code), machines.dies_after()))
     })
 }
 
@@ -70,9 +144,10 @@ async fn run(
     invocation: Invocation,
     config: Config,
     process: Arc<Process>,
+    clock: Clock,
 ) -> Result<Value, FunctionError> {
-    let time_source = localaws::client::time_source(invocation.clock);
-    let sleep = localaws::client::sleep(invocation.clock);
+    let time_source = localaws::client::time_source(clock);
+    let sleep = localaws::client::sleep(clock);
     let aws = Aws::with_config(config_for(
         &invocation.access_key_id,
         invocation.http_client.clone(),
@@ -80,7 +155,7 @@ async fn run(
         sleep,
     ))
     .with_rate_limiter(process.rate_limiter.clone());
-    let (now, meter) = (whole_seconds(invocation.clock.now()), Meter::default());
+    let (now, meter) = (whole_seconds(clock.now()), Meter::default());
     let answer = answer(&invocation, &config, &process, &aws, now, &meter).await;
     for line in meter.take_lines(&config.stack, now) {
         invocation.print(&line).unwrap();
@@ -104,14 +179,14 @@ async fn answer(
             .await
             .map_err(failed),
         "advance-tasks" => {
-            let time_left = Duration::try_from(invocation.deadline.duration_since(now)).unwrap();
+            let time_left = Duration::try_from(invocation.deadline.duration_since(now)).ok();
             let report = advance_tasks::handle(
                 aws,
                 config,
                 &process.history,
                 &payload,
                 now,
-                Some(time_left),
+                time_left,
                 meter,
             )
             .await;

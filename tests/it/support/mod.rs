@@ -1,5 +1,6 @@
 //! What tests share: the stack of a test, its emails, what images are made from, what can go wrong.
 
+mod bundle;
 mod changes;
 mod email;
 mod functions;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use http::StatusCode;
 use localaws::faults::Fault;
 
+pub(crate) use bundle::{BUNDLE_MANIFEST, BUNDLE_PART, other_bundle};
 pub(crate) use changes::{changes_by_name, changes_since, in_words};
 pub(crate) use email::Email;
 pub(crate) use functions::whole_seconds;

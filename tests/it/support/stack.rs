@@ -1,6 +1,6 @@
 //! The world on the stack of a test, with amiwright's functions in it.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use localaws::lambda::FunctionRunner;
 use localaws::world::{Builder, World};
 use serde_json::{Value, json};
 
-use super::functions::{Variables, config, config_for, handler, whole_seconds};
+use super::functions::{Machines, Variables, config, config_for, handler, whole_seconds};
 use super::order::Recorded;
 use super::uploads::Upload;
 
@@ -40,6 +40,7 @@ pub(crate) struct TestStack {
     /// What was asked for, and when.
     pub(super) uploads: Mutex<Vec<Upload>>,
     updated: Variables,
+    pub(crate) machines: Arc<Machines>,
 }
 
 /// The template grants all that its functions need, what was to go wrong did, and things are changed in the right order.
@@ -92,7 +93,8 @@ impl TestStack {
 
     /// A world that is built a little differently.
     pub(crate) async fn built(change: impl FnOnce(Builder) -> Builder) -> Self {
-        let updated = Variables::default();
+        let (updated, machines) = (Variables::default(), Arc::<Machines>::default());
+        let functions = handler(updated.clone(), machines.clone());
         let builder = World::builder()
             .template(include_str!("../../../template.yaml"))
             .parameter("NotificationEmail", EMAIL)
@@ -100,7 +102,7 @@ impl TestStack {
             .parameter("StoreBuckets", STORE_BUCKET)
             .region(REGION)
             .epoch("2026-11-21T10:00:00Z".parse().unwrap())
-            .functions(FunctionRunner::InProcess(handler(updated.clone())));
+            .functions(FunctionRunner::InProcess(functions));
         let world = change(builder).start().await.unwrap();
         let [bucket, state_bucket] =
             ["BucketName", "StateBucketName"].map(|name| world.stack().outputs[name].clone());
@@ -119,6 +121,7 @@ impl TestStack {
             refusals_expected: AtomicBool::new(false),
             uploads: Mutex::default(),
             updated,
+            machines,
         }
     }
 

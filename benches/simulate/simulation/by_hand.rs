@@ -1,0 +1,84 @@
+//! What people change about AMIs and parameters by hand, past amiwright.
+
+use localaws::ec2::{DeregistrationProtection, ImageState, Permission, SeedLaunchTemplate};
+
+use super::play::Played;
+use super::script::{Edit, STRANGER};
+
+/// Another AMI that somebody lets a parameter point to.
+const OTHER: &str = "ami-0fedcba9876543210";
+
+/// Edits all AMIs of a manifest in a Region.
+pub(super) async fn edit(played: &mut Played, key: &str, region: &'static str, edit: Edit) {
+    if edit == Edit::Parameter {
+        return edit_parameter(played, key, region);
+    }
+    let ec2 = played.stack.world.ec2().clone();
+    let tag = format!("s3://{}/{key}", played.stack.bucket);
+    let mut images = ec2.images(region);
+    images.retain(|image| {
+        image.state == ImageState::Available && image.tags.get("amiwright:manifest") == Some(&tag)
+    });
+    for image in images {
+        let id = image.id;
+        match edit {
+            Edit::Deregister => {
+                // As people would: it is refused if it is protected.
+                if image.deregistration_protection != DeregistrationProtection::Disabled {
+                    continue;
+                }
+                let aws = played.stack.aws().in_region(region);
+                if aws.deregister_image(&id).await.is_err() {
+                    continue;
+                }
+            }
+            Edit::UseInTemplate => {
+                let versions = vec![Some(id.clone())];
+                let template = SeedLaunchTemplate { id: None, versions };
+                ec2.seed_launch_template(region, template);
+                // Nothing about the AMI itself has changed.
+                continue;
+            }
+            edit => {
+                ec2.edit_image(region, &id, |image| change(image, edit));
+            }
+        }
+        played.monitor.touch(region, &id);
+        let edits = played.edited.entry((region, id)).or_default();
+        edits.insert(format!("{edit:?}"));
+    }
+}
+
+fn change(image: &mut localaws::ec2::Image, edit: Edit) {
+    let stranger = Permission::Account(STRANGER.to_owned());
+    match edit {
+        Edit::Grant => {
+            image.launch_permissions.insert(stranger);
+        }
+        Edit::Revoke => image.launch_permissions.clear(),
+        Edit::Tag => {
+            image.tags.insert("team".to_owned(), "sales".to_owned());
+        }
+        Edit::Untag => {
+            image.tags.remove("team");
+        }
+        Edit::Describe => image.description = Some("Mine".to_owned()),
+        Edit::Protect => {
+            image.deregistration_protection = DeregistrationProtection::EnabledWithoutCooldown;
+        }
+        Edit::Unprotect => image.deregistration_protection = DeregistrationProtection::Disabled,
+        Edit::Deprecate => image.deprecation_time = None,
+        Edit::Disable => image.state = ImageState::Disabled,
+        Edit::Deregister | Edit::Parameter | Edit::UseInTemplate => {}
+    }
+}
+
+fn edit_parameter(played: &mut Played, key: &str, region: &'static str) {
+    let manifest = played.manifests.get(key);
+    let names = manifest.map(|it| it.parameters(key)).unwrap_or_default();
+    for name in names {
+        let ssm = played.stack.world.ssm();
+        ssm.seed_image_parameter(region, &name, OTHER);
+        played.edited_parameters.insert((region, name));
+    }
+}

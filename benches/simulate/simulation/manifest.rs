@@ -1,0 +1,206 @@
+//! Manifests as texts, and the names of what belongs to them.
+
+use super::script::{
+    COPY_REGIONS, KEYS, Manifest, ORGANIZATION, PARTNERS, Protect, Retire, Source, Stack,
+};
+
+/// What is there to make images from.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sources {
+    pub(crate) snapshots: Vec<String>,
+    /// An AMI elsewhere.
+    pub(crate) image: String,
+    /// The object of a stored AMI.
+    pub(crate) stored: String,
+    pub(crate) instance: String,
+    /// The manifest bucket.
+    pub(crate) bucket: String,
+}
+
+/// The parameter that two manifests may set.
+const SHARED_PARAMETER: &str = "/images/all";
+
+/// Mistakes of people.
+const MISTAKES: [&str; 4] = [
+    "acess: {}\n",
+    "tags: {aws:team: web}\n",
+    "deprecate: {after: 90 days}\n",
+    "regions: {us-east-1: {}}\n",
+];
+
+/// The manifest's key.
+pub(crate) fn key(number: usize) -> &'static str {
+    KEYS[number % KEYS.len()]
+}
+
+/// What a manifest is about, for names.
+pub(crate) fn short(key: &str) -> &str {
+    let file = key.rsplit('/').next().unwrap_or_default();
+    file.split('.').next().unwrap_or_default()
+}
+
+/// The key of an object beside a manifest.
+pub(crate) fn beside(key: &str, name: &str) -> String {
+    match key.rsplit_once('/') {
+        Some((folder, _)) => format!("{folder}/{name}"),
+        None => name.to_owned(),
+    }
+}
+
+impl Manifest {
+    /// The Regions besides the stack's that it wants copies in.
+    pub(crate) fn copies(&self) -> impl Iterator<Item = (&'static str, bool)> {
+        let regions = self.regions.iter();
+        regions.map(|(at, required)| (COPY_REGIONS[at % COPY_REGIONS.len()], *required))
+    }
+
+    /// The accounts that may launch its AMI.
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = &'static str> {
+        let accounts = self.accounts.iter();
+        accounts.map(|at| PARTNERS[at % PARTNERS.len()])
+    }
+
+    /// The parameters that point to its AMI.
+    pub(crate) fn parameters(&self, key: &str) -> Vec<String> {
+        let own = self.parameter.then(|| format!("/images/{}", short(key)));
+        let shared = self.shared_parameter.then(|| SHARED_PARAMETER.to_owned());
+        own.into_iter().chain(shared).collect()
+    }
+
+    /// Whether the checks refuse it in such a stack.
+    pub(crate) fn is_refused(&self, stack: &Stack) -> bool {
+        let is_open = |entity: &str| {
+            stack.share_with == "*" || stack.share_with.split(',').any(|it| it == entity)
+        };
+        let retires = self.replaces == Retire::Deregister || self.on_delete == Retire::Deregister;
+        self.mistake.is_some()
+            || self.accounts().any(|account| !is_open(account))
+            || (self.organization && !is_open(ORGANIZATION))
+            || (self.public && !stack.public)
+            || (!self.regions.is_empty() && !stack.copies)
+            || (!self.parameters("x").is_empty() && !stack.parameters)
+            || (retires && !stack.retire)
+    }
+
+    /// Its text, in the way of `key`: each has names of its own.
+    pub(crate) fn text(&self, key: &str, sources: &Sources) -> String {
+        let mut text = self.head(key, sources);
+        if let Some(mistake) = self.mistake {
+            text += MISTAKES[mistake % MISTAKES.len()];
+        }
+        if self.large {
+            text += &format!("# {}\n", "a long comment ".repeat(400));
+        }
+        text += &self.access();
+        let listed = |items: Vec<String>| items.join(", ");
+        if !self.regions.is_empty() {
+            let region = |(region, required): (&str, bool)| match required {
+                true => format!("{region}: {{}}"),
+                false => format!("{region}: {{required: false}}"),
+            };
+            text += &format!("regions: {{{}}}\n", listed(self.copies().map(region).collect()));
+        }
+        if let Some(team) = &self.team {
+            text += &format!("tags: {{team: {team}}}\n");
+        }
+        if let Some(description) = &self.description {
+            text += &format!("description: {description}\n");
+        }
+        text += match self.protect {
+            None => "",
+            Some(Protect::On) => "protect: true\n",
+            Some(Protect::WithCooldown) => "protect: {cooldown: true}\n",
+        };
+        if let Some(days) = self.deprecate {
+            text += &format!("deprecate: {{after: {days}d}}\n");
+        }
+        text += &self.retires();
+        let parameter = |name: String| format!("{{name: {name}, takeOver: {}}}", self.take_over);
+        let parameters = self.parameters(key);
+        if !parameters.is_empty() {
+            let parameters = parameters.into_iter().map(parameter);
+            text += &format!("parameters: [{}]\n", listed(parameters.collect()));
+        }
+        if self.repair {
+            text += "repair: true\n";
+        }
+        if self.store {
+            text += &format!("store: {{bucket: {}}}\n", sources.bucket);
+        }
+        if self.product_code {
+            text += "productCodes: [774F4FF8]\n";
+        }
+        text
+    }
+
+    /// What makes a version.
+    fn head(&self, key: &str, sources: &Sources) -> String {
+        let short = short(key);
+        let name = match (self.shared_name, self.fixed_name) {
+            (true, _) => "shared".to_owned(),
+            (false, true) => short.to_owned(),
+            (false, false) => format!("{short}-{{digest}}"),
+        };
+        let source = match self.source {
+            Source::Snapshot(at) => {
+                let id = &sources.snapshots[at % sources.snapshots.len()];
+                format!("snapshot: {{id: {id}}}")
+            }
+            Source::Disk => format!("disk: {{object: {short}.vmdk, format: vmdk}}"),
+            Source::Vm => format!("vm: {{object: {short}.ova, format: ova}}"),
+            Source::Image => format!("image: {{id: {}, region: us-west-2}}", sources.image),
+            Source::Stored => {
+                format!("stored: {{object: 's3://{}/{}'}}", sources.bucket, sources.stored)
+            }
+            Source::Instance => format!("instance: {{id: {}}}", sources.instance),
+            Source::Bundle => "bundle: {manifest: image.manifest.xml}".to_owned(),
+        };
+        format!("name: {name}\nsource: {{{source}}}\n")
+    }
+
+    fn access(&self) -> String {
+        let mut access = Vec::new();
+        if !self.accounts.is_empty() {
+            let accounts: Vec<_> = self.accounts().map(|it| format!("'{it}'")).collect();
+            access.push(format!("accounts: [{}]", accounts.join(", ")));
+        }
+        if self.organization {
+            access.push(format!("organizations: ['{ORGANIZATION}']"));
+        }
+        if self.public {
+            access.push("public: true".to_owned());
+        }
+        if self.copy {
+            access.push("copy: true".to_owned());
+        }
+        if self.exact {
+            access.push("exact: true".to_owned());
+        }
+        match access.is_empty() {
+            true => String::new(),
+            false => format!("access: {{{}}}\n", access.join(", ")),
+        }
+    }
+
+    fn retires(&self) -> String {
+        let word = |retire: Retire| match retire {
+            Retire::Keep => None,
+            Retire::Deprecate => Some("deprecate"),
+            Retire::Deregister => Some("deregister"),
+        };
+        let mut text = String::new();
+        let snapshots = match self.delete_snapshots {
+            true => ", snapshots: delete",
+            false => "",
+        };
+        if let Some(previous) = word(self.replaces) {
+            text += &format!("replaces: {{previous: {previous}{snapshots}}}\n");
+        } else if self.delete_snapshots {
+            text += "replaces: {snapshots: delete}\n";
+        }
+        if let Some(on_delete) = word(self.on_delete) {
+            text += &format!("onDelete: {on_delete}\n");
+        }
+        text
+    }
+}

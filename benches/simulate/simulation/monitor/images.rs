@@ -1,0 +1,185 @@
+//! What functions do to AMIs and snapshots.
+
+use localaws::ec2::{Image, ImageState, Permission};
+use localaws::faults::Call;
+
+use super::statuses::own_images;
+use super::{State, field, text, values};
+use crate::simulation::script::{Manifest, ORGANIZATION, Retire};
+use crate::support::REGION;
+
+/// What makes an AMI.
+const MAKING: [&str; 5] = [
+    "RegisterImage",
+    "CopyImage",
+    "ImportImage",
+    "CreateRestoreImageTask",
+    "CreateTags",
+];
+
+/// What says for which manifest and version an AMI was made.
+pub(super) fn made_for(image: &Image) -> Option<(&str, &str)> {
+    let tag = |name: &str| image.tags.get(name).map(String::as_str);
+    Some((tag("amiwright:manifest")?, tag("amiwright:digest")?))
+}
+
+impl State {
+    pub(super) fn judge_images(&mut self, call: &Call, sent: &[(String, String)]) {
+        self.coverage.action(&call.action);
+        self.look(&call.region);
+        if MAKING.contains(&call.action.as_str()) {
+            self.judge_once(call);
+        }
+        match call.action.as_str() {
+            "ModifyImageAttribute" => self.judge_grant(call, sent),
+            "ModifySnapshotAttribute" => self.judge_share(call, sent),
+            "DeregisterImage" => self.judge_retirement(call, sent),
+            "CopyImage" if call.region != REGION => self.judge_copy(call),
+            _ => {}
+        }
+    }
+
+    /// Remembers the AMIs of a Region as they are now.
+    fn look(&mut self, region: &str) {
+        let now = self.eyes().ec2.images(region);
+        for image in now {
+            let place = (region.to_owned(), image.id.clone());
+            self.images.insert(place, image);
+        }
+    }
+
+    /// The AMIs of a Region that are there and did not fail.
+    pub(super) fn living(&self, region: &str) -> Vec<Image> {
+        let mut images = self.eyes().ec2.images(region);
+        images.retain(|image| image.state != ImageState::Failed);
+        images
+    }
+
+    /// Never twice: at no moment there are two AMIs of one version in a Region.
+    fn judge_once(&mut self, call: &Call) {
+        let images = self.living(&call.region);
+        let mut versions: Vec<_> = images.iter().filter_map(made_for).collect();
+        versions.sort_unstable();
+        let twins = versions.windows(2).find(|pair| pair[0] == pair[1]);
+        if let Some((manifest, digest)) = twins.map(|pair| pair[0]) {
+            let what = format!("there are two AMIs of {manifest} of version {digest}");
+            self.wrong(call, &what);
+        }
+    }
+
+    /// The versions of its manifest that an AMI may be of, and whether it is one of ours at all.
+    fn versions_of(&self, region: &str, id: &str) -> Option<(String, Vec<Manifest>)> {
+        let image = self.images.get(&(region.to_owned(), id.to_owned()))?;
+        let (manifest, _) = made_for(image)?;
+        let versions = self.wanted.get(manifest).cloned().unwrap_or_default();
+        Some((manifest.to_owned(), versions))
+    }
+
+    fn is_open(&self, entity: &str) -> bool {
+        let given = self.given.as_ref().unwrap();
+        given.share_with == "*" || given.share_with.split(',').any(|it| it == entity)
+    }
+
+    fn judge_grant(&mut self, call: &Call, sent: &[(String, String)]) {
+        let id = field(sent, "ImageId").unwrap_or_default();
+        let Some((_, versions)) = self.versions_of(&call.region, id) else {
+            return self.wrong(call, &format!("{id} is not ours"));
+        };
+        let added = values(sent, "LaunchPermission.Add.", "");
+        for entity in added.map(str::to_owned) {
+            let is_asked = versions.iter().any(|version| match entity.as_str() {
+                "all" => version.public,
+                ORGANIZATION => version.organization,
+                account => version.accounts().any(|it| it == account),
+            });
+            let is_open = match entity.as_str() {
+                "all" => self.given.as_ref().unwrap().public,
+                entity => self.is_open(entity),
+            };
+            if !is_asked {
+                self.wrong(call, &format!("no manifest shares {id} with {entity}"));
+            }
+            if !is_open {
+                self.wrong(call, &format!("{id} is shared with {entity}: nobody opened that"));
+            }
+        }
+    }
+
+    fn judge_share(&mut self, call: &Call, sent: &[(String, String)]) {
+        let id = field(sent, "SnapshotId").unwrap_or_default();
+        let added = values(sent, "CreateVolumePermission.Add.", ".UserId");
+        for account in added.map(str::to_owned) {
+            let mut versions = self.wanted.values().flatten();
+            let is_asked = versions.any(|it| it.copy && it.accounts().any(|it| it == account));
+            if !is_asked || !self.is_open(&account) {
+                self.wrong(call, &format!("no manifest may share {id} with {account}"));
+            }
+        }
+    }
+
+    fn judge_copy(&mut self, call: &Call) {
+        let given = self.given.as_ref().unwrap();
+        let mut versions = self.wanted.values().flatten();
+        let is_asked = versions.any(|it| it.copies().any(|(region, _)| region == call.region));
+        if !given.copies || !is_asked {
+            self.wrong(call, "no manifest may have a copy here");
+        }
+    }
+
+    fn judge_retirement(&mut self, call: &Call, sent: &[(String, String)]) {
+        let id = field(sent, "ImageId").unwrap_or_default();
+        let place = (call.region.clone(), id.to_owned());
+        let Some(image) = self.images.get(&place).cloned() else {
+            return self.wrong(call, &format!("{id} was never seen"));
+        };
+        let Some((manifest, digest)) = made_for(&image) else {
+            return self.wrong(call, &format!("{id} is not ours"));
+        };
+        let prefix = format!("s3://{}/", self.eyes().bucket);
+        let Some(key) = manifest.strip_prefix(&prefix) else {
+            return self.wrong(call, &format!("{id} is of {manifest}, which is not ours"));
+        };
+        let status = self.written.last.get(key).cloned().unwrap_or_default();
+        if text(&status, "/build/step") != "retire" || text(&status, "/state") != "working" {
+            return;
+        }
+        if !self.given.as_ref().unwrap().retire {
+            self.wrong(call, &format!("{id} is retired, and AllowRetire is false"));
+        }
+        let named = self.eyes().ssm.image_parameters()(&call.region);
+        for (name, _) in named.into_iter().filter(|(_, value)| value == id) {
+            self.wrong(call, &format!("{id} is retired, and {name} still points to it"));
+        }
+        let is_removed = status["removedAt"].is_string();
+        let is_own = text(&status, "/build/digest") == digest;
+        if is_removed {
+            return;
+        }
+        if is_own || own_images(&status).contains(id) {
+            self.wrong(call, &format!("{id} is retired, and it is of the newest version"));
+        }
+        let mut asked = self.wanted.get(manifest).into_iter().flatten();
+        let is_asked = asked.any(|it| it.replaces == Retire::Deregister);
+        if !is_asked {
+            self.wrong(call, &format!("no version of {manifest} retires {id}"));
+        }
+        let newest = own_images(&status);
+        let living = self.living(REGION);
+        let is_there = |it: &&Image| newest.contains(&it.id) && it.state == ImageState::Available;
+        if !living.iter().any(|image| is_there(&image)) {
+            self.wrong(call, &format!("{id} is retired, and its successor is not there"));
+        }
+    }
+}
+
+/// Whether an AMI is as a version says, as far as its Region can have it so.
+pub(super) fn is_as_asked(image: &Image, version: &Manifest) -> bool {
+    let has = |account: &str| {
+        let permission = Permission::Account(account.to_owned());
+        image.launch_permissions.contains(&permission)
+    };
+    image.state == ImageState::Available
+        && image.description == version.description
+        && image.tags.get("team") == version.team.as_ref()
+        && version.accounts().all(has)
+}

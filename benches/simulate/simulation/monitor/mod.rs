@@ -1,0 +1,313 @@
+//! Watches every call as soon as it has taken effect, and notes what must never be so, not even for a moment.
+
+mod images;
+mod log;
+mod parameters;
+mod secrets;
+mod statuses;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard};
+
+use localaws::ec2::{Ec2, Image};
+use localaws::faults::{Call, Exchange};
+use localaws::ssm::Ssm;
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+pub(crate) use self::log::Line;
+use self::secrets::Secrets;
+use self::statuses::Written;
+use super::coverage::Coverage;
+use super::manifest::Sources;
+use super::script::{Event, Manifest, Stack};
+use super::setting::regions;
+use super::text;
+use crate::support::TestStack;
+
+/// Watches a world.
+#[derive(Default)]
+pub(crate) struct Monitor {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    eyes: Option<Eyes>,
+    given: Option<Stack>,
+    /// What was wrong, in the order in which it happened.
+    violations: Vec<String>,
+    lines: Vec<Line>,
+    /// Whether lines are to have what was sent and answered.
+    is_thorough: bool,
+    /// All versions that were dropped of each manifest.
+    wanted: BTreeMap<String, Vec<Manifest>>,
+    /// The manifests that are in the bucket.
+    present: BTreeSet<String>,
+    /// AMIs as they were last seen, also of those that are gone.
+    images: BTreeMap<(String, String), Image>,
+    /// AMIs and parameters that somebody has changed by hand.
+    touched: BTreeSet<(String, String)>,
+    /// What belongs to others, as it was in the beginning, by Region and id.
+    foreign: BTreeMap<(String, String), String>,
+    written: Written,
+    secrets: Secrets,
+    coverage: Coverage,
+}
+
+/// What the monitor looks at.
+struct Eyes {
+    ec2: Ec2,
+    ssm: Ssm,
+    bucket: String,
+    state_bucket: String,
+    state_folder: PathBuf,
+    sources: Vec<String>,
+}
+
+impl Monitor {
+    /// One that remembers all that was sent and answered.
+    pub(crate) fn thorough() -> Self {
+        let monitor = Self::default();
+        monitor.lock().is_thorough = true;
+        monitor
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// From now on this world is looked at; what is there now is somebody else's.
+    pub(super) fn open_eyes(&self, stack: &TestStack, sources: &Sources) {
+        let mut state = self.lock();
+        let world = &stack.world;
+        let s3 = world.directory().join("s3");
+        state.eyes = Some(Eyes {
+            ec2: world.ec2().clone(),
+            ssm: world.ssm().clone(),
+            bucket: stack.bucket.clone(),
+            state_bucket: stack.state_bucket.clone(),
+            state_folder: s3.join(&stack.state_bucket),
+            sources: sources.snapshots.clone(),
+        });
+        state.foreign = state.others();
+    }
+
+    /// The parameters that the stack was given.
+    pub(super) fn given(&self, given: &Stack) {
+        self.lock().given = Some(given.clone());
+    }
+
+    /// Somebody wants this from now on.
+    pub(super) fn want(&self, stack: &TestStack, key: &str, manifest: &Manifest) {
+        let mut state = self.lock();
+        let uri = format!("s3://{}/{key}", stack.bucket);
+        let versions = state.wanted.entry(uri).or_default();
+        versions.push(manifest.clone());
+        state.present.insert(key.to_owned());
+    }
+
+    /// Somebody has removed a manifest.
+    pub(super) fn unwant(&self, key: &str) {
+        self.lock().present.remove(key);
+    }
+
+    /// Somebody changes this by hand: what is seen of it need not be as amiwright left it.
+    pub(super) fn touch(&self, region: &str, id: &str) {
+        let touched = (region.to_owned(), id.to_owned());
+        self.lock().touched.insert(touched);
+    }
+
+    /// Notes something that happens in the script.
+    pub(super) fn say(&self, stack: &TestStack, event: &Event) {
+        let at = stack.world.clock().now();
+        let mut state = self.lock();
+        state.coverage.event(event);
+        let text = serde_json::to_string(event).unwrap_or_default();
+        state.lines.push(Line::said(at, text));
+    }
+
+    /// The script is over, and nothing fails any more.
+    pub(super) fn calm(&self, stack: &TestStack) {
+        let at = stack.world.clock().now();
+        self.lock()
+            .lines
+            .push(Line::said(at, "nothing goes wrong from now on".to_owned()));
+    }
+
+    /// Looks at a call that has just taken effect, or was refused.
+    pub(super) fn see(&self, exchange: &Exchange) {
+        let mut state = self.lock();
+        let line = Line::called(exchange, state.is_thorough);
+        state.lines.push(line);
+        if state.eyes.is_none() || exchange.call.function.is_none() {
+            return;
+        }
+        state.coverage.call(exchange);
+        state.judge(exchange);
+    }
+
+    /// What was wrong so far.
+    pub(crate) fn violations(&self) -> Vec<String> {
+        self.lock().violations.clone()
+    }
+
+    /// What happened so far.
+    pub(crate) fn lines(&self) -> Vec<Line> {
+        self.lock().lines.clone()
+    }
+
+    /// What was seen so far, for reports.
+    pub(crate) fn coverage(&self) -> Coverage {
+        self.lock().coverage.clone()
+    }
+
+    /// The notices that were recorded in statuses, by their ids.
+    pub(crate) fn notices(&self) -> BTreeMap<String, String> {
+        self.lock().written.notices.clone()
+    }
+
+    /// The images have ended so.
+    pub(crate) fn ended(&self, statuses: &BTreeMap<String, Value>) {
+        let mut state = self.lock();
+        for status in statuses.values() {
+            state.coverage.end(text(status, "/state"));
+        }
+        let notices: Vec<String> = state.written.notices.values().cloned().collect();
+        notices.iter().for_each(|it| state.coverage.notice(it));
+    }
+
+    /// What texts that people read hold of secrets.
+    pub(crate) fn leaks(&self, what: &str, text: &str) -> Vec<String> {
+        self.lock().secrets.leaks(what, text)
+    }
+}
+
+impl State {
+    fn eyes(&self) -> &Eyes {
+        self.eyes.as_ref().unwrap()
+    }
+
+    fn wrong(&mut self, call: &Call, what: &str) {
+        let (number, action) = (call.number, &call.action);
+        let text = format!("call {number} ({action} in {}): {what}", call.region);
+        self.violations.push(text);
+    }
+
+    fn judge(&mut self, exchange: &Exchange) {
+        let call = &exchange.call;
+        if let Some(answer) = &exchange.answer
+            && (answer.status() == 501 || answer.body().starts_with(b"localaws broke"))
+        {
+            let body = String::from_utf8_lossy(answer.body()).into_owned();
+            self.wrong(call, &format!("nobody has built this: {body}"));
+        }
+        let sent = fields(exchange);
+        self.secrets.learn(call, &sent);
+        match call.service.as_str() {
+            "s3" => self.judge_objects(exchange),
+            "sns" => self.judge_notice(exchange, &sent),
+            _ if !call.done || call.is_read() => {}
+            "ec2" => self.judge_images(call, &sent),
+            "ssm" => {
+                let body = serde_json::from_slice(exchange.request.body()).unwrap_or_default();
+                self.judge_parameter(call, &body);
+            }
+            _ => {}
+        }
+        if call.done && !call.is_read() && ["ec2", "ssm"].contains(&call.service.as_str()) {
+            self.judge_foreign(call);
+        }
+    }
+
+    /// What belongs to others, in words.
+    fn others(&self) -> BTreeMap<(String, String), String> {
+        let mut found = BTreeMap::new();
+        for region in regions() {
+            self.others_of(region, &mut found);
+        }
+        found
+    }
+
+    fn others_of(&self, region: &str, found: &mut BTreeMap<(String, String), String>) {
+        let eyes = self.eyes();
+        let at = |id: &str| (region.to_owned(), id.to_owned());
+        let is_known = |id: &str| self.foreign.is_empty() || self.foreign.contains_key(&at(id));
+        for image in eyes.ec2.images(region) {
+            if is_known(&image.id) {
+                found.insert(at(&image.id), format!("{image:?}"));
+            }
+        }
+        for mut snapshot in eyes.ec2.snapshots(region) {
+            // What manifests are made from may be shared, and revoked.
+            if eyes.sources.contains(&snapshot.id) {
+                snapshot.create_volume_permissions.clear();
+            }
+            if is_known(&snapshot.id) {
+                found.insert(at(&snapshot.id), format!("{snapshot:?}"));
+            }
+        }
+        for (name, value) in eyes.ssm.image_parameters()(region) {
+            if is_known(&name) {
+                found.insert(at(&name), value);
+            }
+        }
+    }
+
+    fn judge_foreign(&mut self, call: &Call) {
+        let mut now = BTreeMap::new();
+        self.others_of(&call.region, &mut now);
+        let before = self.foreign.iter();
+        let of_region = before.filter(|((region, _), _)| *region == call.region);
+        let changed: Vec<String> = of_region
+            .filter(|(place, was)| now.get(place) != Some(was))
+            .map(|((_, id), _)| id.clone())
+            .collect();
+        for id in changed {
+            self.wrong(call, &format!("{id} is somebody else's and was changed"));
+            let place = (call.region.clone(), id);
+            let is = now.get(&place).cloned().unwrap_or_default();
+            self.foreign.insert(place, is);
+        }
+    }
+}
+
+/// The fields of a request of the Query protocol.
+fn fields(exchange: &Exchange) -> Vec<(String, String)> {
+    if !["ec2", "sns"].contains(&exchange.call.service.as_str()) {
+        return Vec::new();
+    }
+    let body = String::from_utf8_lossy(exchange.request.body());
+    let plain = |text: &str| {
+        let text = text.replace('+', " ");
+        percent_decode_str(&text).decode_utf8_lossy().into_owned()
+    };
+    let pairs = body.split('&').filter_map(|pair| pair.split_once('='));
+    let mut fields: Vec<_> = pairs
+        .map(|(name, value)| (plain(name), plain(value)))
+        .collect();
+    // The SDK sends maps in no order.
+    fields.sort();
+    fields
+}
+
+fn field<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    let mut fields = fields.iter();
+    let found = fields.find(|(field, _)| field == name);
+    found.map(|(_, value)| value.as_str())
+}
+
+/// The values of the fields whose names begin and end so.
+fn values<'a>(
+    fields: &'a [(String, String)],
+    start: &'a str,
+    end: &'a str,
+) -> impl Iterator<Item = &'a str> {
+    let is_meant = move |name: &str| name.starts_with(start) && name.ends_with(end);
+    fields
+        .iter()
+        .filter(move |(name, _)| is_meant(name))
+        .map(|(_, value)| value.as_str())
+}
+

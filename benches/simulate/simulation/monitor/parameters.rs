@@ -1,0 +1,63 @@
+//! What functions write into SSM.
+
+use localaws::faults::Call;
+use serde_json::Value;
+
+use super::images::{is_as_asked, made_for};
+use super::{State, text};
+use crate::simulation::script::Manifest;
+use crate::support::REGION;
+
+impl State {
+    pub(super) fn judge_parameter(&mut self, call: &Call, body: &Value) {
+        let (name, value) = (text(body, "/Name"), text(body, "/Value"));
+        if call.action != "PutParameter" {
+            return self.wrong(call, &format!("of {name}: functions only put parameters"));
+        }
+        self.coverage.action(&call.action);
+        if !self.given.as_ref().unwrap().parameters {
+            self.wrong(call, &format!("{name} is set, and nobody opened that"));
+        }
+        let images = self.living(&call.region);
+        let image = images.iter().find(|image| image.id == value);
+        let Some((manifest, digest)) = image.and_then(made_for) else {
+            return self.wrong(call, &format!("{name} is set to {value}, which is not ours"));
+        };
+        let prefix = format!("s3://{}/", self.eyes().bucket);
+        let key = manifest.strip_prefix(&prefix).unwrap_or_default();
+        let wanted = self.wanted.get(manifest).cloned().unwrap_or_default();
+        let naming = wanted.iter().filter(|version| {
+            let mut names = version.parameters(key).into_iter();
+            names.any(|it| it == name)
+        });
+        let naming: Vec<&Manifest> = naming.collect();
+        if naming.is_empty() {
+            return self.wrong(call, &format!("no version of {manifest} sets {name}"));
+        }
+        let reasons: Vec<String> = naming
+            .iter()
+            .filter_map(|version| self.not_ready(version, (manifest, digest)))
+            .collect();
+        if reasons.len() == naming.len() {
+            let why = reasons.last().cloned().unwrap_or_default();
+            self.wrong(call, &format!("{name} is set before {why}"));
+        }
+    }
+
+    /// Why no parameter may point to the AMIs of this version yet; none if they may.
+    fn not_ready(&self, version: &Manifest, made: (&str, &str)) -> Option<String> {
+        let required = version.copies().filter(|(_, is_required)| *is_required);
+        let required = required.map(|(region, _)| region);
+        for region in std::iter::once(REGION).chain(required) {
+            let images = self.living(region);
+            let Some(image) = images.iter().find(|it| made_for(it) == Some(made)) else {
+                return Some(format!("there is an AMI in {region}"));
+            };
+            let place = (region.to_owned(), image.id.clone());
+            if !self.touched.contains(&place) && !is_as_asked(image, version) {
+                return Some(format!("{} in {region} is as it says", image.id));
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,146 @@
+//! What functions write into S3 and publish.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use amiwright::image::status;
+use amiwright::keys;
+use amiwright::limits::STATUS_BYTES;
+use http::header::{IF_MATCH, IF_NONE_MATCH};
+use localaws::faults::{Call, Exchange};
+use serde_json::Value;
+
+use super::{State, field, text};
+
+/// States in which an image ends and of which somebody has to be told at once.
+const TOLD: [&str; 4] = ["incomplete", "failed", "cancelled", "rejected"];
+
+/// What functions have written.
+#[derive(Default)]
+pub(super) struct Written {
+    /// The last status of each manifest.
+    pub(super) last: BTreeMap<String, Value>,
+    /// The notices that were recorded, by their ids: what they say.
+    pub(super) notices: BTreeMap<String, String>,
+    /// What was published, by its id: of which kind and about which version.
+    published: BTreeMap<String, String>,
+}
+
+impl State {
+    pub(super) fn judge_objects(&mut self, exchange: &Exchange) {
+        let call = &exchange.call;
+        if call.is_read() {
+            return;
+        }
+        let bucket = call.bucket.as_deref().unwrap_or_default();
+        if bucket != self.eyes().state_bucket {
+            return self.wrong(call, &format!("a function changes the bucket {bucket}"));
+        }
+        let key = call.key.as_deref().unwrap_or_default();
+        if call.action != "PutObject" || !key.starts_with(keys::STATUSES) {
+            return;
+        }
+        let headers = exchange.request.headers();
+        if !headers.contains_key(IF_MATCH) && !headers.contains_key(IF_NONE_MATCH) {
+            self.wrong(call, "a status is written whatever it is by now");
+        }
+        if call.done {
+            let body = exchange.request.body();
+            self.judge_status(call, keys::manifest_of_status(key).unwrap_or(key), body);
+        }
+    }
+
+    fn judge_status(&mut self, call: &Call, key: &str, body: &[u8]) {
+        if body.len() > STATUS_BYTES {
+            self.wrong(call, &format!("a status of {} bytes", body.len()));
+        }
+        if let Err(unreadable) = status::parse(body) {
+            self.wrong(call, &format!("a status that cannot be read: {unreadable:?}"));
+        }
+        for leak in self.secrets.leaks("a status", &String::from_utf8_lossy(body)) {
+            self.wrong(call, &leak);
+        }
+        let status: Value = serde_json::from_slice(body).unwrap_or_default();
+        let before = self.written.last.get(key).cloned().unwrap_or_default();
+        self.coverage.transition(&before, &status);
+        let (was, is) = (text(&before, "/state"), text(&status, "/state"));
+        let marker = self.eyes().state_folder.join(keys::open_key(key));
+        if is == "working" && !marker.exists() {
+            self.wrong(call, "an image that is not finished is not marked as open");
+        }
+        let known = notices(&before);
+        let new: Vec<_> = notices(&status)
+            .into_iter()
+            .filter(|(seq, _)| !known.contains_key(seq))
+            .collect();
+        if was != is && TOLD.contains(&is) && new.is_empty() {
+            self.wrong(call, &format!("it ends {is} and nobody will be told"));
+        }
+        for (seq, kind) in new {
+            let id = format!("s3://{}/{key}#{seq}", self.eyes().bucket);
+            self.written.notices.insert(id, kind);
+        }
+        self.written.last.insert(key.to_owned(), status);
+    }
+
+    pub(super) fn judge_notice(&mut self, exchange: &Exchange, sent: &[(String, String)]) {
+        let call = &exchange.call;
+        if call.action != "Publish" {
+            return;
+        }
+        let message = field(sent, "Message").unwrap_or_default();
+        let subject = field(sent, "Subject").unwrap_or_default();
+        for leak in self.secrets.leaks("an email", &format!("{subject}\n{message}")) {
+            self.wrong(call, &leak);
+        }
+        let bodies: Value = serde_json::from_str(message).unwrap_or_default();
+        let notice: Value = serde_json::from_str(text(&bodies, "/default")).unwrap_or_default();
+        let id = text(&notice, "/id").to_owned();
+        let event = text(&notice, "/event").to_owned();
+        // What is no manifest has no status, and so no notices.
+        if event == "ignored" {
+            return;
+        }
+        match self.written.notices.get(&id) {
+            None => self.wrong(call, &format!("{id} is published and was never recorded")),
+            Some(kind) if *kind != event => {
+                let what = format!("{id} was recorded as {kind} and is published as {event}");
+                self.wrong(call, &what);
+            }
+            Some(_) => {}
+        }
+        let what = format!("{event} {subject} {}", text(&notice, "/at"));
+        if let Some(before) = self.written.published.get(&id)
+            && *before != what
+        {
+            let what = format!("{id} was published as `{before}`, and now as `{what}`");
+            self.wrong(call, &what);
+        }
+        let twins = self.written.published.iter();
+        let twin = twins
+            .filter(|(other, said)| **other != id && **said == what)
+            .map(|(other, _)| other.clone())
+            .next();
+        if let Some(twin) = twin {
+            self.wrong(call, &format!("{id} says the same as {twin}: {what}"));
+        }
+        self.written.published.insert(id, what);
+    }
+}
+
+/// The notices of a status by number, with their kinds.
+fn notices(status: &Value) -> BTreeMap<u64, String> {
+    let notices = status["notices"].as_array().into_iter().flatten();
+    let read = |notice: &Value| {
+        let kind = notice["kind"].as_str()?.to_owned();
+        Some((notice["seq"].as_u64()?, kind))
+    };
+    notices.filter_map(read).collect()
+}
+
+/// The ids of AMIs that a status names as its own version's.
+pub(super) fn own_images(status: &Value) -> BTreeSet<String> {
+    let regions = status["regions"].as_object().into_iter().flatten();
+    regions
+        .filter_map(|(_, known)| known["image"].as_str().map(str::to_owned))
+        .collect()
+}

@@ -1,0 +1,280 @@
+//! Plays a script on a stack.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use amiwright::cli::{cancel::cancel, retry::retry};
+use amiwright::image::observed::ObservedImage;
+use amiwright::keys;
+use amiwright::reconcile::Context;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::manifest::{Sources, beside, key, short};
+use super::monitor::Monitor;
+use super::script::{Arrival, Event, Manifest, Object, Script, Source, Task};
+use super::setting::{self, region, regions};
+use super::{by_hand, weather};
+use crate::support::{BUNDLE_MANIFEST, BUNDLE_PART, TestStack, other_bundle, vmdk, whole_seconds};
+
+/// What a history left.
+pub(crate) struct Played {
+    pub(crate) stack: TestStack,
+    pub(crate) script: Script,
+    pub(crate) sources: Sources,
+    pub(crate) monitor: Arc<Monitor>,
+    /// When its schedules began.
+    began: Timestamp,
+    /// The manifests that are in the bucket.
+    pub(crate) manifests: BTreeMap<&'static str, Manifest>,
+    /// The AMIs that somebody has changed by hand, by Region, and how.
+    pub(crate) edited: BTreeMap<(&'static str, String), BTreeSet<String>>,
+    /// The parameters that somebody has changed by hand, by Region.
+    pub(crate) edited_parameters: BTreeSet<(&'static str, String)>,
+    /// The manifests of which a version said that nobody else may have its AMI.
+    pub(crate) was_exact: BTreeSet<&'static str>,
+    /// What was there before any manifest.
+    pub(crate) snapshots_before: BTreeSet<String>,
+}
+
+/// How often the template has finished AMIs audited.
+const AUDITS: Duration = Duration::from_secs(6 * 3600);
+
+/// The longest that anything may take to rest: more than the longest task of a script, a deregistration cooldown, and
+/// the time after which silence is reported.
+const LONGEST: Duration = Duration::from_secs(6 * 24 * 3600);
+
+/// Plays a script until everything that was wanted is done or has failed.
+pub(crate) async fn play(script: &Script, monitor: &Arc<Monitor>) -> Played {
+    let (stack, sources) = setting::set(script, monitor).await;
+    let mut snapshots_before = BTreeSet::new();
+    for region in regions() {
+        let before = stack.world.ec2().snapshots(region).into_iter();
+        snapshots_before.extend(before.map(|snapshot| snapshot.id));
+    }
+    let mut played = Played {
+        snapshots_before,
+        began: stack.world.clock().now(),
+        stack,
+        script: script.clone(),
+        sources,
+        monitor: Arc::clone(monitor),
+        manifests: BTreeMap::new(),
+        edited: BTreeMap::new(),
+        edited_parameters: BTreeSet::new(),
+        was_exact: BTreeSet::new(),
+    };
+    for each in &script.moves {
+        let pause = Duration::from_secs(each.pause);
+        played.stack.world.run_for(pause).await;
+        monitor.say(&played.stack, &each.event);
+        played.happen(&each.event).await;
+    }
+    played.end().await;
+    played
+}
+
+impl Played {
+    async fn happen(&mut self, event: &Event) {
+        if weather::happen(self, event).await {
+            return;
+        }
+        match event {
+            Event::Drop {
+                key: at,
+                manifest,
+                arrival,
+            } => self.drop(key(*at), manifest, *arrival).await,
+            Event::DropObject {
+                key: at,
+                what,
+                content,
+            } => self.drop_object(key(*at), *what, *content).await,
+            Event::Remove { key: at, arrival } => self.remove(key(*at), *arrival).await,
+            Event::Cancel { key: at } => self.ask(key(*at), true).await,
+            Event::Retry { key: at } => self.ask(key(*at), false).await,
+            Event::Edit {
+                key: at,
+                region: place,
+                edit,
+            } => by_hand::edit(self, key(*at), region(*place), *edit).await,
+            Event::Run { task } => {
+                let input = match task {
+                    Task::Advance => json!({}),
+                    Task::Sweep => json!({"task": "sweep"}),
+                    Task::Audit => json!({"task": "audit"}),
+                };
+                self.stack.world.invoke_later("AdvanceTasks", input);
+            }
+            _ => {}
+        }
+    }
+
+    async fn drop(&mut self, key: &'static str, manifest: &Manifest, arrival: Arrival) {
+        let text = manifest.text(key, &self.sources);
+        self.monitor.want(&self.stack, key, manifest);
+        let stack = &self.stack;
+        match arrival {
+            Arrival::Lost => stack.drop_silently(key, text),
+            Arrival::Once => stack.drop_file(key, text).await,
+            Arrival::Twice => {
+                stack.drop_file(key, text).await;
+                let event = stack.object_created(key);
+                stack.world.invoke_later("RegisterImage", event);
+            }
+        }
+        if manifest.exact {
+            self.was_exact.insert(key);
+        }
+        self.manifests.insert(key, manifest.clone());
+    }
+
+    async fn drop_object(&self, key: &str, what: Object, content: u8) {
+        let (object, body) = object(key, what, content);
+        self.stack.drop_file(&object, body).await;
+    }
+
+    async fn remove(&mut self, key: &'static str, arrival: Arrival) {
+        if self.manifests.remove(key).is_none() {
+            return;
+        }
+        self.stack.remove(key).await;
+        self.monitor.unwant(key);
+        if arrival == Arrival::Twice {
+            let mut event = self.stack.object_created(key);
+            event["detail-type"] = json!("Object Deleted");
+            event["detail"]["reason"] = json!("DeleteObject");
+            self.stack.world.invoke_later("RegisterImage", event);
+        }
+    }
+
+    /// Asks as an operator would. What does not make sense is refused, and a call of his may fail, too.
+    pub(crate) async fn ask(&self, key: &str, to_cancel: bool) {
+        let (aws, config) = (self.stack.aws(), self.stack.config());
+        let now = whole_seconds(self.stack.world.clock().now());
+        let context = Context::new(&aws, &config, now);
+        let _answer = if to_cancel {
+            cancel(context, key).await
+        } else {
+            retry(context, key).await
+        };
+    }
+
+    /// The AMIs of a Region that say they were made for a manifest of this stack.
+    pub(crate) async fn ours(&self, region: &str) -> Vec<ObservedImage> {
+        let ids = self.stack.world.ec2().images(region);
+        let ids: Vec<String> = ids.into_iter().map(|image| image.id).collect();
+        if ids.is_empty() {
+            return Vec::new();
+        }
+        let aws = self.stack.aws().in_region(region);
+        let mut images = aws.find_images("image-id", &ids).await.unwrap();
+        let ours = format!("s3://{}/", self.stack.bucket);
+        images.retain(|image| {
+            let manifest = image.tags.get("amiwright:manifest");
+            manifest.is_some_and(|it| it.starts_with(&ours))
+        });
+        images
+    }
+
+    /// Nothing fails any more, what is late arrives, and time runs until nothing is open.
+    async fn end(&self) {
+        let stack = &self.stack;
+        weather::clear(self);
+        self.monitor.calm(&self.stack);
+        for (key, manifest) in &self.manifests {
+            let needed: &[Object] = match manifest.source {
+                Source::Disk => &[Object::Disk],
+                Source::Vm => &[Object::Machine],
+                Source::Bundle => &[Object::BundlePart, Object::BundleManifest],
+                _ => &[],
+            };
+            for what in needed {
+                let (object, body) = object(key, *what, 0);
+                let found = stack.world.s3().get(&stack.bucket, &object).await.unwrap();
+                if found.is_none() {
+                    stack.drop_file(&object, body).await;
+                }
+            }
+        }
+        // Two sweeps: what was lost is found.
+        stack.world.run_for(Duration::from_secs(35 * 60)).await;
+        self.until_nothing_is_open().await;
+        self.audited().await;
+    }
+
+    /// Lets the next audit of the schedule come by, long enough after the last change, and all that it begins.
+    pub(crate) async fn audited(&self) {
+        let world = &self.stack.world;
+        world.run_for(Duration::from_secs(20 * 60)).await;
+        let now = world.clock().now();
+        let since = now.duration_since(self.began).unsigned_abs();
+        let rest = AUDITS.as_secs() - since.as_secs() % AUDITS.as_secs();
+        world.run_for(Duration::from_secs(rest + 60)).await;
+        self.until_nothing_is_open().await;
+    }
+
+    /// Lets time run until nothing is open.
+    pub(crate) async fn until_nothing_is_open(&self) {
+        let stack = &self.stack;
+        let pause = Duration::from_secs(600);
+        for _ in 0..LONGEST.as_secs() / pause.as_secs() {
+            if stack.open().await.is_empty() {
+                return;
+            }
+            stack.world.run_for(pause).await;
+        }
+        let statuses = self.statuses().await;
+        let open: Vec<_> = stack.open().await;
+        let open_statuses = statuses
+            .iter()
+            .filter(|(key, _)| open.contains(&keys::open_key(key)));
+        panic!(
+            "still open: {open:?}\n{:#?}",
+            open_statuses.collect::<Vec<_>>()
+        );
+    }
+
+    /// The statuses that there are, by manifest.
+    pub(crate) async fn statuses(&self) -> BTreeMap<String, Value> {
+        let mut statuses = BTreeMap::new();
+        for found in self.stack.state_keys(keys::STATUSES).await {
+            let key = keys::manifest_of_status(&found).unwrap();
+            statuses.insert(key.to_owned(), self.stack.status(key).await);
+        }
+        statuses
+    }
+}
+
+/// A file that images are made of: its key and content.
+fn object(key: &str, what: Object, content: u8) -> (String, Vec<u8>) {
+    let short = short(key);
+    match what {
+        Object::Disk => {
+            let mut disk = vmdk();
+            disk.push(content);
+            (beside(key, &format!("{short}.vmdk")), disk)
+        }
+        Object::Machine => {
+            let mut machine = vec![0; 4096];
+            machine[257..262].copy_from_slice(b"ustar");
+            machine.push(content);
+            (beside(key, &format!("{short}.ova")), machine)
+        }
+        Object::BundleManifest => {
+            (beside(key, "image.manifest.xml"), bundle(content).0)
+        }
+        Object::BundlePart => {
+            (beside(key, "image.part.0"), bundle(content).1)
+        }
+    }
+}
+
+/// One of two bundles of the same name: its manifest and its part.
+fn bundle(content: u8) -> (Vec<u8>, Vec<u8>) {
+    match content {
+        0 => (BUNDLE_MANIFEST.to_vec(), BUNDLE_PART.to_vec()),
+        _ => other_bundle(),
+    }
+}

@@ -1,0 +1,305 @@
+//! A script: everything that happens in a history, chosen before it is played. As JSON it can be kept, shortened and given
+//! back.
+
+use serde::{Deserialize, Serialize};
+
+/// The manifests. Two of them may want the same name and the same parameter.
+pub(crate) const KEYS: [&str; 3] = [
+    "golden/web.image.yaml",
+    "data.image.yaml",
+    "team/a=b/api.image.yml",
+];
+/// Regions that get copies.
+pub(crate) const COPY_REGIONS: [&str; 2] = ["eu-west-1", "us-west-2"];
+/// The accounts that manifests share with.
+pub(crate) const PARTNERS: [&str; 2] = ["111122223333", "444455556666"];
+/// One that no manifest names.
+pub(crate) const STRANGER: &str = "999988887777";
+/// An organization that manifests share with.
+pub(crate) const ORGANIZATION: &str =
+    "arn:aws:organizations::111122223333:organization/o-exampleorgid";
+
+/// A history to be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Script {
+    /// Where all ids, tokens and pauses come from.
+    pub(crate) seed: u64,
+    pub(crate) stack: Stack,
+    pub(crate) moves: Vec<Move>,
+}
+
+/// How the stack is set up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Stack {
+    /// Whether EC2 is as it was when instances were bundled.
+    #[serde(default)]
+    pub(crate) classic: bool,
+    /// `ShareWith`.
+    pub(crate) share_with: String,
+    #[serde(default)]
+    pub(crate) public: bool,
+    pub(crate) retire: bool,
+    pub(crate) copies: bool,
+    pub(crate) parameters: bool,
+    /// Whether the manifest bucket keeps versions.
+    pub(crate) versions: bool,
+    #[serde(default)]
+    pub(crate) notify_started: bool,
+}
+
+/// What happens, so many seconds after what happened before.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Move {
+    #[serde(default)]
+    pub(crate) pause: u64,
+    pub(crate) event: Event,
+}
+
+/// One thing that happens. Manifests are named by their place in [`KEYS`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub(crate) enum Event {
+    /// Somebody uploads a manifest.
+    Drop {
+        key: usize,
+        manifest: Manifest,
+        arrival: Arrival,
+    },
+    /// Somebody uploads what a manifest's image is made from: a disk, a machine, or the parts of a bundle.
+    DropObject { key: usize, what: Object, content: u8 },
+    /// Somebody removes a manifest.
+    Remove { key: usize, arrival: Arrival },
+    /// An operator asks to cancel.
+    Cancel { key: usize },
+    /// An operator asks for a new attempt.
+    Retry { key: usize },
+    /// Somebody edits all AMIs of a manifest in a Region by hand.
+    Edit { key: usize, region: usize, edit: Edit },
+    /// Somebody lets a schedule's task run besides.
+    Run { task: Task },
+    /// A call from now on fails: this many calls later.
+    Fail { later: u64, fault: Wrong },
+    /// Everything that is meant fails for a while.
+    Storm { what: Meant, fault: Wrong, seconds: u64 },
+    /// An invocation is killed where it waits for the `polls`th time: this many invocations later.
+    Kill { later: u64, polls: u64 },
+    /// An event or a tick, this many later, arrives once for each of these delays.
+    Deliver {
+        tick: bool,
+        later: u64,
+        delays: Vec<u64>,
+    },
+    /// The machines' clocks are ahead by so many seconds.
+    Ahead { seconds: i64 },
+    /// A rule of the stack is switched off, and on again in the end.
+    RuleOff { rule: String },
+    /// Reads lag behind.
+    StaleReads { seconds: u64 },
+    /// New things are found only later.
+    LateVisibility { seconds: u64 },
+    /// Tasks of a kind that begin from now on take so long; `None` is registration.
+    TaskTime { kind: Option<Kind>, seconds: u64 },
+    /// The next task of a kind fails; `None` is registration.
+    FailNext { kind: Option<Kind>, message: usize },
+    /// EC2's lists forget the task of a manifest's image.
+    HideTask { key: usize },
+    /// EC2's lists show the task of a manifest's image in a state that nobody knows, until the end.
+    ShowTask { key: usize, state: String },
+    /// A Region is switched off or on.
+    OptIn { region: usize, on: bool },
+    /// Quotas are lower.
+    Quota { shares: usize, copies: usize },
+    /// How long SSM's validation takes.
+    Validation { seconds: u64, fails: bool },
+    /// New copies in a Region are encrypted, with the key that AWS manages.
+    Encrypts { region: usize, on: bool },
+}
+
+/// How the event of an upload or a removal arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Arrival {
+    Once,
+    Lost,
+    Twice,
+}
+
+/// What images are made from, as files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Object {
+    Disk,
+    Machine,
+    BundleManifest,
+    BundlePart,
+}
+
+/// What somebody does to an AMI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Edit {
+    Grant,
+    Revoke,
+    Tag,
+    Untag,
+    Describe,
+    Protect,
+    Unprotect,
+    Deprecate,
+    Disable,
+    Deregister,
+    Parameter,
+    UseInTemplate,
+}
+
+/// What the schedules let run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Task {
+    Advance,
+    Sweep,
+    Audit,
+}
+
+/// What goes wrong with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Wrong {
+    Throttled,
+    AnswerLost,
+    CrashAfter,
+    CrashBefore,
+    Slow(u64),
+    InternalError,
+    Unavailable,
+    Denied,
+}
+
+/// Which calls are meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Meant {
+    Action(String, String),
+    Service(String),
+    Region(usize),
+}
+
+/// EC2's tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kind {
+    ImportSnapshot,
+    ImportImage,
+    BundleInstance,
+    CopyImage,
+    StoreImage,
+    RestoreImage,
+}
+
+/// A manifest, by what it says. What is left out it does not say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct Manifest {
+    pub(crate) source: Source,
+    /// A name that every version of it has.
+    #[serde(skip_serializing_if = "is_not")]
+    pub(crate) fixed_name: bool,
+    /// A name that another manifest has, too.
+    #[serde(skip_serializing_if = "is_not")]
+    pub(crate) shared_name: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mistake: Option<usize>,
+    #[serde(skip_serializing_if = "is_not")]
+    pub(crate) large: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) accounts: Vec<usize>,
+    #[serde(skip_serializing_if = "is_not")]
+    pub(crate) organization: bool,
+    #[serde(skip_serializing_if = "is_not")]
+    pub(crate) public: bool,
+    #[serde(skip_serializing_if = "is_not")]
+    pub(crate) copy: bool,
+    #[serde(skip_serializing_if = "is_not")]
+    pub(crate) exact: bool,
+    /// Places in [`COPY_REGIONS`], and whether that Region is required.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) regions: Vec<(usize, bool)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) team: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) protect: Option<Protect>,
+    /// Days after which it is deprecated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) deprecate: Option<u32>,
+    #[serde(skip_serializing_if = "is_keep")]
+    pub(crate) replaces: Retire,
+    #[serde(skip_serializing_if = "is_not")]
+    pub(crate) delete_snapshots: bool,
+    #[serde(skip_serializing_if = "is_not")]
+    pub(crate) parameter: bool,
+    /// A parameter that another manifest sets, too.
+    #[serde(skip_serializing_if = "is_not")]
+    pub(crate) shared_parameter: bool,
+    #[serde(skip_serializing_if = "is_not")]
+    pub(crate) take_over: bool,
+    #[serde(skip_serializing_if = "is_keep")]
+    pub(crate) on_delete: Retire,
+    #[serde(skip_serializing_if = "is_not")]
+    pub(crate) repair: bool,
+    #[serde(skip_serializing_if = "is_not")]
+    pub(crate) store: bool,
+    #[serde(skip_serializing_if = "is_not")]
+    pub(crate) product_code: bool,
+}
+
+/// What an image is made from; the number is which of several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Source {
+    Snapshot(usize),
+    Disk,
+    Vm,
+    Image,
+    Stored,
+    Instance,
+    Bundle,
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self::Snapshot(0)
+    }
+}
+
+/// How an AMI is protected from being deregistered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Protect {
+    On,
+    WithCooldown,
+}
+
+/// What becomes of AMIs that are not wanted any more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Retire {
+    #[default]
+    Keep,
+    Deprecate,
+    Deregister,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_not(it: &bool) -> bool {
+    !it
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_keep(it: &Retire) -> bool {
+    *it == Retire::Keep
+}

@@ -1,0 +1,137 @@
+//! The stage: a stack, what is there before anything happens, and what belongs to others.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use localaws::ec2::{Era, Permission, SeedImage, SeedInstance, SeedSnapshot};
+use localaws::watcher::Watcher;
+
+use super::manifest::Sources;
+use super::monitor::Monitor;
+use super::script::{COPY_REGIONS, Event, PARTNERS, STRANGER, Script, Source};
+use crate::support::{KEY_ID, REGION, SECRET, TestStack};
+
+/// A parameter that somebody else has below the stack's prefix.
+const FOREIGN_PARAMETER: &str = "/images/somebody-elses";
+
+/// All Regions that there may be AMIs in.
+pub(crate) fn regions() -> impl Iterator<Item = &'static str> {
+    std::iter::once(REGION).chain(COPY_REGIONS)
+}
+
+/// A Region by its place among [`regions`].
+pub(crate) fn region(at: usize) -> &'static str {
+    let at = at % (COPY_REGIONS.len() + 1);
+    at.checked_sub(1).map_or(REGION, |at| COPY_REGIONS[at])
+}
+
+/// Sets the stage for a script.
+pub(crate) async fn set(script: &Script, monitor: &Arc<Monitor>) -> (TestStack, Sources) {
+    let watcher = {
+        let monitor = Arc::clone(monitor);
+        Watcher::new(move |exchange| monitor.see(exchange))
+    };
+    let stack = TestStack::built(|builder| {
+        let given = &script.stack;
+        let builder = match given.versions {
+            true => builder,
+            false => builder.template(&TestStack::template_without_versions()),
+        };
+        let or_nothing = |is: bool, value: &str| match is {
+            true => value.to_owned(),
+            false => String::new(),
+        };
+        builder
+            .seed(script.seed)
+            .watch_calls(watcher)
+            .parameter("ShareWith", &given.share_with)
+            .parameter("AllowPublic", &given.public.to_string())
+            .parameter("AllowRetire", &given.retire.to_string())
+            .parameter("ParameterPrefix", &or_nothing(given.parameters, "/images"))
+            .parameter(
+                "CopyRegions",
+                &or_nothing(given.copies, &COPY_REGIONS.join(",")),
+            )
+            .parameter("NotifyStarted", &given.notify_started.to_string())
+    })
+    .await;
+    let sources = sources(script, &stack).await;
+    others(&stack, &sources);
+    monitor.open_eyes(&stack, &sources);
+    (stack, sources)
+}
+
+async fn sources(script: &Script, stack: &TestStack) -> Sources {
+    let ec2 = stack.world.ec2();
+    let second = ec2.seed_snapshot(REGION, SeedSnapshot::default());
+    let mut sources = Sources {
+        snapshots: vec![stack.snapshot.clone(), second],
+        image: stack.image_elsewhere("us-west-2").await,
+        bucket: stack.bucket.clone(),
+        ..Sources::default()
+    };
+    let wants = |source: Source| {
+        let mut moves = script.moves.iter();
+        moves.any(|it| matches!(&it.event, Event::Drop { manifest, .. } if manifest.source == source))
+    };
+    if wants(Source::Stored) {
+        sources.stored = stack.stored_image().await;
+    }
+    if script.stack.classic {
+        ec2.set_era(Era::Classic);
+        ec2.set_bundle_key(KEY_ID, SECRET);
+        stack.keep_bundle_key(KEY_ID);
+    }
+    sources.instance = ec2.seed_instance(REGION, SeedInstance::default());
+    sources
+}
+
+/// Another stack's AMIs and snapshots, somebody's AMI of the snapshot that manifests are made from, and a parameter.
+fn others(stack: &TestStack, sources: &Sources) {
+    let ec2 = stack.world.ec2();
+    for region in regions() {
+        let snapshot = ec2.seed_snapshot(region, SeedSnapshot::default());
+        let theirs = ec2.seed_image(
+            region,
+            SeedImage {
+                id: None,
+                name: "theirs".to_owned(),
+                snapshot_id: snapshot.clone(),
+                volume_size: 8,
+                owner_id: None,
+                owner_alias: None,
+            },
+        );
+        let tags: BTreeMap<String, String> = [
+            ("amiwright:manifest", "s3://another-bucket/golden/web.image.yaml"),
+            ("amiwright:digest", "0123456789abcdef"),
+            ("amiwright:attempt", "1"),
+        ]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into();
+        ec2.edit_image(region, &theirs, |image| {
+            image.tags = tags.clone();
+            image.launch_permissions = [PARTNERS[0], STRANGER]
+                .map(|it| Permission::Account(it.to_owned()))
+                .into();
+        });
+        ec2.edit_snapshot(region, &snapshot, |snapshot| snapshot.tags = tags);
+        let ssm = stack.world.ssm();
+        ssm.seed_image_parameter(region, FOREIGN_PARAMETER, &theirs);
+    }
+    let own = ec2.seed_image(
+        REGION,
+        SeedImage {
+            id: None,
+            name: "made-by-hand".to_owned(),
+            snapshot_id: sources.snapshots[1].clone(),
+            volume_size: 8,
+            owner_id: None,
+            owner_alias: None,
+        },
+    );
+    ec2.edit_image(REGION, &own, |image| {
+        let partner = Permission::Account(PARTNERS[1].to_owned());
+        image.launch_permissions.insert(partner);
+    });
+}

@@ -1,0 +1,186 @@
+//! Whether what rests is what a manifest asks for, or its status says what is not.
+
+use std::collections::BTreeSet;
+
+use amiwright::image::observed::ObservedImage;
+use amiwright::image::status::Grantee;
+use serde_json::Value;
+
+use super::play::Played;
+use super::rest::{of_version, wanted_regions};
+use super::script::{Manifest, ORGANIZATION, PARTNERS};
+use super::text;
+
+/// The last version that was dropped is what the status is about, and its AMI is as it says.
+pub(super) async fn check(
+    played: &Played,
+    (key, manifest): (&str, &Manifest),
+    status: &Value,
+    wrong: &mut Vec<String>,
+) {
+    let text_of = manifest.text(key, &played.sources);
+    let digest = amiwright::manifest::sha256_hex(text_of.as_bytes());
+    let mut say = |what: &str| wrong.push(format!("{key} {what}: {status:#}"));
+    if text(status, "/manifest/sha256") != digest {
+        say("is about another version than the last one");
+        return;
+    }
+    let is_refused = manifest.is_refused(&played.script.stack);
+    let is_rejected = text(status, "/state") == "rejected";
+    if is_refused && !is_rejected {
+        say("should be rejected");
+    }
+    // An object may be no disk, or a source be gone; the manifest itself is all right.
+    if !is_refused && is_rejected && status.pointer("/problems/0/line").is_some_and(|it| *it != 0) {
+        let is_known = status["problems"][0]["path"]
+            .as_str()
+            .is_some_and(|path| path.starts_with("source"));
+        if !is_known {
+            say("should not be rejected");
+        }
+    }
+    if text(status, "/state") != "available" {
+        return;
+    }
+    for region in wanted_regions(manifest) {
+        let wrong_here = check_region(played, (key, manifest), region, status).await;
+        wrong.extend(wrong_here.map(|what| format!("{key} in {region}: {what}: {status:#}")));
+    }
+}
+
+async fn check_region(
+    played: &Played,
+    (key, manifest): (&str, &Manifest),
+    region: &'static str,
+    status: &Value,
+) -> Option<String> {
+    let id = status["regions"][region]["image"].as_str();
+    let Some(id) = id else {
+        return Some("there is no AMI".to_owned());
+    };
+    let place = (region, id.to_owned());
+    let edits = played.edited.get(&place).cloned().unwrap_or_default();
+    let drift = &status["drift"];
+    let is_named = !drift.is_null() && drift.to_string().contains(region);
+    if edits.contains("Deregister") || edits.contains("Disable") {
+        // Disabled while it was being published, it cannot be seen as finished.
+        return (!is_named).then(|| format!("nobody was told that {id} is gone"));
+    }
+    let images = played.ours(region).await;
+    let found = of_version(&images, key, status);
+    let [image] = found[..] else {
+        return Some(format!("there is not one AMI but {found:#?}"));
+    };
+    if image.id != id {
+        return Some(format!("its AMI is {}", image.id));
+    }
+    let mut differs = differences(played, manifest, region, image, &edits).await;
+    differs.extend(parameters(played, (key, manifest), region, id));
+    if differs.is_empty() {
+        return None;
+    }
+    let is_by_hand = !edits.is_empty() || !played.edited_parameters.is_empty();
+    match is_by_hand && is_named && !manifest.repair {
+        true => None,
+        // A parameter is set back only if the manifest may take it over.
+        false if is_by_hand && is_named && differs.iter().all(|it| it.starts_with('/')) => None,
+        false => Some(format!("{} of {image:#?}\n{manifest:#?}", differs.join(", "))),
+    }
+}
+
+/// What about an AMI is not as its manifest says.
+async fn differences(
+    played: &Played,
+    manifest: &Manifest,
+    region: &'static str,
+    image: &ObservedImage,
+    edits: &BTreeSet<String>,
+) -> Vec<String> {
+    let mut differs = Vec::new();
+    let mut unless = |is_so: bool, what: &str| {
+        if !is_so {
+            differs.push(what.to_owned());
+        }
+    };
+    // What a manifest does not mention others may set.
+    let free = |is_mentioned: bool, edit: &str| !is_mentioned && edits.contains(edit);
+    unless(image.state == "available", "state");
+    unless(
+        image.description == manifest.description
+            || free(manifest.description.is_some(), "Describe"),
+        "description",
+    );
+    unless(
+        image.tags.get("team") == manifest.team.as_ref() || free(manifest.team.is_some(), "Tag"),
+        "tags",
+    );
+    let is_protected = image.protection != "disabled" && !image.protection.is_empty();
+    unless(
+        is_protected == manifest.protect.is_some() || free(manifest.protect.is_some(), "Protect"),
+        "protection",
+    );
+    unless(
+        image.deprecate_at.is_some() == manifest.deprecate.is_some(),
+        "deprecation",
+    );
+    unless(image.public == manifest.public, "public");
+    let aws = played.stack.aws().in_region(region);
+    let granted = aws.launch_permissions(&image.id).await.unwrap();
+    let asked = asked(manifest);
+    let of_manifests: BTreeSet<_> = granted.intersection(&all()).cloned().collect();
+    unless(of_manifests == asked, "grants");
+    if manifest.exact {
+        let others = granted.difference(&asked).any(|it| *it != Grantee::Public);
+        unless(!others || (!manifest.repair && edits.contains("Grant")), "exact");
+    }
+    let readers_asked: BTreeSet<String> = match manifest.copy {
+        true => manifest.accounts().map(str::to_owned).collect(),
+        false => BTreeSet::new(),
+    };
+    for snapshot in &image.snapshots {
+        let readers = aws.snapshot_accounts(snapshot).await.unwrap();
+        // The snapshots that manifests are made from belong to somebody, and may have several AMIs.
+        let is_so = match played.snapshots_before.contains(snapshot) {
+            true => readers.is_superset(&readers_asked),
+            false => readers == readers_asked,
+        };
+        unless(is_so, &format!("{snapshot} is shared with {readers:?}"));
+    }
+    differs
+}
+
+/// The parameters that do not point to an AMI, each by its name.
+fn parameters(
+    played: &Played,
+    (key, manifest): (&str, &Manifest),
+    region: &'static str,
+    id: &str,
+) -> Vec<String> {
+    let own = Manifest {
+        // Another manifest may have it.
+        shared_parameter: false,
+        ..manifest.clone()
+    };
+    let mut names = own.parameters(key);
+    // A Region that is not required may have failed.
+    names.retain(|name| {
+        let value = played.stack.world.ssm().parameter(region, name);
+        value.as_deref() != Some(id)
+    });
+    names
+}
+
+fn asked(manifest: &Manifest) -> BTreeSet<Grantee> {
+    let accounts = manifest.accounts().map(|it| Grantee::Account(it.to_owned()));
+    let organization = manifest
+        .organization
+        .then(|| Grantee::Organization(ORGANIZATION.to_owned()));
+    accounts.chain(organization).collect()
+}
+
+/// All that manifests name.
+fn all() -> BTreeSet<Grantee> {
+    let partners = PARTNERS.map(|it| Grantee::Account(it.to_owned()));
+    let organization = Grantee::Organization(ORGANIZATION.to_owned());
+    partners.into_iter().chain([organization]).collect()
+}
