@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::changes::note;
-use super::publishing::begun;
 use crate::image::outcome::EarlierCopy;
-use crate::image::status::Status;
+use crate::image::status::{CopyRequest, RegionStatus, Status};
 
 /// What was found of earlier versions is known with them from now on, and is retired as they are; what was not made is
 /// forgotten. Returns whether anything came of it.
@@ -54,4 +53,13 @@ fn take_over(status: &mut Status, it: EarlierCopy, now: Timestamp) -> bool {
     };
     note(status, why, now);
     true
+}
+
+/// A copy that was begun, with what it was asked for.
+pub(super) fn begun(image: &str, request: Option<&CopyRequest>) -> RegionStatus {
+    let mut copy = RegionStatus::pending(image.to_owned());
+    if let Some(request) = request {
+        copy.applied.settings.clone_from(&request.settings);
+    }
+    copy
 }

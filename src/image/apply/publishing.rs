@@ -215,20 +215,11 @@ fn add_copies(
             image: Some(image), ..
         } = &what.action
         {
-            let copy = begun(image, requests.get(&what.region));
+            let copy = earlier::begun(image, requests.get(&what.region));
             regions.entry(what.region.clone()).or_insert(copy);
         }
     }
     regions.len() > before
-}
-
-/// A copy that was begun, with what it was asked for.
-pub(super) fn begun(image: &str, request: Option<&CopyRequest>) -> RegionStatus {
-    let mut copy = RegionStatus::pending(image.to_owned());
-    if let Some(request) = request {
-        copy.applied.settings.clone_from(&request.settings);
-    }
-    copy
 }
 
 /// What came of a copy that was begun or removed.
@@ -244,7 +235,7 @@ fn copied(status: &mut Status, what: &RegionAction, now: Timestamp) {
             if let Some(request) = status.copies.get_mut(region) {
                 request.kms_key_id.clone_from(kms_key_id);
             }
-            let copy = begun(image, status.copies.get(region));
+            let copy = earlier::begun(image, status.copies.get(region));
             let copy = adopted(status, region, copy, now);
             status.regions.insert(region.clone(), copy);
         }

@@ -40,7 +40,7 @@ use super::step_context::{StepContext, is_final, retrying};
 use copy::Searched;
 pub(crate) use in_place::Replacing;
 use observe::Seen;
-use perform::{by_region, perform};
+use perform::{by_region, has_waited, perform};
 pub(crate) use preview::{Publishing, Retiring};
 pub(super) use preview::{publishing as preview_publishing, retiring as preview_retiring};
 pub(super) use retire::run as retire;
@@ -177,17 +177,12 @@ fn decide(
     let absent = |(region, it): (&String, &Observation<Shown>)| {
         (*it == Observation::Absent).then(|| region.clone())
     };
+    let unseen = seen.observed.regions.iter().filter_map(absent);
     StepOutcome::Advance(Evidence::PublishObserved(PublishObserved {
         verified,
         failed,
         pending,
-        unseen: seen
-            .observed
-            .regions
-            .iter()
-            .filter_map(absent)
-            .filter(|it| is_known(&it))
-            .collect(),
+        unseen: unseen.filter(|it| is_known(&it)).collect(),
         seen: seen.images,
         unlisted: plan.unlisted,
         not_made: searched.not_made,
@@ -202,23 +197,6 @@ fn grace(why: Pending) -> Option<SignedDuration> {
         Pending::NoImage => Some(VISIBILITY_GRACE),
         Pending::Settling | Pending::Unknown | Pending::NotAvailable => Some(PUBLISH_GRACE),
         Pending::Copying => None,
-    }
-}
-
-/// Whether just this was waited for longer than `limit` in a Region.
-fn has_waited(
-    step: &StepContext<'_>,
-    region: &str,
-    reason: &WaitReason,
-    limit: SignedDuration,
-) -> bool {
-    match step.status.copies.get(region) {
-        // What EC2 does not show for long is decided by when it was first missed.
-        Some(_) if matches!(reason, WaitReason::ImageNotVisible { .. }) => false,
-        Some(copy) => copy.waiting.as_ref().is_some_and(|waiting| {
-            waiting.reason.is_same(reason) && step.now().duration_since(waiting.since) > limit
-        }),
-        None => step.has_waited(reason, limit),
     }
 }
 

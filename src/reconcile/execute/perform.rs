@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use futures_util::stream::{self, StreamExt};
+use jiff::SignedDuration;
 
 use super::refused::Refused;
-use super::{copy, describe, has_waited, product_codes, protect, release, retire, share};
+use super::{copy, describe, product_codes, protect, release, retire, share};
 use crate::aws::Aws;
 use crate::image::message::failures;
 use crate::image::outcome::{
@@ -13,6 +14,7 @@ use crate::image::outcome::{
 };
 use crate::image::plan::PUBLISH_GRACE;
 use crate::image::status::{Action, RegionAction};
+use crate::image::words::WaitReason;
 use crate::reconcile::context::REGIONS_AT_ONCE;
 use crate::reconcile::step_context::{StepContext, retrying};
 
@@ -154,4 +156,21 @@ async fn send(
         Action::PutParameter { .. } | Action::LeaveParameter { .. } => {}
     }
     Ok(what.clone())
+}
+
+/// Whether just this was waited for longer than `limit` in a Region.
+pub(super) fn has_waited(
+    step: &StepContext<'_>,
+    region: &str,
+    reason: &WaitReason,
+    limit: SignedDuration,
+) -> bool {
+    match step.status.copies.get(region) {
+        // What EC2 does not show for long is decided by when it was first missed.
+        Some(_) if matches!(reason, WaitReason::ImageNotVisible { .. }) => false,
+        Some(copy) => copy.waiting.as_ref().is_some_and(|waiting| {
+            waiting.reason.is_same(reason) && step.now().duration_since(waiting.since) > limit
+        }),
+        None => step.has_waited(reason, limit),
+    }
 }
