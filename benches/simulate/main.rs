@@ -132,7 +132,10 @@ fn shrink(script: &Script, outcome: &Outcome) -> ExitCode {
 fn kind(wrong: &str) -> String {
     let line = wrong.lines().next().unwrap_or_default();
     let words = line.split_whitespace();
-    let plain = words.filter(|word| word.chars().all(|c| c.is_ascii_lowercase() || ",:".contains(c)));
+    let plain = words.filter(|word| {
+        word.chars()
+            .all(|c| c.is_ascii_lowercase() || ",:".contains(c))
+    });
     plain.take(9).collect::<Vec<_>>().join(" ")
 }
 
@@ -168,12 +171,19 @@ fn many((from, to): (u64, u64), args: &Args) -> ExitCode {
                     if seed >= to || is_over {
                         return;
                     }
-                    let script = script(seed);
+                    let (script, began) = (script(seed), Instant::now());
                     let outcome = play(&script, false);
+                    if args.show {
+                        let (calls, took) = (outcome.coverage.calls, began.elapsed());
+                        println!("seed {seed}: {calls} calls in {:.1} s", took.as_secs_f64());
+                    }
                     all.lock().unwrap().add(&outcome.coverage);
                     if let Some(first) = outcome.wrong.first() {
                         failed.lock().unwrap().push((seed, kind(first)));
-                        let end = first.char_indices().nth(1_500).map_or(first.len(), |it| it.0);
+                        let end = first
+                            .char_indices()
+                            .nth(1_500)
+                            .map_or(first.len(), |it| it.0);
                         println!("seed {seed} WRONG: {}", &first[..end]);
                     }
                 }

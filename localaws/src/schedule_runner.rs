@@ -28,9 +28,8 @@ pub(crate) async fn pump(
     mut barriers: mpsc::UnboundedReceiver<Barrier>,
     stack: Arc<Stack>,
     region: String,
-    lambda: Lambda,
+    (lambda, deliveries): (Lambda, Deliveries),
     management: Management,
-    deliveries: Deliveries,
     watcher: Option<Watcher<Event>>,
 ) {
     let offer = |event: &Event| {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use localaws::faults::Exchange;
 use serde_json::Value;
 
-use super::text;
 use super::script::Event;
+use super::text;
 
 /// Counts by name.
 type Counts = BTreeMap<String, u64>;
@@ -43,7 +43,9 @@ impl Coverage {
             Event::Fail { fault, .. } | Event::Storm { fault, .. } => {
                 name += &format!(" {fault:?}").to_lowercase();
             }
-            Event::Drop { manifest, .. } => name += &format!(" {:?}", manifest.source).to_lowercase(),
+            Event::Drop { manifest, .. } => {
+                name += &format!(" {:?}", manifest.source).to_lowercase()
+            }
             _ => {}
         }
         count(&mut self.events, name);

@@ -458,15 +458,8 @@ impl Generator {
 
     fn task_time(&mut self) -> Event {
         let kind = self.kind();
-        let seconds = self.weighted(&[
-            (3, 1),
-            (3, 30),
-            (3, 100),
-            (3, 900),
-            (2, 4_000),
-            (1, 30_000),
-            (1, 100_000),
-        ]);
+        let seconds =
+            self.weighted(&[(3, 1), (3, 30), (3, 100), (3, 900), (2, 4_000), (1, 40_000)]);
         Event::TaskTime { kind, seconds }
     }
 
@@ -520,7 +513,8 @@ fn coherent(mut manifest: Manifest) -> Manifest {
     }
     manifest.public &= !manifest.copy && !manifest.product_code;
     manifest.copy &= !manifest.accounts.is_empty() && !manifest.public;
-    let retires = manifest.replaces == Retire::Deregister || manifest.on_delete == Retire::Deregister;
+    let retires =
+        manifest.replaces == Retire::Deregister || manifest.on_delete == Retire::Deregister;
     manifest.delete_snapshots &= retires;
     manifest
 }

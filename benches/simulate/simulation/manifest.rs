@@ -98,7 +98,10 @@ impl Manifest {
                 true => format!("{region}: {{}}"),
                 false => format!("{region}: {{required: false}}"),
             };
-            text += &format!("regions: {{{}}}\n", listed(self.copies().map(region).collect()));
+            text += &format!(
+                "regions: {{{}}}\n",
+                listed(self.copies().map(region).collect())
+            );
         }
         if let Some(team) = &self.team {
             text += &format!("tags: {{team: {team}}}\n");
@@ -150,7 +153,10 @@ impl Manifest {
             Source::Vm => format!("vm: {{object: {short}.ova, format: ova}}"),
             Source::Image => format!("image: {{id: {}, region: us-west-2}}", sources.image),
             Source::Stored => {
-                format!("stored: {{object: 's3://{}/{}'}}", sources.bucket, sources.stored)
+                format!(
+                    "stored: {{object: 's3://{}/{}'}}",
+                    sources.bucket, sources.stored
+                )
             }
             Source::Instance => format!("instance: {{id: {}}}", sources.instance),
             Source::Bundle => "bundle: {manifest: image.manifest.xml}".to_owned(),

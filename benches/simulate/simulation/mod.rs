@@ -13,8 +13,8 @@ mod monitor;
 mod play;
 mod rest;
 mod script;
-mod settled;
 mod setting;
+mod settled;
 mod shrink;
 mod weather;
 

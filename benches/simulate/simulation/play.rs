@@ -8,12 +8,11 @@ use amiwright::cli::{cancel::cancel, retry::retry};
 use amiwright::image::observed::ObservedImage;
 use amiwright::keys;
 use amiwright::reconcile::Context;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::manifest::{Sources, beside, key, short};
 use super::monitor::Monitor;
-use super::script::{Arrival, Event, Manifest, Object, Script, Source, Task};
+use super::script::{Arrival, Event, KEYS, Manifest, Object, Script, Source, Task};
 use super::setting::{self, region, regions};
 use super::{by_hand, weather};
 use crate::support::{BUNDLE_MANIFEST, BUNDLE_PART, TestStack, other_bundle, vmdk, whole_seconds};
@@ -24,8 +23,6 @@ pub(crate) struct Played {
     pub(crate) script: Script,
     pub(crate) sources: Sources,
     pub(crate) monitor: Arc<Monitor>,
-    /// When its schedules began.
-    began: Timestamp,
     /// The manifests that are in the bucket.
     pub(crate) manifests: BTreeMap<&'static str, Manifest>,
     /// The AMIs that somebody has changed by hand, by Region, and how.
@@ -38,12 +35,9 @@ pub(crate) struct Played {
     pub(crate) snapshots_before: BTreeSet<String>,
 }
 
-/// How often the template has finished AMIs audited.
-const AUDITS: Duration = Duration::from_secs(6 * 3600);
-
 /// The longest that anything may take to rest: more than the longest task of a script, a deregistration cooldown, and
 /// the time after which silence is reported.
-const LONGEST: Duration = Duration::from_secs(6 * 24 * 3600);
+const LONGEST: Duration = Duration::from_secs(40 * 3600);
 
 /// Plays a script until everything that was wanted is done or has failed.
 pub(crate) async fn play(script: &Script, monitor: &Arc<Monitor>) -> Played {
@@ -55,7 +49,6 @@ pub(crate) async fn play(script: &Script, monitor: &Arc<Monitor>) -> Played {
     }
     let mut played = Played {
         snapshots_before,
-        began: stack.world.clock().now(),
         stack,
         script: script.clone(),
         sources,
@@ -198,20 +191,28 @@ impl Played {
                 }
             }
         }
+        // A bundle is waited for as long as a part is missing.
+        for key in KEYS {
+            let [manifest, part] =
+                [Object::BundleManifest, Object::BundlePart].map(|what| object(key, what, 0));
+            let s3 = stack.world.s3();
+            let is_there = async |key: &str| s3.get(&stack.bucket, key).await.unwrap().is_some();
+            if is_there(&manifest.0).await && !is_there(&part.0).await {
+                stack.drop_file(&part.0, part.1).await;
+            }
+        }
         // Two sweeps: what was lost is found.
         stack.world.run_for(Duration::from_secs(35 * 60)).await;
         self.until_nothing_is_open().await;
         self.audited().await;
     }
 
-    /// Lets the next audit of the schedule come by, long enough after the last change, and all that it begins.
+    /// Lets an audit come by, long enough after the last change, and all that it begins.
     pub(crate) async fn audited(&self) {
         let world = &self.stack.world;
         world.run_for(Duration::from_secs(20 * 60)).await;
-        let now = world.clock().now();
-        let since = now.duration_since(self.began).unsigned_abs();
-        let rest = AUDITS.as_secs() - since.as_secs() % AUDITS.as_secs();
-        world.run_for(Duration::from_secs(rest + 60)).await;
+        world.invoke_later("AdvanceTasks", json!({"task": "audit"}));
+        world.run_for(Duration::from_secs(60)).await;
         self.until_nothing_is_open().await;
     }
 
@@ -262,12 +263,8 @@ fn object(key: &str, what: Object, content: u8) -> (String, Vec<u8>) {
             machine.push(content);
             (beside(key, &format!("{short}.ova")), machine)
         }
-        Object::BundleManifest => {
-            (beside(key, "image.manifest.xml"), bundle(content).0)
-        }
-        Object::BundlePart => {
-            (beside(key, "image.part.0"), bundle(content).1)
-        }
+        Object::BundleManifest => (beside(key, "image.manifest.xml"), bundle(content).0),
+        Object::BundlePart => (beside(key, "image.part.0"), bundle(content).1),
     }
 }
 

@@ -105,7 +105,9 @@ impl Rest {
         let changed = self.statuses.iter();
         let changed = changed.filter(|(key, status)| before.statuses.get(*key) != Some(status));
         let changed: Vec<_> = changed
-            .map(|(key, status)| format!("{key}: {status:#}\nbefore: {:#?}", before.statuses.get(key)))
+            .map(|(key, status)| {
+                format!("{key}: {status:#}\nbefore: {:#?}", before.statuses.get(key))
+            })
             .collect();
         Some(format!(
             "{} changes, {} writes, {} emails; {}",
@@ -190,7 +192,9 @@ fn check_removed(played: &Played, statuses: &BTreeMap<String, Value>, wrong: &mu
         let is_ended = ["deleted", "cancelled", "failed", "rejected", "superseded"];
         let is_ours = key.ends_with(".image.yaml") || key.ends_with(".image.yml");
         if !is_there && is_ours && key != "stored.image.yaml" && !is_ended.contains(&state) {
-            wrong.push(format!("{key} is gone and its image is {state}: {status:#}"));
+            wrong.push(format!(
+                "{key} is gone and its image is {state}: {status:#}"
+            ));
         }
     }
 }
@@ -223,7 +227,9 @@ async fn check_nothing_is_lost(
         let mut used = BTreeSet::new();
         for image in played.ours(region).await {
             if !known.contains(&image.id) && !is_told(&image.id) {
-                wrong.push(format!("{region}: no status names {image:#?}\n{statuses:#?}"));
+                wrong.push(format!(
+                    "{region}: no status names {image:#?}\n{statuses:#?}"
+                ));
             }
             used.extend(image.snapshots);
         }

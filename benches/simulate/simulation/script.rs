@@ -69,7 +69,11 @@ pub(crate) enum Event {
         arrival: Arrival,
     },
     /// Somebody uploads what a manifest's image is made from: a disk, a machine, or the parts of a bundle.
-    DropObject { key: usize, what: Object, content: u8 },
+    DropObject {
+        key: usize,
+        what: Object,
+        content: u8,
+    },
     /// Somebody removes a manifest.
     Remove { key: usize, arrival: Arrival },
     /// An operator asks to cancel.
@@ -77,13 +81,21 @@ pub(crate) enum Event {
     /// An operator asks for a new attempt.
     Retry { key: usize },
     /// Somebody edits all AMIs of a manifest in a Region by hand.
-    Edit { key: usize, region: usize, edit: Edit },
+    Edit {
+        key: usize,
+        region: usize,
+        edit: Edit,
+    },
     /// Somebody lets a schedule's task run besides.
     Run { task: Task },
     /// A call from now on fails: this many calls later.
     Fail { later: u64, fault: Wrong },
     /// Everything that is meant fails for a while.
-    Storm { what: Meant, fault: Wrong, seconds: u64 },
+    Storm {
+        what: Meant,
+        fault: Wrong,
+        seconds: u64,
+    },
     /// An invocation is killed where it waits for the `polls`th time: this many invocations later.
     Kill { later: u64, polls: u64 },
     /// An event or a tick, this many later, arrives once for each of these delays.

@@ -72,7 +72,9 @@ async fn sources(script: &Script, stack: &TestStack) -> Sources {
     };
     let wants = |source: Source| {
         let mut moves = script.moves.iter();
-        moves.any(|it| matches!(&it.event, Event::Drop { manifest, .. } if manifest.source == source))
+        moves.any(
+            |it| matches!(&it.event, Event::Drop { manifest, .. } if manifest.source == source),
+        )
     };
     if wants(Source::Stored) {
         sources.stored = stack.stored_image().await;
@@ -103,7 +105,10 @@ fn others(stack: &TestStack, sources: &Sources) {
             },
         );
         let tags: BTreeMap<String, String> = [
-            ("amiwright:manifest", "s3://another-bucket/golden/web.image.yaml"),
+            (
+                "amiwright:manifest",
+                "s3://another-bucket/golden/web.image.yaml",
+            ),
             ("amiwright:digest", "0123456789abcdef"),
             ("amiwright:attempt", "1"),
         ]

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::play::Played;
 use super::rest::{of_version, wanted_regions};
-use super::script::{Manifest, ORGANIZATION, PARTNERS};
+use super::script::{Manifest, ORGANIZATION, PARTNERS, Source};
 use super::text;
 
 /// The last version that was dropped is what the status is about, and its AMI is as it says.
@@ -31,7 +31,12 @@ pub(super) async fn check(
         say("should be rejected");
     }
     // An object may be no disk, or a source be gone; the manifest itself is all right.
-    if !is_refused && is_rejected && status.pointer("/problems/0/line").is_some_and(|it| *it != 0) {
+    if !is_refused
+        && is_rejected
+        && status
+            .pointer("/problems/0/line")
+            .is_some_and(|it| *it != 0)
+    {
         let is_known = status["problems"][0]["path"]
             .as_str()
             .is_some_and(|path| path.starts_with("source"));
@@ -84,7 +89,10 @@ async fn check_region(
         true => None,
         // A parameter is set back only if the manifest may take it over.
         false if is_by_hand && is_named && differs.iter().all(|it| it.starts_with('/')) => None,
-        false => Some(format!("{} of {image:#?}\n{manifest:#?}", differs.join(", "))),
+        false => Some(format!(
+            "{} of {image:#?}\n{manifest:#?}",
+            differs.join(", ")
+        )),
     }
 }
 
@@ -107,6 +115,7 @@ async fn differences(
     unless(image.state == "available", "state");
     unless(
         image.description == manifest.description
+            || (manifest.description.is_none() && is_described_by_others(manifest))
             || free(manifest.description.is_some(), "Describe"),
         "description",
     );
@@ -131,7 +140,10 @@ async fn differences(
     unless(of_manifests == asked, "grants");
     if manifest.exact {
         let others = granted.difference(&asked).any(|it| *it != Grantee::Public);
-        unless(!others || (!manifest.repair && edits.contains("Grant")), "exact");
+        unless(
+            !others || (!manifest.repair && edits.contains("Grant")),
+            "exact",
+        );
     }
     let readers_asked: BTreeSet<String> = match manifest.copy {
         true => manifest.accounts().map(str::to_owned).collect(),
@@ -147,6 +159,11 @@ async fn differences(
         unless(is_so, &format!("{snapshot} is shared with {readers:?}"));
     }
     differs
+}
+
+/// Whether EC2 describes what it makes from such a source itself, or takes what the source is described as.
+pub(super) fn is_described_by_others(manifest: &Manifest) -> bool {
+    matches!(manifest.source, Source::Vm | Source::Image | Source::Stored)
 }
 
 /// The parameters that do not point to an AMI, each by its name.
@@ -171,7 +188,9 @@ fn parameters(
 }
 
 fn asked(manifest: &Manifest) -> BTreeSet<Grantee> {
-    let accounts = manifest.accounts().map(|it| Grantee::Account(it.to_owned()));
+    let accounts = manifest
+        .accounts()
+        .map(|it| Grantee::Account(it.to_owned()));
     let organization = manifest
         .organization
         .then(|| Grantee::Organization(ORGANIZATION.to_owned()));

@@ -98,7 +98,9 @@ fn of_ec2(world: &World, event: &Event) -> bool {
             match kind {
                 Some(kind) => ec2.fail_next_task(task_kind(*kind), message),
                 None => {
-                    let (code, text) = message.split_once(": ").unwrap_or(("Client.Error", message));
+                    let (code, text) = message
+                        .split_once(": ")
+                        .unwrap_or(("Client.Error", message));
                     ec2.fail_next_registration(StateReason {
                         code: code.to_owned(),
                         message: text.to_owned(),

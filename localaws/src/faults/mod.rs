@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-pub use self::call::{Call, Exchange};
 pub(crate) use self::call::is_read;
+pub use self::call::{Call, Exchange};
 pub(crate) use self::refusal::{refusal, throttled};
 use crate::lock::lock;
 

@@ -255,9 +255,8 @@ impl Builder {
             barriers_asked,
             Arc::clone(&stack),
             services.region.clone(),
-            lambda.clone(),
+            (lambda.clone(), services.deliveries.clone()),
             services.management.clone(),
-            services.deliveries.clone(),
             self.events,
         ));
         run_schedules(&mut tasks, schedules, &services, &lambda);

@@ -52,7 +52,11 @@ const NOT_RUN: [(&str, usize, &str); 10] = [
         "asks EC2, or runs on an instance: tests/it/cli/paid.rs",
     ),
     ("tutorial.md", 1, "compiles this program"),
-    ("simulation.md", 1, "builds for minutes: histories is a test"),
+    (
+        "simulation.md",
+        1,
+        "builds for minutes: histories is a test",
+    ),
 ];
 
 /// The pages whose commands are run.

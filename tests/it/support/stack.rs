@@ -1,7 +1,7 @@
 //! The world on the stack of a test, with amiwright's functions in it.
 
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use amiwright::aws::{Aws, InstanceMetadata};

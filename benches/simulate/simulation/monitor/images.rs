@@ -100,7 +100,10 @@ impl State {
                 self.wrong(call, &format!("no manifest shares {id} with {entity}"));
             }
             if !is_open {
-                self.wrong(call, &format!("{id} is shared with {entity}: nobody opened that"));
+                self.wrong(
+                    call,
+                    &format!("{id} is shared with {entity}: nobody opened that"),
+                );
             }
         }
     }
@@ -148,7 +151,10 @@ impl State {
         }
         let named = self.eyes().ssm.image_parameters()(&call.region);
         for (name, _) in named.into_iter().filter(|(_, value)| value == id) {
-            self.wrong(call, &format!("{id} is retired, and {name} still points to it"));
+            self.wrong(
+                call,
+                &format!("{id} is retired, and {name} still points to it"),
+            );
         }
         let is_removed = status["removedAt"].is_string();
         let is_own = text(&status, "/build/digest") == digest;
@@ -156,7 +162,10 @@ impl State {
             return;
         }
         if is_own || own_images(&status).contains(id) {
-            self.wrong(call, &format!("{id} is retired, and it is of the newest version"));
+            self.wrong(
+                call,
+                &format!("{id} is retired, and it is of the newest version"),
+            );
         }
         let mut asked = self.wanted.get(manifest).into_iter().flatten();
         let is_asked = asked.any(|it| it.replaces == Retire::Deregister);
@@ -167,7 +176,10 @@ impl State {
         let living = self.living(REGION);
         let is_there = |it: &&Image| newest.contains(&it.id) && it.state == ImageState::Available;
         if !living.iter().any(|image| is_there(&image)) {
-            self.wrong(call, &format!("{id} is retired, and its successor is not there"));
+            self.wrong(
+                call,
+                &format!("{id} is retired, and its successor is not there"),
+            );
         }
     }
 }
@@ -179,7 +191,7 @@ pub(super) fn is_as_asked(image: &Image, version: &Manifest) -> bool {
         image.launch_permissions.contains(&permission)
     };
     image.state == ImageState::Available
-        && image.description == version.description
-        && image.tags.get("team") == version.team.as_ref()
+        && (version.description.is_none() || image.description == version.description)
+        && (version.team.is_none() || image.tags.get("team") == version.team.as_ref())
         && version.accounts().all(has)
 }

@@ -68,14 +68,20 @@ fn named(exchange: &Exchange) -> String {
     let fields = super::fields(exchange);
     let of_filter = |name: &str| name.starts_with("Filter") || name.starts_with("Tag");
     let fields = fields.iter().filter(|(name, _)| {
-        shown.iter().any(|word| name.contains(word)) && (exchange.call.is_read() || !of_filter(name))
+        shown.iter().any(|word| name.contains(word))
+            && (exchange.call.is_read() || !of_filter(name))
     });
-    let words: Vec<String> = fields.map(|(name, value)| format!("{name}={value}")).collect();
+    let words: Vec<String> = fields
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     let mut words = words.join(" ");
     if exchange.call.service == "ssm" {
         words = String::from_utf8_lossy(exchange.request.body()).into_owned();
     }
-    let end = words.char_indices().nth(160).map_or(words.len(), |(at, _)| at);
+    let end = words
+        .char_indices()
+        .nth(160)
+        .map_or(words.len(), |(at, _)| at);
     format!(" {}", &words[..end])
 }
 

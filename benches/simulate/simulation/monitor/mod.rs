@@ -310,4 +310,3 @@ fn values<'a>(
         .filter(move |(name, _)| is_meant(name))
         .map(|(_, value)| value.as_str())
 }
-

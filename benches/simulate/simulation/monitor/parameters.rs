@@ -21,7 +21,10 @@ impl State {
         let images = self.living(&call.region);
         let image = images.iter().find(|image| image.id == value);
         let Some((manifest, digest)) = image.and_then(made_for) else {
-            return self.wrong(call, &format!("{name} is set to {value}, which is not ours"));
+            return self.wrong(
+                call,
+                &format!("{name} is set to {value}, which is not ours"),
+            );
         };
         let prefix = format!("s3://{}/", self.eyes().bucket);
         let key = manifest.strip_prefix(&prefix).unwrap_or_default();

@@ -19,7 +19,9 @@ impl Secrets {
         if call.action != "BundleInstance" {
             return;
         }
-        let carried = sent.iter().filter(|(name, _)| name.contains("UploadPolicy"));
+        let carried = sent
+            .iter()
+            .filter(|(name, _)| name.contains("UploadPolicy"));
         self.known.extend(carried.map(|(_, value)| value.clone()));
     }
 

@@ -54,9 +54,15 @@ impl State {
             self.wrong(call, &format!("a status of {} bytes", body.len()));
         }
         if let Err(unreadable) = status::parse(body) {
-            self.wrong(call, &format!("a status that cannot be read: {unreadable:?}"));
+            self.wrong(
+                call,
+                &format!("a status that cannot be read: {unreadable:?}"),
+            );
         }
-        for leak in self.secrets.leaks("a status", &String::from_utf8_lossy(body)) {
+        for leak in self
+            .secrets
+            .leaks("a status", &String::from_utf8_lossy(body))
+        {
             self.wrong(call, &leak);
         }
         let status: Value = serde_json::from_slice(body).unwrap_or_default();
@@ -89,7 +95,10 @@ impl State {
         }
         let message = field(sent, "Message").unwrap_or_default();
         let subject = field(sent, "Subject").unwrap_or_default();
-        for leak in self.secrets.leaks("an email", &format!("{subject}\n{message}")) {
+        for leak in self
+            .secrets
+            .leaks("an email", &format!("{subject}\n{message}"))
+        {
             self.wrong(call, &leak);
         }
         let bodies: Value = serde_json::from_str(message).unwrap_or_default();
