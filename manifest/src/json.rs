@@ -90,17 +90,15 @@ fn deepest(text: &str) -> Option<Mark> {
 fn syntax(text: &str, error: &serde_json::Error) -> Problem {
     let message = error.to_string();
     let message = message.split(" at line ").next().unwrap_or_default();
-    let line_text = text
-        .split('\n')
-        .nth(error.line().saturating_sub(1))
-        .unwrap_or_default();
-    // serde_json counts bytes and points after the byte it stumbled over.
-    let before = error.column().saturating_sub(1).min(line_text.len());
-    let column = String::from_utf8_lossy(&line_text.as_bytes()[..before])
-        .chars()
-        .count()
-        + 1;
-    let problem = Problem::new(format!("not JSON: {message}")).at(error.line().max(1), column);
+    let before = text.split('\n').take(error.line().saturating_sub(1));
+    let start: usize = before.map(|line| line.len() + 1).sum();
+    let line = text.get(start..).unwrap_or_default();
+    let line = line.split('\n').next().unwrap_or_default();
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    // serde_json counts bytes, and points after the byte it stumbled over. Its lines end with LF only.
+    let offset = start + error.column().saturating_sub(1).min(line.len());
+    let mark = Lines::new(text).mark(offset);
+    let problem = Problem::new(format!("not JSON: {message}")).at(mark.line, mark.column);
     if message.contains("expected") || message.contains("key must be a string") {
         return problem.with_hint("JSON does not allow comments, single quotes, bare words or trailing commas; for YAML, name the file NAME.image.yaml");
     }

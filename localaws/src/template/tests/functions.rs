@@ -171,7 +171,6 @@ fn problems_are_in_lines_that_the_template_has() {
         ("Resources: {B, ", 1),
         ("Resources:\r\n  B: [", 2),
         ("Resources: {", 1),
-        ("Resources:\n  ? ", 2),
         ("", 1),
     ] {
         assert_eq!(read_with(yaml, &[]).unwrap_err().line, line, "{yaml:?}");

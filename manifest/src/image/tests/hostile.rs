@@ -250,6 +250,10 @@ fn json_is_strict() {
     json("// hello\n{}", &["1:1 : not JSON: expected value"]);
     json("{\"name\": NaN}", &["1:10 : not JSON: expected"]);
     json("{\"name\": \"web\"", &["1:"]);
+    // Breaks of each kind.
+    json("{\r'a'", &["2:1 : not JSON: key must be a string"]);
+    json("{\r\n'a'", &["2:1 : not JSON: key must be a string"]);
+    json("{\"a\": \r\n", &["2:1 : not JSON: EOF"]);
     json("{\"name\": \"\\ud800\"}", &["1:"]);
     json(
         "{\"name\": \"web\",\n \"name\": \"web\",\n \"source\": {\"snapshot\": {\"id\": \"snap-01234567\"}}}",
