@@ -24,7 +24,7 @@ pub(crate) fn run(data: &[u8]) {
             Ok(stack) => {
                 assert!(names.is_ok());
                 whole(&stack);
-                start(text, parameters);
+                start(text, &parameters);
             }
             Err(error) => points_into(text, &error),
         }
@@ -52,7 +52,7 @@ fn whole(stack: &Stack) {
 }
 
 /// A world of it starts, or says what is in the way.
-fn start(text: &str, parameters: BTreeMap<String, String>) {
+fn start(text: &str, parameters: &BTreeMap<String, String>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)

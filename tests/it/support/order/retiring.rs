@@ -51,7 +51,7 @@ impl<'a> Happened<'a> {
                 });
                 let is_put =
                     |it: &&Call| it.action == "PutParameter" && it.field("Name") == Some(&name);
-                let put = of.clone().filter(is_put).next_back();
+                let put = of.clone().rfind(is_put);
                 let since = put.map_or(0, |it| it.number);
                 let mut after = of.filter(|it| it.number > since);
                 let is_read = |it: &Call| {
