@@ -44,7 +44,7 @@ impl Coverage {
                 name += &format!(" {fault:?}").to_lowercase();
             }
             Event::Drop { manifest, .. } => {
-                name += &format!(" {:?}", manifest.source).to_lowercase()
+                name += &format!(" {:?}", manifest.source).to_lowercase();
             }
             _ => {}
         }
