@@ -51,12 +51,12 @@ const NOT_RUN: [(&str, usize, &str); 10] = [
         3,
         "asks EC2, or runs on an instance: tests/it/cli/paid.rs",
     ),
-    ("tutorial.md", 1, "compiles this program"),
     (
         "simulation.md",
         1,
         "builds for minutes: histories is a test",
     ),
+    ("tutorial.md", 1, "compiles this program"),
 ];
 
 /// The pages whose commands are run.
