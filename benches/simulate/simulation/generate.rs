@@ -1,11 +1,14 @@
 //! Makes scripts of seeds. Each script has some kinds of events and lacks others, so that rare ones are not always drowned by
 //! frequent ones.
 
+mod failing;
+mod manifests;
+
 use std::collections::BTreeMap;
 
 use super::script::{
-    Arrival, COPY_REGIONS, Edit, Event, KEYS, Kind, Manifest, Meant, Move, Object, PARTNERS,
-    Protect, Retire, Script, Source, Stack, Task, Wrong,
+    Arrival, COPY_REGIONS, Edit, Event, KEYS, Kind, Manifest, Move, Object, PARTNERS, Script,
+    Stack, Task,
 };
 
 /// The most moves of a script.
@@ -13,43 +16,6 @@ const MOVES: usize = 22;
 
 /// Pauses between moves, in seconds.
 const PAUSES: [u64; 12] = [0, 0, 0, 1, 5, 20, 45, 70, 200, 600, 1_200, 5_400];
-
-/// Rules that are switched off at times: of uploads, requests, ticks, sweeps, audits, states of AMIs, due markers.
-const RULES: [&str; 7] = [
-    "RegisterImageManifest",
-    "RegisterImageRequest",
-    "AdvanceTasksAdvance",
-    "AdvanceTasksSweep",
-    "AdvanceTasksAudit",
-    "AdvanceTasksImageStateChange",
-    "NotifyDue",
-];
-
-/// Actions that storms are about.
-const ACTIONS: [(&str, &str); 22] = [
-    ("ec2", "DescribeImages"),
-    ("ec2", "DescribeSnapshots"),
-    ("ec2", "DescribeImageAttribute"),
-    ("ec2", "DescribeImageReferences"),
-    ("ec2", "RegisterImage"),
-    ("ec2", "ImportSnapshot"),
-    ("ec2", "CopyImage"),
-    ("ec2", "CreateTags"),
-    ("ec2", "ModifyImageAttribute"),
-    ("ec2", "ModifySnapshotAttribute"),
-    ("ec2", "EnableImageDeprecation"),
-    ("ec2", "EnableImageDeregistrationProtection"),
-    ("ec2", "DeregisterImage"),
-    ("ec2", "DeleteSnapshot"),
-    ("s3", "PutObject"),
-    ("s3", "GetObject"),
-    ("s3", "HeadObject"),
-    ("s3", "ListObjectsV2"),
-    ("s3", "DeleteObject"),
-    ("sns", "Publish"),
-    ("ssm", "PutParameter"),
-    ("ssm", "GetParameters"),
-];
 
 /// Makes what may happen, at random.
 pub(crate) struct Generator {
@@ -175,132 +141,6 @@ impl Generator {
         self.weighted(&[(6, Arrival::Once), (2, Arrival::Twice), (2, Arrival::Lost)])
     }
 
-    /// A manifest that is new, or differs a little from the last one, or is an earlier one again.
-    fn drop(&mut self) -> Event {
-        let key = self.key();
-        let before = self.dropped.get(&key).cloned().unwrap_or_default();
-        let manifest = match (before.last(), self.random.u32(..10)) {
-            (None, _) | (_, 0..3) => self.manifest(),
-            (Some(last), 3..8) => self.changed(last),
-            (Some(_), _) => self.pick(&before),
-        };
-        self.dropped.entry(key).or_default().push(manifest.clone());
-        let arrival = self.arrival();
-        Event::Drop {
-            key,
-            manifest,
-            arrival,
-        }
-    }
-
-    /// The last manifest again.
-    fn drop_same(&mut self) -> Event {
-        let key = self.key();
-        let last = self.dropped.get(&key).and_then(|before| before.last());
-        let Some(manifest) = last.cloned() else {
-            return self.drop();
-        };
-        let arrival = self.arrival();
-        Event::Drop {
-            key,
-            manifest,
-            arrival,
-        }
-    }
-
-    fn source(&mut self) -> Source {
-        if self.classic && self.chance(50) {
-            return self.pick(&[Source::Instance, Source::Bundle]);
-        }
-        self.weighted(&[
-            (4, Source::Snapshot(0)),
-            (3, Source::Snapshot(1)),
-            (3, Source::Disk),
-            (2, Source::Vm),
-            (2, Source::Image),
-            (1, Source::Stored),
-        ])
-    }
-
-    fn manifest(&mut self) -> Manifest {
-        let mut manifest = Manifest {
-            source: self.source(),
-            fixed_name: self.chance(20),
-            shared_name: self.chance(8),
-            mistake: self.chance(5).then(|| self.random.usize(..4)),
-            organization: self.chance(10),
-            public: self.chance(6),
-            copy: self.chance(40),
-            exact: self.chance(15),
-            team: self.pick(&[None, Some("web".to_owned()), Some("db".to_owned())]),
-            description: self.pick(&[None, Some("Web tier".to_owned())]),
-            protect: self.weighted(&[
-                (6, None),
-                (2, Some(Protect::On)),
-                (1, Some(Protect::WithCooldown)),
-            ]),
-            deprecate: self.weighted(&[(3, None), (1, Some(90)), (1, Some(365))]),
-            replaces: self.weighted(&[
-                (2, Retire::Keep),
-                (1, Retire::Deprecate),
-                (3, Retire::Deregister),
-            ]),
-            delete_snapshots: self.chance(40),
-            parameter: self.chance(45),
-            shared_parameter: self.chance(12),
-            take_over: self.chance(40),
-            on_delete: self.weighted(&[
-                (2, Retire::Keep),
-                (1, Retire::Deprecate),
-                (2, Retire::Deregister),
-            ]),
-            repair: self.chance(30),
-            store: self.chance(10),
-            product_code: self.classic && self.chance(10),
-            ..Manifest::default()
-        };
-        for at in 0..PARTNERS.len() {
-            if self.chance(45) {
-                manifest.accounts.push(at);
-            }
-        }
-        for at in 0..COPY_REGIONS.len() {
-            if self.chance(40) {
-                manifest.regions.push((at, self.chance(80)));
-            }
-        }
-        coherent(manifest)
-    }
-
-    /// The same manifest with one thing different.
-    fn changed(&mut self, last: &Manifest) -> Manifest {
-        let (mut manifest, other) = (last.clone(), self.manifest());
-        manifest.mistake = None;
-        match self.random.u32(..16) {
-            0 => manifest.source = other.source,
-            1 => manifest.fixed_name = !manifest.fixed_name,
-            2 | 3 => manifest.accounts = other.accounts,
-            4 => manifest.copy = !manifest.copy,
-            5 => manifest.exact = !manifest.exact,
-            6 | 7 => manifest.regions = other.regions,
-            8 => manifest.team = other.team,
-            9 => manifest.description = other.description,
-            10 => manifest.protect = other.protect,
-            11 => manifest.deprecate = other.deprecate,
-            12 => manifest.parameter = !manifest.parameter,
-            13 => manifest.replaces = other.replaces,
-            14 => manifest.on_delete = other.on_delete,
-            // A new version.
-            _ => {
-                manifest.source = match manifest.source {
-                    Source::Snapshot(at) => Source::Snapshot(1 - at.min(1)),
-                    _ => other.source,
-                };
-            }
-        }
-        coherent(manifest)
-    }
-
     fn drop_object(&mut self) -> Event {
         let what = match self.classic {
             true => self.pick(&[
@@ -351,86 +191,6 @@ impl Generator {
     fn run(&mut self) -> Event {
         let task = self.pick(&[Task::Advance, Task::Sweep, Task::Audit]);
         Event::Run { task }
-    }
-
-    fn wrong(&mut self) -> Wrong {
-        let seconds = self.pick(&[5, 30, 70, 900]);
-        self.pick(&[
-            Wrong::Throttled,
-            Wrong::AnswerLost,
-            Wrong::AnswerLost,
-            Wrong::CrashAfter,
-            Wrong::CrashAfter,
-            Wrong::CrashBefore,
-            Wrong::Slow(seconds),
-            Wrong::InternalError,
-        ])
-    }
-
-    fn fail(&mut self) -> Event {
-        let (later, fault) = (1 + self.random.u64(..60), self.wrong());
-        Event::Fail { later, fault }
-    }
-
-    fn storm(&mut self) -> Event {
-        let (service, action) = self.pick(&ACTIONS);
-        let action = || Meant::Action(service.to_owned(), action.to_owned());
-        let region = self.random.usize(1..=COPY_REGIONS.len());
-        let what = match self.random.u32(..10) {
-            0 => Meant::Region(region),
-            1 => Meant::Service("sns".to_owned()),
-            2 => Meant::Service("ssm".to_owned()),
-            3 => Meant::Service("ec2".to_owned()),
-            4 => Meant::Service("s3".to_owned()),
-            _ => action(),
-        };
-        let slow = self.pick(&[3, 20, 70]);
-        let fault = self.pick(&[
-            Wrong::Throttled,
-            Wrong::Throttled,
-            Wrong::Unavailable,
-            Wrong::InternalError,
-            Wrong::AnswerLost,
-            Wrong::Slow(slow),
-            Wrong::Denied,
-        ]);
-        let seconds = self.pick(&[5, 40, 130, 900, 5_000, 20_000]);
-        Event::Storm {
-            what,
-            fault,
-            seconds,
-        }
-    }
-
-    fn kill(&mut self) -> Event {
-        let (later, polls) = (1 + self.random.u64(..4), 1 + self.random.u64(..90));
-        Event::Kill { later, polls }
-    }
-
-    fn deliver(&mut self) -> Event {
-        let late = |it: &mut Self| it.pick(&[0, 1, 7, 40, 65, 130, 700]);
-        let delays = match self.random.u32(..4) {
-            0 => Vec::new(),
-            1 => vec![late(self)],
-            2 => vec![0, late(self)],
-            _ => vec![0, 0, late(self)],
-        };
-        let (tick, later) = (self.chance(50), 1 + self.random.u64(..4));
-        Event::Deliver {
-            tick,
-            later,
-            delays,
-        }
-    }
-
-    fn ahead(&mut self) -> Event {
-        let seconds = self.pick(&[-120, -61, -5, 3, 30, 119, 0]);
-        Event::Ahead { seconds }
-    }
-
-    fn rule_off(&mut self) -> Event {
-        let rule = self.pick(&RULES).to_owned();
-        Event::RuleOff { rule }
     }
 
     fn stale_reads(&mut self) -> Event {
@@ -499,22 +259,3 @@ impl Generator {
 
 /// Makes one event.
 type Make = fn(&mut Generator) -> Event;
-
-/// Without what the checks refuse of manifests that have nothing to do with the stack.
-fn coherent(mut manifest: Manifest) -> Manifest {
-    let is_instance_store = matches!(manifest.source, Source::Instance | Source::Bundle);
-    if is_instance_store {
-        manifest.regions.clear();
-        manifest.copy = false;
-        manifest.store = false;
-        manifest.delete_snapshots = false;
-    } else {
-        manifest.product_code = false;
-    }
-    manifest.public &= !manifest.copy && !manifest.product_code;
-    manifest.copy &= !manifest.accounts.is_empty() && !manifest.public;
-    let retires =
-        manifest.replaces == Retire::Deregister || manifest.on_delete == Retire::Deregister;
-    manifest.delete_snapshots &= retires;
-    manifest
-}

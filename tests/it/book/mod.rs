@@ -29,7 +29,11 @@ const NOT_RUN: [(&str, usize, &str); 10] = [
         5,
         "builds and deploys: .ci/release does it, up to `sam deploy`",
     ),
-    ("development.md", 2, "builds, tests and fuzzes: .ci/run does it, but for fuzzing"),
+    (
+        "development.md",
+        2,
+        "builds, tests and fuzzes: .ci/run does it, but for fuzzing",
+    ),
     (
         "how-to/leaving.md",
         3,

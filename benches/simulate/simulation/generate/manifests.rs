@@ -1,0 +1,151 @@
+//! Manifests that are dropped.
+
+use super::Generator;
+use crate::simulation::script::{COPY_REGIONS, Event, Manifest, PARTNERS, Protect, Retire, Source};
+
+impl Generator {
+    /// A manifest that is new, or differs a little from the last one, or is an earlier one again.
+    pub(super) fn drop(&mut self) -> Event {
+        let key = self.key();
+        let before = self.dropped.get(&key).cloned().unwrap_or_default();
+        let manifest = match (before.last(), self.random.u32(..10)) {
+            (None, _) | (_, 0..3) => self.manifest(),
+            (Some(last), 3..8) => self.changed(last),
+            (Some(_), _) => self.pick(&before),
+        };
+        self.dropped.entry(key).or_default().push(manifest.clone());
+        let arrival = self.arrival();
+        Event::Drop {
+            key,
+            manifest,
+            arrival,
+        }
+    }
+
+    /// The last manifest again.
+    pub(super) fn drop_same(&mut self) -> Event {
+        let key = self.key();
+        let last = self.dropped.get(&key).and_then(|before| before.last());
+        let Some(manifest) = last.cloned() else {
+            return self.drop();
+        };
+        let arrival = self.arrival();
+        Event::Drop {
+            key,
+            manifest,
+            arrival,
+        }
+    }
+
+    fn source(&mut self) -> Source {
+        if self.classic && self.chance(50) {
+            return self.pick(&[Source::Instance, Source::Bundle]);
+        }
+        self.weighted(&[
+            (4, Source::Snapshot(0)),
+            (3, Source::Snapshot(1)),
+            (3, Source::Disk),
+            (2, Source::Vm),
+            (2, Source::Image),
+            (1, Source::Stored),
+        ])
+    }
+
+    fn manifest(&mut self) -> Manifest {
+        let mut manifest = Manifest {
+            source: self.source(),
+            fixed_name: self.chance(20),
+            shared_name: self.chance(8),
+            mistake: self.chance(5).then(|| self.random.usize(..4)),
+            organization: self.chance(10),
+            public: self.chance(6),
+            copy: self.chance(40),
+            exact: self.chance(15),
+            team: self.pick(&[None, Some("web".to_owned()), Some("db".to_owned())]),
+            description: self.pick(&[None, Some("Web tier".to_owned())]),
+            protect: self.weighted(&[
+                (6, None),
+                (2, Some(Protect::On)),
+                (1, Some(Protect::WithCooldown)),
+            ]),
+            deprecate: self.weighted(&[(3, None), (1, Some(90)), (1, Some(365))]),
+            replaces: self.weighted(&[
+                (2, Retire::Keep),
+                (1, Retire::Deprecate),
+                (3, Retire::Deregister),
+            ]),
+            delete_snapshots: self.chance(40),
+            parameter: self.chance(45),
+            shared_parameter: self.chance(12),
+            take_over: self.chance(40),
+            on_delete: self.weighted(&[
+                (2, Retire::Keep),
+                (1, Retire::Deprecate),
+                (2, Retire::Deregister),
+            ]),
+            repair: self.chance(30),
+            store: self.chance(10),
+            product_code: self.classic && self.chance(10),
+            ..Manifest::default()
+        };
+        for at in 0..PARTNERS.len() {
+            if self.chance(45) {
+                manifest.accounts.push(at);
+            }
+        }
+        for at in 0..COPY_REGIONS.len() {
+            if self.chance(40) {
+                manifest.regions.push((at, self.chance(80)));
+            }
+        }
+        coherent(manifest)
+    }
+
+    /// The same manifest with one thing different.
+    fn changed(&mut self, last: &Manifest) -> Manifest {
+        let (mut manifest, other) = (last.clone(), self.manifest());
+        manifest.mistake = None;
+        match self.random.u32(..16) {
+            0 => manifest.source = other.source,
+            1 => manifest.fixed_name = !manifest.fixed_name,
+            2 | 3 => manifest.accounts = other.accounts,
+            4 => manifest.copy = !manifest.copy,
+            5 => manifest.exact = !manifest.exact,
+            6 | 7 => manifest.regions = other.regions,
+            8 => manifest.team = other.team,
+            9 => manifest.description = other.description,
+            10 => manifest.protect = other.protect,
+            11 => manifest.deprecate = other.deprecate,
+            12 => manifest.parameter = !manifest.parameter,
+            13 => manifest.replaces = other.replaces,
+            14 => manifest.on_delete = other.on_delete,
+            // A new version.
+            _ => {
+                manifest.source = match manifest.source {
+                    Source::Snapshot(at) => Source::Snapshot(1 - at.min(1)),
+                    _ => other.source,
+                };
+            }
+        }
+        coherent(manifest)
+    }
+}
+
+/// Without what the checks refuse of manifests that have nothing to do with the stack.
+fn coherent(mut manifest: Manifest) -> Manifest {
+    let is_instance_store = matches!(manifest.source, Source::Instance | Source::Bundle);
+    if is_instance_store {
+        manifest.regions.clear();
+        manifest.copy = false;
+        manifest.store = false;
+        manifest.delete_snapshots = false;
+    } else {
+        manifest.product_code = false;
+    }
+    manifest.public &= !manifest.copy && !manifest.product_code;
+    manifest.copy &= !manifest.accounts.is_empty() && !manifest.public;
+    let retires =
+        manifest.replaces == Retire::Deregister || manifest.on_delete == Retire::Deregister;
+    manifest.delete_snapshots &= retires;
+    manifest
+}
