@@ -20,8 +20,9 @@ const OTHER_NAME: &str = "/images/other";
 /// What a status says of its AMIs, of their copies, of earlier ones, and of parameters.
 const PARTS: [&str; 4] = ["regions", "copies", "previous", "release"];
 /// Why something failed, waits or is kept: it is told, and nothing is done by it. Each of these has forms of its own.
-const TOLD: [&str; 7] = [
+const TOLD: [&str; 8] = [
     "failure",
+    "hasNoSuccessor",
     "lastError",
     "waiting",
     "billing",
