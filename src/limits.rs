@@ -52,8 +52,8 @@ pub const REMEMBERED_STATUSES: usize = 250;
 /// takes in memory (`src/advance_tasks/read_ahead.rs`).
 pub const REMEMBERED_STATUS_BYTES: usize = 8 * 1024;
 
-/// Bytes of all statuses that a process keeps to see whether they have changed, compressed: room for more than 10,000 usual ones
-/// (`src/advance_tasks/known.rs`).
+/// Bytes of all statuses that a process keeps to see whether they have changed, compressed: room for some 10,000 of one kind, and
+/// fewer of several. Others are read at every tick (`src/advance_tasks/known.rs`).
 pub const KEPT_STATUS_BYTES: usize = 12 * 1024 * 1024;
 
 /// Objects of each kind that a sweep holds: manifests, statuses, open markers, due markers.

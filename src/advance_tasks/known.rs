@@ -10,8 +10,8 @@ use crate::keys;
 use crate::limits::KEPT_STATUS_BYTES;
 use crate::status_store::{OpenMarker, StatusObject};
 
-/// For how long `ETag`s are not listed after a list that cost more than it saved: most statuses in it were of other images,
-/// and they will be for a while.
+/// For how long `ETag`s are not listed after a list that failed or cost more than it saved: most statuses in it were of other
+/// images, and they will be for a while.
 const LIST_AGAIN: SignedDuration = SignedDuration::from_mins(15);
 
 /// Bytes that one takes besides its texts and its content: its place in the map, and what the allocator adds.
@@ -108,10 +108,12 @@ impl KnownStatuses {
 
     /// Whether it is time to list `ETag`s.
     pub(super) fn is_list_due(&self, now: Timestamp) -> bool {
-        !self.by_key.is_empty() && self.list_after.is_none_or(|after| now >= after)
+        // A clock that was set back does not put it off.
+        let is_later = |after: Timestamp| now < after && after.duration_since(now) <= LIST_AGAIN;
+        !self.by_key.is_empty() && !self.list_after.is_some_and(is_later)
     }
 
-    /// Remembers that a list cost more than it saved.
+    /// Remembers that a list failed or cost more than it saved.
     pub(super) fn record_dear_list(&mut self, now: Timestamp) {
         self.list_after = now.saturating_add(LIST_AGAIN).ok();
     }

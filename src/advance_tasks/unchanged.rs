@@ -2,6 +2,9 @@
 //! only what somebody has written since, however many images wait.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
 
 use super::polling_history::PollingHistory;
 use crate::aws::ObjectInfo;
@@ -16,6 +19,9 @@ const READS_A_LIST: usize = 13;
 /// any number of them.
 const LISTS_IN_VAIN: usize = 4;
 
+/// How long a tick may list: no image is visited before. A list takes some 100 ms, and 10,000 statuses that lie together ten.
+const TIME: Duration = Duration::from_secs(5);
+
 /// The keys of the manifests of open images whose statuses are as this process knows them. A hint for reading: what is written
 /// is written only over the status that was read, as ever. What is not listed, because it is few, or because the list would cost
 /// more than it saves, is read.
@@ -28,13 +34,23 @@ pub(super) async fn list<'a>(
     known.sort_by_cached_key(|manifest_key| keys::status_key(manifest_key));
     let (mut rest, mut unchanged) = (&known[..], HashSet::new());
     let mut spare = READS_A_LIST * LISTS_IN_VAIN;
+    let until = Instant::now() + TIME;
     while rest.len() >= READS_A_LIST && !context.is_over() {
         // Each page begins at the next that matters: however many others come before it, they are skipped.
         let page = status_store::list_page_from(context.aws, context.config, rest[0]);
-        let page = match page.await {
-            Ok(page) => page,
-            Err(error) => {
+        let page = match timeout_at(until, page).await {
+            Ok(Ok(page)) => page,
+            Ok(Err(error)) => {
                 tracing::warn!(%error, "the ETags of statuses are not known; the statuses are read");
+                history.record_dear_list(context.now);
+                break;
+            }
+            Err(_) => {
+                tracing::info!(
+                    seconds = TIME.as_secs(),
+                    "listing ETags takes too long; the statuses are read"
+                );
+                history.record_dear_list(context.now);
                 break;
             }
         };
@@ -44,7 +60,9 @@ pub(super) async fn list<'a>(
             let key = keys::status_key(manifest_key);
             history.is_unchanged(&key, etags.get(&*key).copied())
         }));
+        // What one page has saved pays for few others.
         spare = (spare + answered.len()).saturating_sub(READS_A_LIST);
+        spare = spare.min(READS_A_LIST * LISTS_IN_VAIN);
         rest = others;
         if spare == 0 {
             history.record_dear_list(context.now);

@@ -304,6 +304,7 @@ fn amiwright_imports_one_way() {
         "notify",
         "reconcile",
         "reconcile::driver reconcile::preview",
+        "reconcile::run",
         "reconcile::overtaken reconcile::record",
         "reconcile::removal",
         "reconcile::opening",

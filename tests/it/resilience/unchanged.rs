@@ -279,8 +279,37 @@ async fn where_statuses_cannot_be_listed_they_are_read() {
         let faults = stack.world.faults();
         faults.on("s3", "ListObjectsV2", nth, Fault::Throttle);
     }
+    read_for_a_while(&stack, &history, 20).await;
+}
+
+/// No image is visited before the list has come: it must not take the tick's time.
+#[tokio::test(start_paused = true)]
+async fn where_a_list_takes_long_the_statuses_are_read() {
+    let (stack, _) = pending(20).await;
+    let history = PollingHistory::default();
+    Asked::by_a_tick(&stack, &history).await;
+    let slow = Fault::Slow(Duration::from_secs(7));
+    let faults = stack.world.faults();
+    faults.on("s3", "ListObjectsV2", 2, slow);
+    let began = tokio::time::Instant::now();
     let asked = Asked::by_a_tick(&stack, &history).await;
+    let took = began.elapsed().saturating_sub(minutes(1));
     assert_eq!(asked.read.len(), 20, "{:?}", asked.actions);
-    let asked = Asked::by_a_tick(&stack, &history).await;
+    assert!(took < Duration::from_secs(6), "{took:?}");
+}
+
+/// All are read at this tick and at those of the next quarter of an hour, at which nothing is listed. Then they are listed.
+async fn read_for_a_while(stack: &TestStack, history: &PollingHistory, count: usize) {
+    let asked = Asked::by_a_tick(stack, history).await;
+    assert_eq!(asked.read.len(), count, "{:?}", asked.actions);
+    let asked = Asked::by_a_tick(stack, history).await;
+    assert_eq!(
+        (asked.lists, asked.read.len()),
+        (0, count),
+        "{:?}",
+        asked.actions
+    );
+    stack.world.run_for(minutes(14)).await;
+    let asked = Asked::by_a_tick(stack, history).await;
     assert_eq!(asked.counts(), (1, 0, 3), "{:?}", asked.actions);
 }

@@ -284,12 +284,36 @@ fn fields(exchange: &Exchange) -> Vec<(String, String)> {
         percent_decode_str(&text).decode_utf8_lossy().into_owned()
     };
     let pairs = body.split('&').filter_map(|pair| pair.split_once('='));
-    let mut fields: Vec<_> = pairs
-        .map(|(name, value)| (plain(name), plain(value)))
+    ordered(pairs.map(|(name, value)| (plain(name), plain(value))))
+}
+
+/// Sorted, and the entries of a map numbered anew: the SDK sends maps in no order.
+fn ordered(fields: impl Iterator<Item = (String, String)>) -> Vec<(String, String)> {
+    const ENTRY: &str = ".entry.";
+    let mut entries: BTreeMap<(String, String), Vec<(String, String)>> = BTreeMap::new();
+    let mut ordered = Vec::new();
+    for (name, value) in fields {
+        let in_map = name.split_once(ENTRY);
+        match in_map.and_then(|(map, rest)| Some((map, rest.split_once('.')?))) {
+            Some((map, (number, part))) => {
+                let entry = entries.entry((map.to_owned(), number.to_owned()));
+                entry.or_default().push((part.to_owned(), value));
+            }
+            None => ordered.push((name, value)),
+        }
+    }
+    let mut entries: Vec<_> = entries
+        .into_iter()
+        .map(|((map, _), it)| (map, it))
         .collect();
-    // The SDK sends maps in no order.
-    fields.sort();
-    fields
+    entries.iter_mut().for_each(|(_, entry)| entry.sort());
+    entries.sort();
+    for (at, (map, entry)) in entries.into_iter().enumerate() {
+        let parts = entry.into_iter();
+        ordered.extend(parts.map(|(part, value)| (format!("{map}{ENTRY}{at}.{part}"), value)));
+    }
+    ordered.sort();
+    ordered
 }
 
 fn field<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
