@@ -42,28 +42,22 @@ pub(super) async fn observe(
 /// Where a Region that is required has none any more, no parameter is written.
 pub(super) async fn prove(step: &StepContext<'_>, asked: &Asked, plan: &mut Plan, seen: &mut Seen) {
     let puts = plan.ready.iter().filter(|what| id_of(what).is_some());
-    let of_puts: BTreeSet<String> = puts.map(|what| what.region.clone()).collect();
-    if of_puts.is_empty() {
-        return;
-    }
-    let is_required = |region: &String| asked.regions.get(region).is_some_and(|it| it.required);
-    // One whose parameters could not be read has no put, and holds back those of the others.
-    let required = asked.regions.keys().filter(|region| is_required(region));
     let is_fresh = step.described.is_none() && step.observed.is_none();
     let is_proven = |region: &String| {
         let image = seen.images.get(region).filter(|_| is_fresh);
         image.is_some_and(|image| image.state == "available")
     };
-    let of_amis: BTreeSet<&String> = of_puts.iter().chain(required).collect();
-    let unseen = of_amis.into_iter().filter(|region| !is_proven(region));
+    let unseen = puts.filter(|what| !is_proven(&what.region));
+    let unseen: BTreeSet<String> = unseen.map(|what| what.region.clone()).collect();
     let mut missing: BTreeMap<String, Option<AwsError>> = BTreeMap::new();
     for region in unseen {
-        match is_available(step, region).await {
+        match is_available(step, &region).await {
             Ok(true) => {}
-            Ok(false) => drop(missing.insert(region.clone(), None)),
-            Err(error) => drop(missing.insert(region.clone(), Some(error))),
+            Ok(false) => drop(missing.insert(region, None)),
+            Err(error) => drop(missing.insert(region, Some(error))),
         }
     }
+    let is_required = |region: &String| asked.regions.get(region).is_some_and(|it| it.required);
     let is_held = missing.keys().any(is_required);
     let withdrawn = plan.ready.extract_if(.., |what| {
         id_of(what).is_some() && (is_held || missing.contains_key(&what.region))

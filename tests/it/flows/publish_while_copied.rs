@@ -131,20 +131,13 @@ async fn disabled(settings: &str, is_copied: bool) -> (TestStack, String) {
 
 #[tokio::test(start_paused = true)]
 async fn a_region_that_is_disabled_before_the_release_holds_it_back() {
-    for is_copied in [false, true] {
-        held_back(is_copied).await;
-    }
-}
-
-/// It is disabled while its AMI is copied; or once that is verified, before any parameter is read.
-async fn held_back(is_copied: bool) {
     let settings = format!("regions: {{{CAPE_TOWN}: {{}}, {OREGON}: {{}}}}\n");
-    let (stack, manifest) = disabled(&settings, is_copied).await;
+    let (stack, manifest) = disabled(&settings, false).await;
     let status = stack.status(KEY).await;
-    assert_eq!(status["state"], "incomplete", "{is_copied}: {status:#}");
+    assert_eq!(status["state"], "incomplete", "{status:#}");
     for region in [REGION, OREGON, CAPE_TOWN] {
         let value = stack.world.ssm().parameter(region, NAME);
-        assert_eq!(value, None, "{is_copied}: {region}: {status:#}");
+        assert_eq!(value, None, "{region}");
     }
     let email = stack.emails().pop().unwrap();
     assert!(email.subject.starts_with("Incomplete"), "{}", email.subject);
@@ -155,14 +148,14 @@ async fn held_back(is_copied: bool) {
     stack.world.ec2().set_opted_in(CAPE_TOWN, true);
     stack.retry(KEY).await;
     let status = stack.status(KEY).await;
-    assert_eq!(status["state"], "available", "{is_copied}: {status:#}");
+    assert_eq!(status["state"], "available", "{status:#}");
     assert_eq!(status["regions"][CAPE_TOWN]["image"], copy.as_str());
     let copies = stack.world.ec2().images(CAPE_TOWN);
     assert_eq!(copies.len(), 1, "{copies:#?}");
     for region in [REGION, OREGON, CAPE_TOWN] {
         let image = status["regions"][region]["image"].as_str();
         let value = stack.world.ssm().parameter(region, NAME);
-        assert_eq!(value.as_deref(), image, "{is_copied}: {region}");
+        assert_eq!(value.as_deref(), image, "{region}");
     }
     nothing_happens_twice(&stack, &manifest).await;
 }
