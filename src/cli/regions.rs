@@ -36,7 +36,14 @@ pub(super) fn render(status: &Status, now: Timestamp) -> Option<String> {
 
 /// The Regions of an image. That of the AMI which the others are copies of is first.
 pub(super) fn in_order(status: &Status) -> Vec<&str> {
-    let regions: BTreeSet<&String> = status.regions.keys().chain(status.copies.keys()).collect();
+    // Of a Region that the manifest does not name any more, it may only be known how often a copy was tried.
+    let is_asked = |region: &&String| {
+        let request = status.copies.get(*region);
+        !status.state.is_final()
+            || request.is_some_and(|it| it.asked_at.is_some() || it.failure.is_some())
+    };
+    let copies = status.copies.keys().filter(is_asked);
+    let regions: BTreeSet<&String> = status.regions.keys().chain(copies).collect();
     let (copies, home): (Vec<&str>, Vec<&str>) = regions
         .into_iter()
         .map(String::as_str)

@@ -93,9 +93,11 @@ fn complete(status: &mut Status, state: State, step: Step, why: impl Into<String
     status.drift = None;
 }
 
-/// Whether people know just this already: the AMIs were only looked at once more, and nothing came of it.
+/// Whether people know just this already: the AMIs were only looked at once more, and nothing came of it. What failed may be
+/// something else than before, and is told again.
 pub(super) fn is_told(status: &mut Status, state: State) -> bool {
-    status.looked_at_again.take() == Some(state) && status.untold == 0
+    let was = status.looked_at_again.take();
+    state == State::Available && was == Some(state) && status.untold == 0
 }
 
 /// People are told of all that was changed.

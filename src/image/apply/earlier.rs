@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::changes::note;
 use crate::image::outcome::EarlierCopy;
-use crate::image::status::{CopyRequest, RegionStatus, Status};
+use crate::image::status::{CopyRequest, PreviousVersion, RegionStatus, Status};
 
 /// What was found of earlier versions is known with them from now on, and is retired as they are; what was not made is
 /// forgotten. Returns whether anything came of it.
@@ -22,9 +22,12 @@ pub(super) fn searched(
         .copies
         .retain(|region, _| regions.contains_key(region) || !not_made.contains(region));
     let changed = before != status.copies.len();
-    earlier
+    let changed = earlier
         .into_iter()
-        .fold(changed, |changed, it| take_over(status, it, now) | changed)
+        .fold(changed, |changed, it| take_over(status, it, now) | changed);
+    let is_there = |it: &PreviousVersion| !it.regions.is_empty() || !it.copies.is_empty();
+    status.previous.retain(is_there);
+    changed
 }
 
 fn take_over(status: &mut Status, it: EarlierCopy, now: Timestamp) -> bool {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::publishing::begin_again;
 use crate::image::publish;
 use crate::image::status::{Action, RegionAction, Status};
+use crate::image::words::State;
 
 /// What was sent late is ours, whether or not EC2 has answered: where it shows, it is taken back.
 pub fn made_late(status: &mut Status, sent: &[RegionAction], now: Timestamp) {
@@ -21,8 +22,11 @@ pub fn made_late(status: &mut Status, sent: &[RegionAction], now: Timestamp) {
 /// All Regions are looked at again. An image that had ended ends as it had, without another email, unless something comes of
 /// that.
 pub fn look_again(status: &mut Status, now: Timestamp) {
+    // That an AMI is available is told before others are retired.
+    let is_retiring = status.build.step.retires() && !status.is_removed();
     let known_as = match status.state.is_final() {
         true => Some(status.state),
+        false if is_retiring => Some(State::Available),
         false => status.looked_at_again,
     };
     begin_again(status, "changed as the manifest said before", now);

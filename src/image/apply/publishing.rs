@@ -356,9 +356,15 @@ fn note_unlisted(status: &mut Status, unlisted: &BTreeSet<String>, now: Timestam
     }
     let before = status.copies.len();
     let regions = &status.regions;
-    // What EC2 was asked for and has not answered may be there.
+    // What EC2 was asked for and has not answered may be there. A client token that was used for a copy that failed is not
+    // used again, should the manifest name its Region once more.
     status.copies.retain(|region, request| {
-        request.is_unanswered() || regions.contains_key(region) || !unlisted.contains(region)
+        let is_left = unlisted.contains(region) && !regions.contains_key(region);
+        if is_left && !request.is_unanswered() {
+            request.failure = None;
+            request.waiting = None;
+        }
+        !is_left || request.is_unanswered() || request.attempt > 0
     });
     changed | (status.copies.len() != before)
 }

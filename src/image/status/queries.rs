@@ -72,10 +72,10 @@ impl Status {
 
     /// Why a Region is not, or has no AMI that is, as the manifest says.
     pub fn failed_regions(&self) -> impl Iterator<Item = (&String, &Failure)> {
-        let images = self
-            .regions
-            .iter()
-            .map(|(region, it)| (region, &it.failure));
+        // What is left where the manifest names no Region any more fails nothing.
+        let listed = self.regions.iter();
+        let listed = listed.filter(|(_, it)| it.unlisted_since.is_none());
+        let images = listed.map(|(region, it)| (region, &it.failure));
         let copies = self.copies.iter().map(|(region, it)| (region, &it.failure));
         let all = images.chain(copies);
         all.filter_map(|(region, failure)| Some((region, failure.as_ref()?)))

@@ -134,6 +134,8 @@ fn copy_of<'a>(
         .collect();
     let is_meant = |it: &&ObservedImage| {
         it.state != "deregistered"
+            // Without its digest nothing tells one of this version from others of the manifest.
+            && version.digest.is_some()
             && !request.removed.contains(&it.id)
             && !known.contains(&it.id)
             && ownership::is_of_version(status, version.digest.as_ref(), &it.tags)

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX};
+use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX, Remedy};
 use crate::image::ownership;
 use crate::image::publish::Observation;
 use crate::image::publish::retire::{InUse, Seen, SharesSeen, Target, granted};
@@ -32,6 +32,7 @@ pub(super) async fn look(
     let tags = tags(aws, shares.iter().filter(|it| !it.is_shown)).await;
     let mut accounts = BTreeMap::new();
     let (mut errors, mut ours) = (Vec::new(), Vec::new());
+    let mut down: Option<AwsError> = None;
     for share in shares {
         let (target, seen) = &mut seen[share.of];
         let is_proven = match (share.is_shown, &tags) {
@@ -49,10 +50,17 @@ pub(super) async fn look(
             },
         };
         let known = accounts.remove(&share.snapshot);
-        let shown = match known {
-            Some(known) => known,
-            None => aws.snapshot_accounts(&share.snapshot).await,
+        let shown = match (known, &down) {
+            (Some(known), _) => known,
+            (None, Some(error)) => Err(AwsError::clone(error)),
+            (None, None) => aws.snapshot_accounts(&share.snapshot).await,
         };
+        // A refusal is about one snapshot; all else is about the Region.
+        if let Err(error) = &shown
+            && (error.remedy != Remedy::Never || error.is_rate_limited_locally())
+        {
+            down = Some(error.clone());
+        }
         match &shown {
             Err(error) => errors.push((share.image, error.clone())),
             Ok(shown) => {
