@@ -55,12 +55,7 @@ pub(super) async fn look(
             (None, Some(error)) => Err(AwsError::clone(error)),
             (None, None) => aws.snapshot_accounts(&share.snapshot).await,
         };
-        // A refusal is about one snapshot; all else is about the Region.
-        if let Err(error) = &shown
-            && (error.remedy != Remedy::Never || error.is_rate_limited_locally())
-        {
-            down = Some(error.clone());
-        }
+        down = down.or_else(|| shown.as_ref().err().filter(is_of_region).cloned());
         match &shown {
             Err(error) => errors.push((share.image, error.clone())),
             Ok(shown) => {
@@ -98,6 +93,11 @@ pub(super) async fn look(
         }
     }
     errors
+}
+
+/// Whether what went wrong is not about one snapshot alone: only a refusal is.
+fn is_of_region(error: &&AwsError) -> bool {
+    error.remedy != Remedy::Never || error.is_rate_limited_locally()
 }
 
 /// The shares that are to be looked at. What EC2 shows the AMI not to have is settled.
