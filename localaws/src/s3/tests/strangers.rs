@@ -253,7 +253,6 @@ async fn keys_that_xml_cannot_hold_are_references() {
     assert_eq!(elements(&encoded, "Key"), ["%01%08"]);
     let missing = fixture.get("%02", &[]).await;
     assert_error(&missing, 404, "NoSuchKey");
-    assert_eq!(elements(&missing, "Resource"), ["/images/&#x2;"]);
     let written = fixture.get("%01%08", &[]).await;
     assert_eq!(text(&written), "hello");
 }
