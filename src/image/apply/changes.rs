@@ -84,20 +84,14 @@ fn complete(status: &mut Status, state: State, step: Step, why: impl Into<String
         Some(_) => NoticeKind::Changed,
     };
     status.completed_at.get_or_insert(now);
-    let is_told = is_told(status, State::Available);
+    // The AMIs were only looked at once more, and nothing came of it.
+    let is_told = std::mem::take(&mut status.looked_at_again) && status.untold == 0;
     all_told(status);
     if !is_told {
         record_notice(status, notice, now);
     }
     // What was repaired is in the notice.
     status.drift = None;
-}
-
-/// Whether people know just this already: the AMIs were only looked at once more, and nothing came of it. What failed may be
-/// something else than before, and is told again.
-pub(super) fn is_told(status: &mut Status, state: State) -> bool {
-    let was = status.looked_at_again.take();
-    state == State::Available && was == Some(state) && status.untold == 0
 }
 
 /// People are told of all that was changed.

@@ -19,16 +19,14 @@ pub fn made_late(status: &mut Status, sent: &[RegionAction], now: Timestamp) {
     }
 }
 
-/// All Regions are looked at again. An image that had ended ends as it had, without another email, unless something comes of
-/// that.
+/// All Regions are looked at again. Where people know that the AMI is available, there is no other email, unless something comes
+/// of that.
 pub fn look_again(status: &mut Status, now: Timestamp) {
-    // That an AMI is available is told before others are retired.
-    let is_retiring = status.build.step.retires() && !status.is_removed();
-    let known_as = match status.state.is_final() {
-        true => Some(status.state),
-        false if is_retiring => Some(State::Available),
-        false => status.looked_at_again,
+    // It is told before others are retired.
+    let is_known = match status.state.is_final() {
+        true => status.state == State::Available,
+        false => status.build.step.retires() || status.looked_at_again,
     };
     begin_again(status, "changed as the manifest said before", now);
-    status.looked_at_again = known_as;
+    status.looked_at_again = is_known;
 }

@@ -6,9 +6,7 @@ use jiff::Timestamp;
 
 use super::adopted::adopted;
 use super::arrival::note_repetition;
-use super::changes::{
-    all_told, is_told, move_to, next_step, note, record_change, record_notice, wait,
-};
+use super::changes::{all_told, move_to, next_step, note, record_change, record_notice, wait};
 use super::polled::keep;
 use super::{conditions, earlier, release, retiring, told};
 use crate::image::message;
@@ -89,7 +87,7 @@ pub fn publish_again(status: &mut Status, now: Timestamp) {
 pub(super) fn begin_again(status: &mut Status, why: &str, now: Timestamp) {
     retiring::interrupted(status, now);
     status.drift = None;
-    status.looked_at_again = None;
+    status.looked_at_again = false;
     status.publishes = true;
     told::forget_told(status);
     status.retired.clear();
@@ -356,28 +354,27 @@ fn note_unlisted(status: &mut Status, unlisted: &BTreeSet<String>, now: Timestam
     }
     let before = status.copies.len();
     let regions = &status.regions;
+    let mut cleared = false;
     // What EC2 was asked for and has not answered may be there. A client token that was used for a copy that failed is not
     // used again, should the manifest name its Region once more.
     status.copies.retain(|region, request| {
         let is_left = unlisted.contains(region) && !regions.contains_key(region);
         if is_left && !request.is_unanswered() {
-            request.failure = None;
-            request.waiting = None;
+            cleared |= request.failure.take().is_some() | request.waiting.take().is_some();
         }
         !is_left || request.is_unanswered() || request.attempt > 0
     });
-    changed | (status.copies.len() != before)
+    changed | cleared | (status.copies.len() != before)
 }
 
 /// A Region, or a setting, failed for good: nothing more is tried.
 fn incomplete(status: &mut Status, now: Timestamp) {
     let why = message::incomplete(status);
     move_to(status, State::Incomplete, status.build.step, why, now);
-    let is_told = is_told(status, State::Incomplete);
+    // What failed may be something else than before.
+    status.looked_at_again = false;
     all_told(status);
-    if !is_told {
-        record_notice(status, NoticeKind::Incomplete, now);
-    }
+    record_notice(status, NoticeKind::Incomplete, now);
     status.drift = None;
 }
 

@@ -81,10 +81,10 @@ pub struct Status {
     /// When all that the manifest asks for was so for the first time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
-    /// How it had ended, while its AMIs are only looked at once more: a call for earlier settings may have been late. People
-    /// are told of what comes of that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub looked_at_again: Option<State>,
+    /// Whether its AMIs, which people know to be available, are only looked at once more: a call for earlier settings may have
+    /// been late. People are told of what comes of that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub looked_at_again: bool,
     /// How the finished AMI differs from what its manifest says, as the last audit saw it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift: Option<Drift>,
@@ -186,7 +186,7 @@ impl Status {
             removed_at: None,
             retired: Vec::new(),
             completed_at: None,
-            looked_at_again: None,
+            looked_at_again: false,
             drift: None,
             store: None,
             cancel: None,
