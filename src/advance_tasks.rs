@@ -36,7 +36,7 @@ use crate::image::plan::{self, Next};
 use crate::image::words::Step;
 use crate::metrics::{Meter, Metric};
 use crate::reconcile::{self, Context, Error, Outcome, Recovery};
-use crate::status_store::{self, Open, OpenMarker};
+use crate::status_store::{self, Loaded, Open, OpenMarker};
 use leaving::leave;
 pub use polling_history::PollingHistory;
 use polling_history::Remembered;
@@ -275,6 +275,20 @@ impl<'a> Visitor<'a> {
         })
     }
 
+    /// Reads the status of an image, with its size, and keeps it if it only waits for EC2. Its text is not held for longer.
+    async fn read(self, key: &str) -> Result<Option<(Loaded, usize)>, Error> {
+        let context = self.context;
+        let object = status_store::load_object(context.aws, context.config, key).await?;
+        let Some(object) = object else {
+            return Ok(None);
+        };
+        let loaded = object.read(context.config, key)?;
+        if plan::next(&loaded.status, context.now) == Next::Poll {
+            self.history.record_object(key, &object);
+        }
+        Ok(Some((loaded, object.content.len())))
+    }
+
     /// Does for one image whatever does not need its AMI's state.
     async fn visit(self, marker: &OpenMarker, mut room: Room) -> Result<Visit, Error> {
         let (context, key) = (self.context, &marker.manifest_key);
@@ -292,30 +306,22 @@ impl<'a> Visitor<'a> {
                 room,
             })));
         }
-        let object = status_store::load_object(context.aws, context.config, key).await?;
-        let current = object.as_ref().map(|it| it.read(context.config, key));
-        let current = current.transpose()?;
-        let recovery =
-            Box::pin(reconcile::recover_draft(context, marker, current.as_ref())).await?;
+        let sized = self.read(key).await?;
+        let current = sized.as_ref().map(|(loaded, _)| loaded);
+        let recovery = Box::pin(reconcile::recover_draft(context, marker, current)).await?;
         if recovery == Recovery::Written {
             return Box::pin(visit_recovered(context, marker)).await;
         }
-        if let Some(loaded) = &current {
+        if let Some((loaded, _)) = &sized {
             measured::notices(context, &loaded.status);
         }
-        let (Some(loaded), Some(object)) = (current, object) else {
+        let Some((loaded, size)) = sized else {
             if recovery == Recovery::Later {
                 return Ok(Visit::UNCHANGED);
             }
             return Box::pin(visit_marker(context, marker)).await;
         };
-        let next = plan::next(&loaded.status, context.now);
-        let size = object.content.len();
-        if next == Next::Poll {
-            self.history.record_object(key, &object);
-        }
-        drop(object);
-        let outcome = match next {
+        let outcome = match plan::next(&loaded.status, context.now) {
             Next::Poll | Next::Do(Step::Publish) => {
                 room.keep(size);
                 return Ok(Visit::Awaits(Box::new(Awaiting {
