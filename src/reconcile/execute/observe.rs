@@ -12,7 +12,7 @@ use crate::image::status::{Grantee, ParameterId, Settings, Status};
 use crate::manifest::image::PublishSpec;
 use crate::reconcile::context::{Error, REGIONS_AT_ONCE};
 use crate::reconcile::proof::{self, is_own_image};
-use crate::reconcile::step_context::StepContext;
+use crate::reconcile::step_context::{StepContext, is_final};
 
 /// For how long a copy that was just begun is not looked at: EC2 needs longer to make it.
 const JUST_BEGUN: SignedDuration = SignedDuration::from_secs(30);
@@ -300,9 +300,14 @@ pub(super) async fn needed_by(aws: &Aws, losing: &[Losing]) -> Vec<Others> {
             }
             let grants = match aws.launch_permissions(&other.id).await {
                 Ok(grants) => grants,
-                Err(error) => {
+                Err(error) if is_final(&error) => {
                     fail(&mut needed_by, losing, &error, is_meant);
                     continue;
+                }
+                // The Region is not asked for the others either.
+                Err(error) => {
+                    fail(&mut needed_by, losing, &error, |_| true);
+                    return needed_by;
                 }
             };
             for (it, images) in losing.iter().zip(&mut needed_by) {

@@ -12,7 +12,7 @@ use crate::image::publish::retire::{
 use crate::image::status::{KeptReason, Retire, SnapshotKept, Status};
 use crate::manifest::image::Parameter;
 use crate::reconcile::context::Error;
-use crate::reconcile::step_context::StepContext;
+use crate::reconcile::step_context::{StepContext, is_final};
 
 use super::shares;
 
@@ -124,7 +124,7 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    /// Looks at each. What cannot be seen keeps nothing else from being looked at.
+    /// Looks at each. What EC2 refuses to show keeps nothing else from being looked at.
     async fn region(&self, region: &str, targets: Vec<Target>) -> RegionSeen {
         let unknown = || Seen {
             image: Observation::Unknown,
@@ -140,7 +140,13 @@ impl Watch<'_> {
             errors_of: BTreeMap::new(),
         };
         let seen = &mut all.targets;
-        all.errors.extend(self.images(region, seen).await.err());
+        if let Err(error) = self.images(region, seen).await {
+            let is_refused = is_final(&error);
+            all.errors.push(error);
+            if !is_refused {
+                return all;
+            }
+        }
         let (status, asked) = (self.step.status, self.asked);
         let shares = Box::pin(shares::look(&self.aws, (status, asked), seen)).await;
         all.errors_of.extend(shares);

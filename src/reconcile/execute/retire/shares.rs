@@ -3,12 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX, Remedy};
+use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX};
 use crate::image::ownership;
 use crate::image::publish::Observation;
 use crate::image::publish::retire::{InUse, Seen, SharesSeen, Target, granted};
 use crate::image::status::{Retire, Status};
 use crate::reconcile::execute::observe::{Losing, needed_by};
+use crate::reconcile::step_context::is_final;
 
 /// A share of an AMI that can be deregistered now, or is.
 struct Share {
@@ -55,7 +56,8 @@ pub(super) async fn look(
             (None, Some(error)) => Err(AwsError::clone(error)),
             (None, None) => aws.snapshot_accounts(&share.snapshot).await,
         };
-        down = down.or_else(|| shown.as_ref().err().filter(is_of_region).cloned());
+        // Only a refusal is about one snapshot.
+        down = down.or_else(|| shown.as_ref().err().filter(|it| !is_final(it)).cloned());
         match &shown {
             Err(error) => errors.push((share.image, error.clone())),
             Ok(shown) => {
@@ -93,11 +95,6 @@ pub(super) async fn look(
         }
     }
     errors
-}
-
-/// Whether what went wrong is not about one snapshot alone: only a refusal is.
-fn is_of_region(error: &&AwsError) -> bool {
-    error.remedy != Remedy::Never || error.is_rate_limited_locally()
 }
 
 /// The shares that are to be looked at. What EC2 shows the AMI not to have is settled.
