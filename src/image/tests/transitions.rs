@@ -1,6 +1,7 @@
 //! What each piece of evidence makes of a status.
 
 use super::*;
+use crate::image::apply::look_again;
 use crate::image::words::{State, Step, TerminalReason, WaitReason};
 use crate::manifest::Problem;
 
@@ -313,4 +314,34 @@ fn failures_of_all_kinds() -> Vec<Status> {
     let mut rejected = opened();
     reject(&mut rejected, vec![Problem::new("no")], 1);
     vec![failed, cancelled, rejected]
+}
+
+/// That an AMI is available is told before others are retired, and not once more after a second look. What failed is told
+/// again: it may be something else.
+#[test]
+fn a_second_look_is_told_unless_people_know_that_the_ami_is_available() {
+    for (state, step, is_known) in [
+        (State::Available, Step::Publish, true),
+        (State::Working, Step::Retire, true),
+        (State::Working, Step::Publish, false),
+        (State::Incomplete, Step::Publish, false),
+    ] {
+        let mut status = available();
+        status.state = state;
+        status.build.step = step;
+        look_again(&mut status, after(5));
+        let case = format!("{state:?} {step:?}");
+        assert_eq!(status.state, State::Working, "{case}");
+        assert_eq!(status.looked_at_again, is_known, "{case}");
+        let told = status.notices.len();
+        let seen = Evidence::PublishObserved(PublishObserved::default());
+        advance(&mut status, seen, 6);
+        assert_eq!(status.state, State::Available, "{case}: {status:#?}");
+        assert_eq!(
+            status.notices.len() - told,
+            usize::from(!is_known),
+            "{case}"
+        );
+        assert!(!status.looked_at_again, "{case}");
+    }
 }

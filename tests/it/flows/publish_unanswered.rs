@@ -7,7 +7,7 @@ use localaws::ec2::TaskKind;
 use localaws::faults::{Call, Fault};
 use serde_json::Value;
 
-use crate::support::{TestStack, minutes};
+use crate::support::{TestStack, minutes, refused};
 
 const KEY: &str = "golden/web.image.yaml";
 const OREGON: &str = "us-west-2";
@@ -193,4 +193,35 @@ async fn a_copy_that_failed_is_deleted_although_its_region_is_not_named_any_more
         assert_eq!(copies(&stack).len(), 1, "{is_answered}: {status:#}");
         is_at_rest(&stack).await;
     }
+}
+
+/// Nobody asks for that Region any more: what is left in it keeps nothing else from being done.
+#[tokio::test(start_paused = true)]
+async fn a_failed_copy_that_ec2_keeps_where_nobody_asks_for_it_fails_nothing() {
+    let stack = stack().await;
+    stack.expect_refusals();
+    let ec2 = stack.world.ec2();
+    ec2.fail_next_task(
+        TaskKind::CopyImage,
+        "Client.InternalError: Copy image failed",
+    );
+    let is_kept = |call: &Call| call.region == OREGON && call.action == "DeregisterImage";
+    let faults = stack.world.faults();
+    faults.each(is_kept, refused("OperationNotPermitted"));
+    hide(&stack);
+    stack.drop_file(KEY, first(&stack, COPIED)).await;
+    stack.world.run_for(minutes(1)).await;
+    stack.drop_file(KEY, first(&stack, "")).await;
+    stack.world.run_for(minutes(10)).await;
+    stack.world.faults().clear();
+    let faults = stack.world.faults();
+    faults.each(is_kept, refused("OperationNotPermitted"));
+    let with_description = first(&stack, "description: Web\n");
+    stack.drop_and_rest(KEY, with_description).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    let kept = copies(&stack);
+    assert_eq!(kept.len(), 1, "{status:#}");
+    assert_eq!(status["regions"][OREGON]["image"], kept[0].as_str());
+    is_at_rest(&stack).await;
 }
