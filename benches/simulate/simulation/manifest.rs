@@ -24,7 +24,7 @@ const SHARED_PARAMETER: &str = "/images/all";
 const MISTAKES: [&str; 4] = [
     "acess: {}\n",
     "tags: {aws:team: web}\n",
-    "deprecate: {after: 90 days}\n",
+    "deprecate: {after: soon}\n",
     "regions: {us-east-1: {}}\n",
 ];
 

@@ -6,6 +6,7 @@
 
 mod by_hand;
 mod coverage;
+mod excuses;
 mod generate;
 mod logs;
 mod manifest;

@@ -6,6 +6,7 @@ use amiwright::image::observed::ObservedImage;
 use amiwright::image::status::Grantee;
 use serde_json::Value;
 
+use super::excuses::is_excused;
 use super::play::Played;
 use super::rest::{of_version, wanted_regions};
 use super::script::{Manifest, ORGANIZATION, PARTNERS, Source};
@@ -45,6 +46,9 @@ pub(super) async fn check(
         }
     }
     if text(status, "/state") != "available" {
+        if !is_refused && !is_excused(&played.script, key) {
+            say("did not become available although nothing kept it from that");
+        }
         return;
     }
     for region in wanted_regions(manifest) {

@@ -1,0 +1,43 @@
+//! What may keep an image from becoming available. What the functions are to outlast is none of it: calls that fail for a
+//! while, answers that are lost, invocations that die, events that do not come, and reads that are stale.
+
+use super::manifest::key as manifest_key;
+use super::script::{Event, Manifest, Script, Wrong};
+
+/// Storms that last as long are given up.
+const LONG: u64 = 5_000;
+
+/// Tasks that take as long may be given up.
+const STALLED: u64 = 40_000;
+
+/// Whether something in the script may keep a manifest's image from becoming available.
+pub(super) fn is_excused(script: &Script, key: &str) -> bool {
+    let mut events = script.moves.iter().map(|each| &each.event);
+    events.any(|event| is_excuse(event, key))
+}
+
+fn is_excuse(event: &Event, key: &str) -> bool {
+    let is_its = |at: &usize| manifest_key(*at) == key;
+    match event {
+        Event::Cancel { key } | Event::ShowTask { key, .. } | Event::DropObject { key, .. } => {
+            is_its(key)
+        }
+        Event::Drop {
+            key: at, manifest, ..
+        } => is_crowded(manifest) || (is_its(at) && (manifest.fixed_name || manifest.public)),
+        Event::Storm { fault, seconds, .. } => {
+            *fault == Wrong::Denied || *seconds >= LONG || matches!(fault, Wrong::Slow(_))
+        }
+        Event::Validation { fails, .. } => *fails,
+        Event::OptIn { on, .. } => !on,
+        Event::Encrypts { on, .. } => *on,
+        Event::TaskTime { seconds, .. } => *seconds >= STALLED,
+        Event::Edit { .. } | Event::FailNext { .. } | Event::Quota { .. } => true,
+        _ => false,
+    }
+}
+
+/// Whether it wants what another may have. Public AMIs are blocked in new accounts.
+fn is_crowded(manifest: &Manifest) -> bool {
+    manifest.shared_name || manifest.shared_parameter
+}
