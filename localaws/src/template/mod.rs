@@ -106,7 +106,9 @@ fn sections(template: &yaml::Node) -> Result<(), TemplateError> {
                 "this section is not built here. Known: {}",
                 SECTIONS.join(", ")
             );
-            return Err(Problem::new(section.line, problem).at(&section.key));
+            // A key may be empty.
+            let place = Some(section.key.as_str()).filter(|key| !key.is_empty());
+            return Err(Problem::new(section.line, problem).at(place.unwrap_or("the document")));
         }
     }
     match template.get("Transform") {
