@@ -5,7 +5,7 @@ mod many;
 
 use std::collections::BTreeSet;
 
-use localaws::ec2::Image;
+use localaws::ec2::{Image, Permission, SeedImage};
 use localaws::faults::Fault;
 
 use crate::support::{REGION, TestStack, minutes, refused, vmdk};
@@ -160,6 +160,37 @@ async fn a_snapshot_that_another_ami_shares_stays_shared() {
     assert_eq!(readers(&stack, &stack.snapshot).await, set(&[PARTNER]));
     assert_eq!(retiring(&stack), ["DeregisterImage"]);
     is_at_rest(&stack).await;
+}
+
+/// Somebody's AMI of the same snapshot, without tags of amiwright: whom it is shared with may need the snapshot.
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_that_somebodys_ami_shares_stays_shared_with_the_same_accounts() {
+    for (launches, stay) in [(PARTNER, set(&[PARTNER])), (GUEST, set(&[]))] {
+        let stack = stack().await;
+        stack.drop_and_rest(KEY, of_named(&stack, 1, SHARED)).await;
+        let ec2 = stack.world.ec2();
+        let theirs = ec2.seed_image(
+            REGION,
+            SeedImage {
+                id: None,
+                name: "made-by-hand".to_owned(),
+                snapshot_id: stack.snapshot.clone(),
+                volume_size: 8,
+                owner_id: None,
+                owner_alias: None,
+            },
+        );
+        ec2.edit_image(REGION, &theirs, |image| {
+            let account = Permission::Account(launches.to_owned());
+            image.launch_permissions.insert(account);
+        });
+        stack
+            .drop_and_rest(KEY, of_named(&stack, 2, DEREGISTER))
+            .await;
+        assert_eq!(readers(&stack, &stack.snapshot).await, stay, "{launches}");
+        assert_eq!(stack.count("DeregisterImage"), 1, "{launches}");
+        is_at_rest(&stack).await;
+    }
 }
 
 /// What is deleted afterwards may turn out to stay.

@@ -18,11 +18,10 @@ impl<'a> Happened<'a> {
             return;
         }
         for (call, _, before) in self.done(&["DeregisterImage"]) {
-            // One that was made later takes its name.
-            let there = self
-                .images
-                .iter()
-                .filter(|image| image.created_at <= call.at);
+            // One that was made later takes its name; somebody else's replaces nothing.
+            let there = self.images.iter().filter(|image| {
+                image.created_at <= call.at && image.tags.contains_key(MANIFEST_TAG)
+            });
             for image in there.filter(|image| !is_verified(before, image)) {
                 let retired = call.field("ImageId").unwrap_or_default();
                 wrong.push(format!(
