@@ -24,7 +24,7 @@ fn is_excuse(event: &Event, key: &str) -> bool {
         }
         Event::Drop {
             key: at, manifest, ..
-        } => is_crowded(manifest) || (is_its(at) && (manifest.fixed_name || manifest.public)),
+        } => is_crowded(manifest) || (is_its(at) && may_be_refused(manifest)),
         Event::Storm { fault, seconds, .. } => {
             *fault == Wrong::Denied || *seconds >= LONG || matches!(fault, Wrong::Slow(_))
         }
@@ -37,7 +37,12 @@ fn is_excuse(event: &Event, key: &str) -> bool {
     }
 }
 
-/// Whether it wants what another may have. Public AMIs are blocked in new accounts.
+/// Whether it wants what another may have.
 fn is_crowded(manifest: &Manifest) -> bool {
     manifest.shared_name || manifest.shared_parameter
+}
+
+/// Whether an earlier version may have its name, or the account blocks that AMIs are public.
+fn may_be_refused(manifest: &Manifest) -> bool {
+    manifest.fixed_name || manifest.public
 }

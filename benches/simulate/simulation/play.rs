@@ -204,6 +204,8 @@ impl Played {
         // Two sweeps: what was lost is found.
         stack.world.run_for(Duration::from_secs(35 * 60)).await;
         self.until_nothing_is_open().await;
+        // That EC2 does not list an AMI is believed when a second audit finds it so, too.
+        self.audited().await;
         self.audited().await;
     }
 
