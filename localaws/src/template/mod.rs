@@ -106,9 +106,11 @@ fn sections(template: &yaml::Node) -> Result<(), TemplateError> {
                 "this section is not built here. Known: {}",
                 SECTIONS.join(", ")
             );
-            // A key may be empty.
-            let place = Some(section.key.as_str()).filter(|key| !key.is_empty());
-            return Err(Problem::new(section.line, problem).at(place.unwrap_or("the document")));
+            let place = match section.key.as_str() {
+                "" => "the document",
+                key => key,
+            };
+            return Err(Problem::new(section.line, problem).at(place));
         }
     }
     match template.get("Transform") {
