@@ -6,7 +6,7 @@
 // for each check; the first that does not hold ends it with exit code 1.
 import { strict as assert } from "node:assert";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -63,7 +63,7 @@ const dropped = async (page, files) => {
   await page.locator(`#results[data-done="${before + 1}"]`).waitFor();
 };
 
-// Sends what the form of our page does, from whichever page: the status of the answer, or why it was not sent.
+// Sends what the form of our page does, from whichever page: the status of the answer, or why the browser shows none.
 const posted = async (page, url, csrf, text) => {
   const isOurs = (request) => request.url() === `${url}/drop`;
   const answered = Promise.race([
@@ -79,7 +79,7 @@ const posted = async (page, url, csrf, text) => {
   return await answered;
 };
 // Our answer; the browser's, which shows no other site what we answer; and its, where it lets pages from outside ask
-// nothing of this machine. Whether anything came of it is seen in the list.
+// nothing of this machine.
 const REFUSED = [403, "net::ERR_BLOCKED_BY_RESPONSE.NotSameOrigin", "net::ERR_FAILED"];
 const READ = (url) => fetch(`${url}/images`, { credentials: "include" }).then(() => "read", () => "kept out");
 
@@ -127,6 +127,9 @@ try {
     }
     server.closeAllConnections();
     server.close();
+    // Whatever the browser let be seen of our answers, nothing is in a bucket.
+    const files = readdirSync(directory, { recursive: true });
+    assert.deepEqual(files.filter((name) => name.includes("posted.image.yaml")), []);
     // The very request is taken of our own page, as far as the manifest is.
     assert.equal(await posted(page, host, csrf, BAD), 422);
     assert.equal(await page.evaluate(READ, host), "read");
