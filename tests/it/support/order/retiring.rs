@@ -18,9 +18,13 @@ impl<'a> Happened<'a> {
             return;
         }
         for (call, _, before) in self.done(&["DeregisterImage"]) {
-            // One that was made later takes its name; somebody else's replaces nothing.
+            let retired = self.retired_by(call);
+            let manifest = retired.and_then(|retired| retired.tags.get(MANIFEST_TAG));
+            // One that was made later takes its name; one of another manifest, or of none, replaces nothing.
             let there = self.images.iter().filter(|image| {
-                image.created_at <= call.at && image.tags.contains_key(MANIFEST_TAG)
+                let of = image.tags.get(MANIFEST_TAG);
+                let is_of_manifest = of.is_some_and(|of| manifest.is_none_or(|it| it == of));
+                image.created_at <= call.at && is_of_manifest
             });
             for image in there.filter(|image| !is_verified(before, image)) {
                 let retired = call.field("ImageId").unwrap_or_default();
