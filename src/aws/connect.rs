@@ -10,6 +10,7 @@ use aws_sdk_s3::config::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_async::time::SystemTimeSource;
 
+use super::attempts::Attempts;
 use super::client_settings::{
     app_name, endpoint, endpoints, flag, https_client, timeouts, with_credentials,
 };
@@ -208,8 +209,9 @@ impl Aws {
 
     pub(super) fn s3(&self) -> &aws_sdk_s3::Client {
         self.clients.s3.get_or_init(|| {
-            let mut config =
-                aws_sdk_s3::config::Builder::from(&self.config).force_path_style(self.path_style);
+            let mut config = aws_sdk_s3::config::Builder::from(&self.config)
+                .force_path_style(self.path_style)
+                .interceptor(Attempts);
             if let Some(url) = self.endpoint("AWS_ENDPOINT_URL_S3") {
                 config.set_endpoint_url(Some(url));
             }
@@ -219,7 +221,7 @@ impl Aws {
 
     pub(super) fn ec2(&self) -> &aws_sdk_ec2::Client {
         self.clients.ec2.get_or_init(|| {
-            let mut config = aws_sdk_ec2::config::Builder::from(&self.config);
+            let mut config = aws_sdk_ec2::config::Builder::from(&self.config).interceptor(Attempts);
             if let Some(url) = self.endpoint("AWS_ENDPOINT_URL_EC2") {
                 config.set_endpoint_url(Some(url));
             }
@@ -229,7 +231,7 @@ impl Aws {
 
     pub(super) fn sns(&self) -> &aws_sdk_sns::Client {
         self.clients.sns.get_or_init(|| {
-            let mut config = aws_sdk_sns::config::Builder::from(&self.config);
+            let mut config = aws_sdk_sns::config::Builder::from(&self.config).interceptor(Attempts);
             if let Some(url) = self.endpoint("AWS_ENDPOINT_URL_SNS") {
                 config.set_endpoint_url(Some(url));
             }
@@ -239,7 +241,7 @@ impl Aws {
 
     pub(super) fn ssm(&self) -> &aws_sdk_ssm::Client {
         self.clients.ssm.get_or_init(|| {
-            let mut config = aws_sdk_ssm::config::Builder::from(&self.config);
+            let mut config = aws_sdk_ssm::config::Builder::from(&self.config).interceptor(Attempts);
             if let Some(url) = self.endpoint("AWS_ENDPOINT_URL_SSM") {
                 config.set_endpoint_url(Some(url));
             }

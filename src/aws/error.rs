@@ -7,6 +7,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
+use super::attempts::MayBeHeard;
 use super::profile::NoCredentials;
 use super::reach::Unreached;
 use crate::failures::chain;
@@ -42,6 +43,8 @@ pub struct AwsError {
     pub message: String,
     /// The service's request id. Boxed, as the next is: errors are moved around in every result.
     pub request_id: Option<Box<str>>,
+    /// Whether an attempt of the call, the last or one before, may have been heard.
+    pub(super) is_heard: bool,
     /// The profile that gave no credentials.
     pub(super) no_credentials: Option<Box<NoCredentials>>,
 }
@@ -202,6 +205,9 @@ impl AwsError {
             status,
             code,
             request_id: error.request_id().map(Box::from),
+            is_heard: error
+                .raw_response()
+                .is_some_and(|raw| raw.extension::<MayBeHeard>().is_some()),
             no_credentials: no_credentials.cloned().map(Box::new),
             ..Self::unexplained(action, doing, remedy, message)
         }
@@ -222,6 +228,7 @@ impl AwsError {
             code: None,
             message: message.into(),
             request_id: None,
+            is_heard: false,
             no_credentials: None,
         }
     }
@@ -326,10 +333,11 @@ impl AwsError {
         }
     }
 
-    /// Whether the service may have done what was asked for: its answer was lost, or it failed while it did that.
+    /// Whether the service may have done what was asked for: the answer to an attempt was lost, or it failed while it did that.
     #[must_use]
     pub fn may_be_heard(&self) -> bool {
         match self.remedy {
+            _ if self.is_heard => true,
             Remedy::Ambiguous => true,
             Remedy::Later => self.status.is_some_and(|it| it >= 500) && !self.is_throttled(),
             Remedy::Never => false,

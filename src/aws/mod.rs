@@ -1,6 +1,7 @@
 //! The only place that knows the SDK's types. Callers see our own types alone.
 
 mod account;
+mod attempts;
 mod buckets;
 mod bundles;
 mod client_settings;
