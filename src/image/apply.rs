@@ -15,6 +15,7 @@ mod release;
 mod removed;
 mod requested;
 mod retiring;
+mod shares;
 mod told;
 
 use jiff::Timestamp;
@@ -251,6 +252,7 @@ fn claim(status: &mut Status, claim: Claim, now: Timestamp) {
         }
         Claim::Publish(intent) => {
             retiring::intend(status, &intent.actions, now);
+            shares::pass_on(status, &intent.passed_on);
             publishing::intend(status, intent, now);
         }
     }

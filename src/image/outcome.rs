@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::observed::{ObservedImage, ObservedParameter, ObservedTask};
+use super::publish::retire::PassedOn;
 use super::status::{
     Applied, BundleVersion, CopyRequest, Failure, KeptSnapshot, Orphan, ParameterId, ParameterPut,
     RegionAction, RegionStatus, Retire, Retirement, Settings, SourceObject,
@@ -289,6 +290,8 @@ pub struct PublishIntent {
     pub verified: BTreeMap<String, Applied>,
     /// The parameters that are written.
     pub parameters: BTreeMap<ParameterId, ParameterPut>,
+    /// The shares that AMIs have from others that are deregistered.
+    pub passed_on: Vec<PassedOn>,
 }
 
 /// What is written down before it is done.

@@ -45,3 +45,4 @@ pub use release::{
     Conflict, ConflictReason, PUTS_MAX, PendingParameter, ReleasePlan, VALIDATION, intend_put,
 };
 pub use settings::{Desired, Difference, Shown};
+pub use share::copying;

@@ -3,12 +3,13 @@
 use jiff::Timestamp;
 
 use super::changes::{move_to, note, record_notice, wait};
+use super::shares::{self, known};
 use crate::image::message;
 use crate::image::outcome::Retired;
 use crate::image::publish;
 use crate::image::status::{
-    Action, KeptReason, KeptSnapshot, PreviousVersion, Protection, RegionAction, RegionStatus,
-    Replaced, RetireOutcome, Retirement, Retiring, SnapshotKept, Status,
+    Action, KeptReason, KeptSnapshot, PreviousVersion, Protection, RegionAction, Replaced,
+    RetireOutcome, Retirement, Retiring, SnapshotKept, Status,
 };
 use crate::image::words::{NoticeKind, State};
 
@@ -151,6 +152,7 @@ fn done(status: &mut Status, what: &RegionAction, now: Timestamp) {
             for known in known(status, region, image) {
                 known.retiring.deregistered_at = Some(now);
             }
+            shares::leave(status, region, image);
             if !status.build.step.retires() {
                 replaced(status, region, image, now);
             }
@@ -165,6 +167,7 @@ fn done(status: &mut Status, what: &RegionAction, now: Timestamp) {
                 let revoked = known.retiring.revoked.entry(snapshot.clone()).or_default();
                 revoked.extend(accounts.clone());
             }
+            shares::ended(status, region, snapshot, accounts);
         }
         Action::DeleteSnapshot { image, snapshot } => {
             for known in known(status, region, image) {
@@ -338,19 +341,4 @@ fn forget_surplus(status: &mut Status) {
 /// How many bytes these take of a status. What cannot be written takes none; a status is refused for that elsewhere.
 fn size(previous: &[PreviousVersion]) -> usize {
     serde_json::to_vec_pretty(previous).map_or(0, |text| text.len())
-}
-
-/// What is known of an AMI that is retired: one of an earlier version, or its own.
-fn known<'a>(
-    status: &'a mut Status,
-    region: &'a str,
-    image: &'a str,
-) -> impl Iterator<Item = &'a mut RegionStatus> {
-    let versions = status
-        .previous
-        .iter_mut()
-        .map(|version| &mut version.regions);
-    let all = versions.chain([&mut status.regions]);
-    let known = all.filter_map(move |regions| regions.get_mut(region));
-    known.filter(move |known| known.image == image)
 }

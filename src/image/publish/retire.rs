@@ -22,7 +22,7 @@ use crate::image::status::{
 
 pub use seen::{InUse, Pending, Seen, SharesSeen, Shown, SnapshotSeen};
 pub(super) use shares::Going;
-pub use shares::granted;
+pub use shares::{PassedOn, granted};
 pub(super) use targets::of_previous;
 pub use targets::{Target, is_due, targets};
 
@@ -42,6 +42,8 @@ const LOOK_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 pub struct Plan {
     /// To be done now, in this order.
     pub ready: Vec<RegionAction>,
+    /// The shares that other AMIs have from those that are deregistered now.
+    pub passed_on: Vec<PassedOn>,
     /// What was asked of EC2 earlier, and counts as done, though its answer is not known.
     pub done: Vec<RegionAction>,
     /// What came to its end.
@@ -75,7 +77,14 @@ pub fn plan(asked: Retire, seen: &[(Target, Seen)], now: Timestamp) -> Plan {
         |going: &Going| collect(seen, |target, seen| next(asked, target, (seen, going), now));
     // Which of them go does not depend on what goes with them.
     let going = plan(&Going::new()).going();
-    plan(&going)
+    let mut plan = plan(&going);
+    let goes = seen
+        .iter()
+        .filter(|(target, _)| going.contains(&target.known.image));
+    plan.passed_on = goes
+        .flat_map(|(target, seen)| shares::passed_on(target, seen))
+        .collect();
+    plan
 }
 
 pub(super) fn collect(seen: &[(Target, Seen)], next: impl Fn(&Target, &Seen) -> Next) -> Plan {
@@ -88,7 +97,7 @@ pub(super) fn collect(seen: &[(Target, Seen)], next: impl Fn(&Target, &Seen) -> 
         match next(target, seen) {
             Next::Nothing => {}
             Next::Do(actions) => plan.ready.extend(actions.into_iter().map(in_region)),
-            Next::Done(what) => plan.done.push(what),
+            Next::Done(what) => plan.done.extend(what),
             Next::End(ended) => plan.ended.push(*ended),
             Next::Wait(why) => {
                 let (region, image) = (target.region.clone(), target.known.image.clone());
@@ -108,7 +117,7 @@ pub(super) enum Next {
     Nothing,
     Do(Vec<Action>),
     /// It was done by an earlier request.
-    Done(RegionAction),
+    Done(Vec<RegionAction>),
     End(Box<Retirement>),
     Wait(Pending),
 }
@@ -124,7 +133,7 @@ fn next(asked: Retire, target: &Target, (seen, going): (&Seen, &Going), now: Tim
             let is_long = |at: &Timestamp| now.duration_since(*at) > VISIBILITY_GRACE;
             let asked = retiring.asked_at.filter(is_long);
             let heard = asked.and_then(|_| heard(target));
-            return heard.map_or(Next::Wait(Pending::NotShown), Next::Done);
+            return heard.map_or(Next::Wait(Pending::NotShown), |it| Next::Done(vec![it]));
         }
         Observation::Seen(shown) => shown,
     };
@@ -286,6 +295,10 @@ fn after_deregistering(target: &Target, (seen, going): (&Seen, &Going), now: Tim
         Err(why) => return Next::Wait(why),
         Ok(actions) if !actions.is_empty() => return Next::Do(actions),
         Ok(_) => {}
+    }
+    let ended = shares::ended(target, seen);
+    if !ended.is_empty() {
+        return Next::Done(ended);
     }
     let retiring = &target.known.retiring;
     let mut actions = Vec::new();

@@ -33,7 +33,8 @@ fn grants(compared: &Compared<'_>, found: &mut Difference) {
 }
 
 /// The accounts that may copy the AMI, and so need its snapshots.
-pub(super) fn copying(desired: &Desired) -> BTreeSet<String> {
+#[must_use]
+pub fn copying(desired: &Desired) -> BTreeSet<String> {
     if !desired.copy {
         return BTreeSet::new();
     }

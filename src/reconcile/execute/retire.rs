@@ -8,11 +8,12 @@ mod shares;
 use crate::image::message::wait_text;
 use crate::image::outcome::{Claim, Evidence, PublishIntent, Retired, StepOutcome};
 use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE};
-use crate::image::publish::retire::{Pending, Plan, Target, given_up, plan, targets};
+use crate::image::publish::retire::{PassedOn, Pending, Plan, Target, given_up, plan, targets};
 use crate::image::publish::withdraw::{gone, withdraw};
+use crate::image::publish::{Asked, copying};
 use crate::image::status::{KeptReason, Retire};
 use crate::image::words::WaitReason;
-use crate::manifest::image::Parameter;
+use crate::manifest::image::{Parameter, PublishSpec};
 use crate::reconcile::context::Error;
 use crate::reconcile::manifest_reader::ManifestRead;
 use crate::reconcile::spec::Spec;
@@ -45,16 +46,31 @@ pub(crate) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     if !is_released(&step, spec) {
         return Ok(StepOutcome::Unchanged);
     }
-    next(&step, &spec.publish().parameters, asked).await
+    let publish = spec.publish();
+    let is_to_have = |share: &PassedOn| is_to_have(&step, &publish, share);
+    next(&step, &publish.parameters, asked, is_to_have).await
+}
+
+/// Whether an AMI may have a share from another: one of an earlier version may, and the current one as the manifest says.
+fn is_to_have(step: &StepContext<'_>, publish: &PublishSpec, share: &PassedOn) -> bool {
+    let current = step.status.image_in(&share.region);
+    if current.is_none_or(|current| current.image != share.image) {
+        return true;
+    }
+    let asked = Asked::of(publish, &step.config().region, None);
+    let asked = asked.regions.get(&share.region);
+    asked.is_some_and(|it| share.accounts.is_subset(&copying(&it.desired)))
 }
 
 async fn next(
     step: &StepContext<'_>,
     moved: &[Parameter],
     asked: Retire,
+    is_to_have: impl Fn(&PassedOn) -> bool,
 ) -> Result<StepOutcome, Error> {
     let seen = Box::pin(observe::all(step, moved, asked)).await?;
-    let found = plan(asked, &seen.targets, step.now());
+    let mut found = plan(asked, &seen.targets, step.now());
+    found.passed_on.retain(is_to_have);
     // An AMI that is not shown for so long, and that EC2 was asked to deregister, is asked for once more.
     let why = KeptReason::NotAskedAnyMore;
     Ok(decide(step, found, &seen, &why))
@@ -76,7 +92,7 @@ async fn of_removed(step: &StepContext<'_>) -> Result<StepOutcome, Error> {
         let why = "this stack deregisters no AMI: its parameter AllowRetire is not true";
         return not_allowed(step, why.to_owned()).await;
     }
-    let outcome = Box::pin(next(step, &[], asked)).await?;
+    let outcome = Box::pin(next(step, &[], asked, |_| true)).await?;
     // It may be there again, and its event on its way.
     let manifest = &step.status.manifest;
     if matches!(outcome, StepOutcome::Claim(_))
@@ -143,6 +159,7 @@ fn decide(
     if !plan.ready.is_empty() {
         return StepOutcome::Claim(Claim::Publish(PublishIntent {
             actions: plan.ready,
+            passed_on: plan.passed_on,
             ..PublishIntent::default()
         }));
     }

@@ -160,6 +160,33 @@ async fn a_snapshot_that_another_ami_shares_stays_shared() {
     assert_eq!(readers(&stack, &stack.snapshot).await, set(&[PARTNER]));
     assert_eq!(retiring(&stack), ["DeregisterImage"]);
     is_at_rest(&stack).await;
+    stack.audit().await;
+    is_at_rest(&stack).await;
+
+    // It is the next version's share by now, and ends with that or as its manifest says.
+    stack
+        .drop_and_rest(KEY, of_named(&stack, 2, DEREGISTER))
+        .await;
+    assert_eq!(readers(&stack, &stack.snapshot).await, set(&[]));
+    is_at_rest(&stack).await;
+}
+
+/// The next version may be launched by the same account, and not be copied: who has the share keeps it, and is told.
+#[tokio::test(start_paused = true)]
+async fn a_share_that_the_next_version_does_not_ask_for_is_told_once() {
+    let stack = stack().await;
+    stack.drop_and_rest(KEY, of_named(&stack, 1, SHARED)).await;
+    let settings = format!("access: {{accounts: ['{PARTNER}']}}\n{DEREGISTER}");
+    stack
+        .drop_and_rest(KEY, of_named(&stack, 2, &settings))
+        .await;
+    stack.only_image();
+    assert_eq!(readers(&stack, &stack.snapshot).await, set(&[PARTNER]));
+    let told = format!("{} stays shared with {PARTNER}", stack.snapshot);
+    let email = stack.last_email();
+    assert!(email.contains(&told), "{email}");
+    stack.audit().await;
+    is_at_rest(&stack).await;
 }
 
 /// Somebody's AMI of the same snapshot, without tags of amiwright: whom it is shared with may need the snapshot.
@@ -334,25 +361,59 @@ async fn the_share_of_a_named_snapshot_ends_with_the_last_of_several_amis() {
     }
 }
 
-/// What one of them needs stays, as long as that is there.
+/// What one of them needs stays, as long as that is there, and ends with it: whichever it is, and whether EC2 refuses to
+/// deregister it or does so later.
 #[tokio::test(start_paused = true)]
 async fn the_share_of_a_named_snapshot_stays_with_an_ami_that_ec2_keeps() {
+    let refused = refused("OperationNotPermitted");
+    for (kept, fault) in [
+        (0, refused.clone()),
+        (1, refused),
+        (0, Fault::Throttle),
+        (1, Fault::Throttle),
+    ] {
+        stays_with(kept, fault).await;
+    }
+}
+
+async fn stays_with(kept: usize, fault: Fault) {
+    let about = format!("{kept} {fault:?}");
+    let is_refused = fault != Fault::Throttle;
     let stack = stack().await;
     stack.expect_refusals();
     for number in [1, 2] {
         let shared = of_named(&stack, number, SHARED);
         stack.drop_and_rest(KEY, shared).await;
     }
-    let kept = stack.images().pop().unwrap().id;
+    let of = stack.images().remove(kept).id;
     stack.drop_file("golden/web.vmdk", vmdk()).await;
-    let of = kept.clone();
     let is_of_kept = move |call: &localaws::faults::Call| {
         call.action == "DeregisterImage" && call.field("ImageId") == Some(&of)
     };
     let faults = stack.world.faults();
-    faults.each(is_of_kept, refused("OperationNotPermitted"));
-    stack.drop_and_rest(KEY, version(3, DEREGISTER)).await;
-    assert_eq!(stack.images().len(), 2);
-    assert_eq!(readers(&stack, &stack.snapshot).await, set(&[PARTNER]));
+    faults.each(is_of_kept, fault);
+    stack.drop_file(KEY, version(3, DEREGISTER)).await;
+    stack.world.run_for(minutes(45)).await;
+    assert_eq!(stack.images().len(), 2, "{about}");
+    let partner = set(&[PARTNER]);
+    assert_eq!(readers(&stack, &stack.snapshot).await, partner, "{about}");
+    if is_refused {
+        stack.rest().await;
+        is_at_rest(&stack).await;
+    }
+
+    // It goes by a later request, or by a later run.
+    stack.world.faults().clear();
+    if is_refused {
+        stack.drop_and_rest(KEY, version(1, DEREGISTER)).await;
+    }
+    stack.rest().await;
+    stack.only_image();
+    let readers = readers(&stack, &stack.snapshot).await;
+    assert_eq!(readers, set(&[]), "{about}");
+    let email = stack.last_email();
+    let told = format!("{} no longer shared with {PARTNER}", stack.snapshot);
+    assert!(email.contains(&told), "{about}: {email}");
+    assert!(!email.contains("stays shared"), "{about}: {email}");
     is_at_rest(&stack).await;
 }

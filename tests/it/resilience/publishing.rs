@@ -3,10 +3,12 @@
 
 mod picture;
 
-use localaws::ec2::ImageBlock;
+use localaws::ec2::{Era, ImageBlock};
 use localaws::faults::{Call, Fault};
 
-use crate::support::{REGION, TestStack, faults, meddle, minutes};
+use crate::support::{
+    BUNDLE_MANIFEST, BUNDLE_PART, DISK, REGION, TestStack, faults, meddle, minutes, vmdk,
+};
 use picture::{Picture, differences};
 
 const KEY: &str = "golden/web.image.yaml";
@@ -14,6 +16,7 @@ const OREGON: &str = "us-west-2";
 /// The parameter that points to the AMI of each Region.
 const NAME: &str = "/images/web";
 
+const SOLD: &str = "name: web-{digest}\nsource: {bundle: {manifest: web.manifest.xml}}\n";
 const REGIONS: &str = "regions: {us-west-2: {}}\n";
 const SETTINGS: &str = "description: Web\ntags: {team: web}\naccess: {accounts: ['111122223333'], copy: true}\n\
                         deprecate: {at: 2027-06-01T00:00:00Z}\nprotect: true\n";
@@ -32,6 +35,11 @@ const REPAIRED: &str = "description: Web\ntags: {team: web}\naccess: {accounts: 
 const DEPRECATES: &str = "replaces: {previous: deprecate}\n";
 const KEPT_SNAPSHOTS: &str =
     "access: {accounts: ['111122223333'], copy: true}\nonDelete: deregister\n";
+const DELETED_SNAPSHOTS: &str = "access: {accounts: ['111122223333'], copy: true}\n\
+                                 onDelete: deregister\nreplaces: {snapshots: delete}\n";
+const DEPRECATED: &str = "onDelete: deprecate\n";
+const STORED: &str = "store: {bucket: local-bucket}\n";
+const CODED: &str = "productCodes: [774F4FF8]\naccess: {accounts: ['111122223333']}\n";
 
 /// What the manifest asks for before, and what happens then.
 #[derive(Clone, Copy)]
@@ -46,17 +54,33 @@ struct Case {
 enum Then {
     /// The manifest asks for this.
     Asked(&'static str),
+    /// The same, of the AMI of a bundle: only that can be given a product code. It is not copied.
+    Sold(&'static str),
     /// The same, of another version.
     Newer(&'static str),
     /// Others have changed all that can be set back, and it is audited.
     Audited,
     /// The manifest is removed.
     Removed,
+    /// The same, of an AMI of a disk: its snapshot was made for it, which its tags prove once it is deregistered.
+    RemovedOwn,
 }
 
 impl Case {
     fn manifest(self, stack: &TestStack, settings: &str) -> String {
-        format!("{}{REGIONS}{settings}", stack.manifest("web-{digest}"))
+        match self.then {
+            Then::Sold(_) => format!("{SOLD}{settings}"),
+            Then::RemovedOwn => format!("{DISK}{REGIONS}{settings}"),
+            _ => format!("{}{REGIONS}{settings}", stack.manifest("web-{digest}")),
+        }
+    }
+
+    /// The Regions of its AMIs.
+    fn regions(self) -> &'static [&'static str] {
+        match self.then {
+            Then::Sold(_) => &[REGION],
+            _ => &[REGION, OREGON],
+        }
     }
 
     /// A world that is at rest before it.
@@ -76,6 +100,14 @@ impl Case {
             let ec2 = stack.world.ec2();
             ec2.set_image_block(region, ImageBlock::Unblocked);
         }
+        if matches!(self.then, Then::RemovedOwn) {
+            stack.drop_silently("golden/web.vmdk", vmdk());
+        }
+        if matches!(self.then, Then::Sold(_)) {
+            stack.world.ec2().set_era(Era::Classic);
+            stack.drop_silently("golden/image.part.0", BUNDLE_PART);
+            stack.drop_silently("golden/web.manifest.xml", BUNDLE_MANIFEST);
+        }
         if let Some(before) = self.before {
             let manifest = self.manifest(&stack, before);
             stack.drop_and_rest(KEY, manifest).await;
@@ -88,7 +120,7 @@ impl Case {
 
     async fn play(self, stack: &TestStack) {
         let manifest = match self.then {
-            Then::Asked(settings) => self.manifest(stack, settings),
+            Then::Asked(settings) | Then::Sold(settings) => self.manifest(stack, settings),
             Then::Newer(settings) => {
                 self.manifest(stack, settings) + "register: {imdsSupport: v2.0}\n"
             }
@@ -97,7 +129,7 @@ impl Case {
                 stack.audit().await;
                 return stack.audit().await;
             }
-            Then::Removed => {
+            Then::Removed | Then::RemovedOwn => {
                 stack.remove(KEY).await;
                 return stack.rest().await;
             }
@@ -150,9 +182,9 @@ async fn whatever_goes_wrong_once(case: Case) {
     let calls = quiet.world.calls();
     let mut meant: Vec<&Call> = calls.iter().filter(|call| is_meant(case, call)).collect();
     meant.retain(|call| call.number > first);
-    for region in [REGION, OREGON] {
+    for region in case.regions() {
         let mut meant = meant.iter();
-        assert!(meant.any(|call| call.region == region), "{region}");
+        assert!(meant.any(|call| call.region == *region), "{region}");
     }
     let mut wrong = Vec::new();
     for (call, faults) in planned(&meant) {
@@ -209,5 +241,9 @@ cases! {
     what_others_changed_is_told: Some(KEPT), Then::Audited, "Drifted";
     what_others_changed_is_repaired: Some(REPAIRED), Then::Audited, "Repaired";
     an_ami_is_deprecated_for_another: Some(""), Then::Newer(DEPRECATES), "Previous AMIs retired";
+    an_ami_is_stored: Some(""), Then::Asked(STORED), "Changed";
+    an_ami_gets_a_product_code: Some(""), Then::Sold(CODED), "Changed";
+    a_manifest_is_removed_and_the_ami_deprecated: Some(DEPRECATED), Then::Removed, "Manifest removed";
+    a_manifest_is_removed_and_the_snapshots_deleted: Some(DELETED_SNAPSHOTS), Then::RemovedOwn, "Manifest removed";
     a_manifest_is_removed_and_the_snapshots_kept: Some(KEPT_SNAPSHOTS), Then::Removed, "Manifest removed";
 }

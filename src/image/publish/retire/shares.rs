@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::seen::{Pending, Seen, SharesSeen};
 use super::targets::Target;
-use crate::image::status::Action;
+use crate::image::status::{Action, RegionAction};
 
 /// The shares that amiwright granted and that have not ended yet, by snapshot. What is deleted is shared with nobody.
 pub fn granted(target: &Target) -> impl Iterator<Item = (&String, &BTreeSet<String>)> {
@@ -45,6 +45,58 @@ pub(in crate::image::publish) fn end(
         }
     }
     Ok(actions)
+}
+
+/// Those that an earlier request has ended, whose answer was lost or could not be saved, of snapshots that are to be deleted:
+/// once these are gone, nothing tells that they were shared.
+pub(super) fn ended(target: &Target, seen: &Seen) -> Vec<RegionAction> {
+    let is_going = |snapshot: &String| target.known.retiring.snapshots.contains(snapshot);
+    let ended = granted(target).filter(|(snapshot, _)| {
+        is_going(snapshot) && seen.shares.get(*snapshot) == Some(&SharesSeen::Ended)
+    });
+    let revoked = ended.map(|(snapshot, accounts)| RegionAction {
+        region: target.region.clone(),
+        action: Action::RevokePrevious {
+            image: target.known.image.clone(),
+            snapshot: snapshot.clone(),
+            accounts: accounts.clone(),
+        },
+    });
+    revoked.collect()
+}
+
+/// A share that outlives the AMI for which it was granted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassedOn {
+    /// The Region.
+    pub region: String,
+    /// The AMI that needs it: it ends with that one.
+    pub image: String,
+    /// The snapshot.
+    pub snapshot: String,
+    /// The accounts that have it.
+    pub accounts: BTreeSet<String>,
+}
+
+/// The shares of an AMI that is about to be deregistered which others need, also those that are to go with it: EC2 may keep
+/// them.
+pub(super) fn passed_on(target: &Target, seen: &Seen) -> Vec<PassedOn> {
+    let mut passed_on = Vec::new();
+    for (snapshot, _) in granted(target) {
+        if let Some(SharesSeen::Ours {
+            accounts,
+            needed_by,
+        }) = seen.shares.get(snapshot)
+        {
+            passed_on.extend(needed_by.iter().map(|image| PassedOn {
+                region: target.region.clone(),
+                image: image.clone(),
+                snapshot: snapshot.clone(),
+                accounts: accounts.clone(),
+            }));
+        }
+    }
+    passed_on
 }
 
 /// What became of the shares: who has them no more, and who keeps them.
