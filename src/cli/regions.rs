@@ -181,7 +181,7 @@ mod tests {
             .insert("ap-south-1".to_owned(), CopyRequest::default());
         let failed = CopyRequest {
             attempt: 1,
-            failure: Some(failures::region_disabled("af-south-1")),
+            failure: Some(failures::region_disabled("af-south-1", None)),
             ..asked("09:05:00")
         };
         status.copies.insert("af-south-1".to_owned(), failed);

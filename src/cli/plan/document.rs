@@ -214,7 +214,7 @@ impl Document {
             self.calls.add_action(&planned.what.action);
         }
         for region in &publishing.disabled {
-            let failure = failures::region_disabled(region);
+            let failure = failures::region_disabled(region, None);
             self.changes.push(failed(region, status, &failure));
         }
         let rest = &rehearsed.rest;

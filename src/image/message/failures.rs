@@ -358,10 +358,13 @@ pub fn not_copied(region: &str, fault: &CopyFault) -> Failure {
     }
 }
 
-/// The account cannot use a Region.
+/// The account cannot use a Region, in which there may be an AMI already.
 #[must_use]
-pub fn region_disabled(region: &str) -> Failure {
-    let doing = format!("copying the AMI to {region}");
+pub fn region_disabled(region: &str, image: Option<&str>) -> Failure {
+    let doing = match image {
+        Some(image) => format!("publishing {image} in {region}"),
+        None => format!("copying the AMI to {region}"),
+    };
     let message = format!(
         "the account has not enabled {region}, or there is no such Region in its partition"
     );

@@ -1,12 +1,14 @@
 //! What the account has set in a Region that decides what may be shared there. It is read only where something is about to
 //! be shared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt};
 
 use crate::aws::{Aws, AwsError};
-use crate::image::publish::{AccountSettings, Asked, AskedRegion, Observation, PublicBlock, Shown};
+use crate::image::publish::{
+    AccountSettings, Asked, AskedRegion, Observation, Pending, Plan, PublicBlock, Shown,
+};
 use crate::image::status::Grantee;
 use crate::manifest::ids::is_managed_key;
 use crate::reconcile::step_context::StepContext;
@@ -138,6 +140,33 @@ async fn of_copy(
 
 fn is_public_wanted(wanted: &AskedRegion) -> bool {
     wanted.desired.grants.contains(&Grantee::Public)
+}
+
+/// Finds the Regions that the account has disabled since its AMIs were made there: EC2 and SSM answer as if the credentials
+/// were wrong. Nothing else is waited for in such a Region. Where DescribeRegions does not answer, it is asked at the next look.
+pub(super) async fn disabled(
+    step: &StepContext<'_>,
+    asked: &Asked,
+    plan: &mut Plan,
+    seen: &mut Seen,
+) {
+    let images = seen.errors.iter();
+    let parameters = seen.parameter_errors.iter();
+    let errors = images.chain(parameters.map(|(id, error)| (&id.region, error)));
+    let refusing: BTreeSet<String> = errors
+        .filter(|(region, error)| {
+            error.refuses_credentials() && asked.regions.contains_key(*region)
+        })
+        .map(|(region, _)| region.clone())
+        .collect();
+    for region in refusing {
+        if let Ok(false) = step.aws().is_enabled_region(&region).await {
+            let parameters = &mut plan.release.pending;
+            parameters.retain(|id, _| id.region != region);
+            plan.pending.insert(region.clone(), Pending::Unknown);
+            seen.disabled.insert(region);
+        }
+    }
 }
 
 async fn public_block(aws: &Aws) -> Result<Option<PublicBlock>, AwsError> {

@@ -127,7 +127,7 @@ struct Copy {
 async fn copy(step: &StepContext<'_>, aws: &Aws, region: &str) -> Result<Copy, Refused> {
     let status = step.status;
     if !step.aws().is_enabled_region(region).await? {
-        return Err(Refused::Final(failures::region_disabled(region)));
+        return Err(Refused::Final(failures::region_disabled(region, None)));
     }
     let request = status.copies.get(region).cloned().unwrap_or_default();
     if let Some(found) = find(step, aws, &request).await? {

@@ -90,6 +90,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         Box::pin(release::prove(&step, &asked, &mut plan, &mut seen)).await;
         Box::pin(release::prove_own(&step, &asked, &mut plan, &mut seen)).await?;
     }
+    Box::pin(account::disabled(&step, &asked, &mut plan, &mut seen)).await;
     Ok(decide(&step, &asked, plan, (seen, searched)))
 }
 
@@ -157,6 +158,12 @@ fn decide(
     }
     let mut pending = BTreeMap::new();
     for (region, why) in &plan.pending {
+        if seen.disabled.contains(region) {
+            let image = step.status.image_in(region).map(|it| it.image.as_str());
+            let failure = failures::region_disabled(region, image);
+            failed.entry(region.clone()).or_insert(failure);
+            continue;
+        }
         let reason = wait_reason(step, region, *why, &seen);
         let is_refused = *why == Pending::Unknown && seen.errors.get(region).is_some_and(is_final);
         let limit = match is_refused {

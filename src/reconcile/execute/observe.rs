@@ -26,6 +26,8 @@ pub(super) struct Seen {
     pub(super) errors: BTreeMap<String, AwsError>,
     /// Why a parameter could not be seen.
     pub(super) parameter_errors: BTreeMap<ParameterId, AwsError>,
+    /// The Regions that the account has disabled.
+    pub(super) disabled: BTreeSet<String>,
     /// When the AMI of the stack's Region was made.
     pub(super) created_at: Option<Timestamp>,
 }
@@ -58,6 +60,7 @@ pub(super) async fn all(step: &StepContext<'_>, spec: &PublishSpec) -> Result<Se
         images: BTreeMap::new(),
         errors: BTreeMap::new(),
         parameter_errors: BTreeMap::new(),
+        disabled: BTreeSet::new(),
         created_at: None,
     };
     for (region, look) in looks {

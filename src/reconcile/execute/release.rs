@@ -8,8 +8,8 @@ use crate::image::outcome::{ReleaseObserved, Written};
 use crate::image::ownership;
 use crate::image::plan::PUBLISH_GRACE;
 use crate::image::publish::{
-    Asked, Conflict, ConflictReason, Observation, PUTS_MAX, PendingParameter, Plan, ReleasePlan,
-    intend_put,
+    Asked, Conflict, ConflictReason, Observation, PUTS_MAX, Pending, PendingParameter, Plan,
+    ReleasePlan, intend_put,
 };
 use crate::image::status::{Action, ParameterId, ParameterPut, RegionAction, Status};
 use crate::image::words::{FailureKind, WaitReason};
@@ -39,30 +39,47 @@ pub(super) async fn observe(
 /// available and ours: that it was once is what the status says, and what was described together with the AMIs of other images
 /// may have been so a while ago.
 ///
-/// Where a Region that is required has none any more, no parameter is written.
+/// Where a Region that is required has none any more, no parameter is written: the Region is waited for, and fails as any that
+/// does not show its AMI.
 pub(super) async fn prove(step: &StepContext<'_>, asked: &Asked, plan: &mut Plan, seen: &mut Seen) {
     let puts = plan.ready.iter().filter(|what| id_of(what).is_some());
+    let of_puts: BTreeSet<String> = puts.map(|what| what.region.clone()).collect();
+    if of_puts.is_empty() {
+        return;
+    }
+    let is_required = |region: &String| asked.regions.get(region).is_some_and(|it| it.required);
     let is_fresh = step.described.is_none() && step.observed.is_none();
     let is_proven = |region: &String| {
         let image = seen.images.get(region).filter(|_| is_fresh);
         image.is_some_and(|image| image.state == "available")
     };
-    let unseen = puts.filter(|what| !is_proven(&what.region));
-    let unseen: BTreeSet<String> = unseen.map(|what| what.region.clone()).collect();
+    // One whose parameters could not be read has no put, and holds back those of the others.
+    let required = asked.regions.keys().filter(|it| is_required(it));
+    let regions: BTreeSet<&String> = of_puts.iter().chain(required).collect();
+    let unseen = regions.into_iter().filter(|it| !is_proven(it));
     let mut missing: BTreeMap<String, Option<AwsError>> = BTreeMap::new();
     for region in unseen {
-        match is_available(step, &region).await {
+        match is_available(step, region).await {
             Ok(true) => {}
-            Ok(false) => drop(missing.insert(region, None)),
-            Err(error) => drop(missing.insert(region, Some(error))),
+            Ok(false) => drop(missing.insert(region.clone(), None)),
+            Err(error) => drop(missing.insert(region.clone(), Some(error))),
         }
     }
-    let is_required = |region: &String| asked.regions.get(region).is_some_and(|it| it.required);
     let is_held = missing.keys().any(is_required);
     let withdrawn = plan.ready.extract_if(.., |what| {
         id_of(what).is_some() && (is_held || missing.contains_key(&what.region))
     });
-    for id in withdrawn.filter_map(|what| id_of(&what)) {
+    let withdrawn: Vec<ParameterId> = withdrawn.filter_map(|what| id_of(&what)).collect();
+    if is_held {
+        plan.release.pending.clear();
+        missing.retain(|region, _| is_required(region));
+        for (region, error) in missing {
+            plan.pending.insert(region.clone(), Pending::Unknown);
+            seen.errors.extend(error.map(|error| (region, error)));
+        }
+        return;
+    }
+    for id in withdrawn {
         if let Some(Some(error)) = missing.get(&id.region) {
             seen.parameter_errors.insert(id.clone(), error.clone());
         }

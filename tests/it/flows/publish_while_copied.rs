@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use localaws::ec2::{Permission, TaskKind};
-use localaws::faults::Fault;
+use localaws::faults::{Call, Fault};
 use serde_json::Value;
 
 use crate::support::{REGION, TestStack, changes_since, minutes};
@@ -102,46 +102,83 @@ async fn a_share_that_is_revoked_during_the_copy_ends_everywhere() {
     }
 }
 
-/// A copy under way to a Region that the account disables. What is asked for in each Region, and in which copies are made.
-async fn disabled(settings: &str, is_copied: bool) -> (TestStack, String) {
+/// When a Region is disabled.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum When {
+    /// While the AMI is copied there.
+    Copied,
+    /// Once the copy is verified, before any parameter could be read.
+    Verified,
+    /// The same; then those of all other Regions can be.
+    Unread,
+}
+
+const WHENS: [When; 3] = [When::Copied, When::Verified, When::Unread];
+
+/// A Region that the account disables. What is asked for in each Region, and when that is.
+async fn disabled(settings: &str, when: When) -> (TestStack, String) {
     let stack = stack().await;
     let ec2 = stack.world.ec2();
     ec2.set_opted_in(CAPE_TOWN, true);
     ec2.set_task_time(TaskKind::CopyImage, minutes(20));
     let manifest = manifest(&stack, &format!("{settings}parameters: [{NAME}]\n"));
-    if is_copied {
+    if when != When::Copied {
         // It is copied and has its settings; that it is released is put off.
         let faults = stack.world.faults();
         faults.always("ssm", "GetParameters", Fault::Throttle);
     }
     stack.drop_file(KEY, &manifest).await;
-    let wait = if is_copied { 30 } else { 10 };
+    let wait = if when == When::Copied { 10 } else { 30 };
     stack.world.run_for(minutes(wait)).await;
     let status = stack.status(KEY).await;
     let known = &status["regions"][CAPE_TOWN];
-    assert_eq!(known["verifiedAt"].is_string(), is_copied, "{status:#}");
+    let is_verified = known["verifiedAt"].is_string();
+    assert_eq!(is_verified, when != When::Copied, "{status:#}");
     assert_eq!(stack.count("PutParameter"), 0);
     stack.world.ec2().set_opted_in(CAPE_TOWN, false);
+    let faults = stack.world.faults();
+    faults.clear();
+    if when == When::Unread {
+        let is_unread = |call: &Call| call.action == "GetParameters" && call.region == CAPE_TOWN;
+        faults.each(is_unread, Fault::Throttle);
+    }
+    // EC2 says which Regions are enabled: nothing is waited for where that is not so.
+    stack.world.run_for(minutes(25)).await;
     stack.world.faults().clear();
-    // It may be a passing fault of EC2's: it is told, and tried for hours.
-    stack.world.run_for(minutes(7 * 60)).await;
-    stack.rest().await;
     (stack, manifest)
+}
+
+/// How the image ended for the Region that was disabled.
+async fn is_incomplete(stack: &TestStack, about: &str) {
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "incomplete", "{about}: {status:#}");
+    let failure = &status["regions"][CAPE_TOWN]["failure"];
+    assert_eq!(failure["kind"], "region-disabled", "{about}: {status:#}");
+    let email = stack.emails().pop().unwrap();
+    assert!(email.subject.starts_with("Incomplete"), "{}", email.subject);
+    let told = "the account has not enabled af-south-1";
+    assert!(email.text.contains(told), "{about}: {}", email.text);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_region_that_is_disabled_before_the_release_holds_it_back() {
+    for when in WHENS {
+        held_back(when).await;
+    }
+}
+
+async fn held_back(when: When) {
     let settings = format!("regions: {{{CAPE_TOWN}: {{}}, {OREGON}: {{}}}}\n");
-    let (stack, manifest) = disabled(&settings, false).await;
-    let status = stack.status(KEY).await;
-    assert_eq!(status["state"], "incomplete", "{status:#}");
+    let (stack, manifest) = disabled(&settings, when).await;
+    is_incomplete(&stack, &format!("{when:?}")).await;
+    assert_eq!(stack.count("PutParameter"), 0, "{when:?}");
+    let email = stack.last_email();
     for region in [REGION, OREGON, CAPE_TOWN] {
         let value = stack.world.ssm().parameter(region, NAME);
-        assert_eq!(value, None, "{region}");
+        assert_eq!(value, None, "{when:?} {region}");
+        let told = format!("{NAME} in {region}: not set");
+        assert!(email.contains(&told), "{when:?}: {email}");
     }
-    let email = stack.emails().pop().unwrap();
-    assert!(email.subject.starts_with("Incomplete"), "{}", email.subject);
-    assert!(email.text.contains(CAPE_TOWN), "{}", email.text);
     let copy = stack.world.ec2().images(CAPE_TOWN).remove(0).id;
 
     // It is enabled again: one retry finishes it, with the copy that there is.
@@ -162,19 +199,75 @@ async fn a_region_that_is_disabled_before_the_release_holds_it_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_region_that_is_not_required_and_disabled_holds_nothing_back() {
-    for is_copied in [false, true] {
+    for when in WHENS {
         let regions = format!("{{{CAPE_TOWN}: {{required: false}}, {OREGON}: {{}}}}");
-        let (stack, manifest) = disabled(&format!("regions: {regions}\n"), is_copied).await;
+        let (stack, manifest) = disabled(&format!("regions: {regions}\n"), when).await;
+        // Its own parameter may be what is waited for.
+        stack.rest().await;
+        is_incomplete(&stack, &format!("{when:?}")).await;
         let status = stack.status(KEY).await;
-        assert_eq!(status["state"], "incomplete", "{is_copied}: {status:#}");
         for region in [REGION, OREGON] {
             let image = status["regions"][region]["image"].as_str();
             let value = stack.world.ssm().parameter(region, NAME);
-            assert_eq!(value.as_deref(), image, "{is_copied}: {region}: {status:#}");
+            assert_eq!(value.as_deref(), image, "{when:?}: {region}: {status:#}");
         }
         assert_eq!(stack.world.ssm().parameter(CAPE_TOWN, NAME), None);
         let email = stack.emails().pop().unwrap();
         assert!(email.text.contains(CAPE_TOWN), "{}", email.text);
+        nothing_happens_twice(&stack, &manifest).await;
+    }
+}
+
+/// Whether its AMI is there cannot be seen for hours, for another reason than that it is disabled: nothing is released, and
+/// the image ends.
+#[tokio::test(start_paused = true)]
+async fn a_required_region_that_cannot_be_seen_before_the_release_ends_it() {
+    for is_unanswered in [true, false] {
+        let stack = stack().await;
+        let settings = format!("regions: {{{OREGON}: {{}}}}\nparameters: [{NAME}]\n");
+        let manifest = manifest(&stack, &settings);
+        let faults = stack.world.faults();
+        faults.always("ssm", "GetParameters", Fault::Throttle);
+        stack.drop_file(KEY, &manifest).await;
+        stack.world.run_for(minutes(90)).await;
+        let status = stack.status(KEY).await;
+        let copy = status["regions"][OREGON]["image"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        assert!(
+            status["regions"][OREGON]["verifiedAt"].is_string(),
+            "{status:#}"
+        );
+        faults.clear();
+        let is_of_oregon =
+            move |call: &Call| call.region == OREGON && (is_unanswered || call.service == "ssm");
+        faults.each(is_of_oregon, Fault::Throttle);
+        if !is_unanswered {
+            let ec2 = stack.world.ec2();
+            ec2.edit_image(OREGON, &copy, |image| image.tags.clear());
+        }
+        stack.world.run_for(minutes(30)).await;
+        let waiting = stack.status(KEY).await["build"]["waiting"].clone();
+        let expected = if is_unanswered {
+            "Rate exceeded"
+        } else {
+            &copy
+        };
+        let text = waiting.to_string();
+        assert!(is_unanswered || text.contains(expected), "{waiting:#}");
+        stack.world.run_for(minutes(7 * 60)).await;
+        let status = stack.status(KEY).await;
+        assert_eq!(status["state"], "incomplete", "{is_unanswered}: {status:#}");
+        assert_eq!(stack.count("PutParameter"), 0, "{is_unanswered}");
+        let failure = &status["regions"][OREGON]["failure"];
+        assert_eq!(failure["kind"], "not-published", "{status:#}");
+        let email = stack.last_email();
+        for region in [REGION, OREGON] {
+            let told = format!("{NAME} in {region}: not set");
+            assert!(email.contains(&told), "{is_unanswered}: {email}");
+        }
+        faults.clear();
         nothing_happens_twice(&stack, &manifest).await;
     }
 }
