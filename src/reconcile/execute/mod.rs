@@ -119,7 +119,7 @@ fn not_allowed(problems: &[Problem]) -> Failure {
 fn decide(
     step: &StepContext<'_>,
     asked: &Asked,
-    plan: Plan,
+    mut plan: Plan,
     (seen, searched): (Seen, Searched),
 ) -> StepOutcome {
     let confirmed = |region: &String| {
@@ -141,7 +141,8 @@ fn decide(
         return StepOutcome::Claim(Claim::Publish(intent));
     }
     let release = release::decide(step, &plan, &seen);
-    let mut failed = BTreeMap::new();
+    let off = seen.disabled.iter();
+    let mut failed: BTreeMap<_, _> = off.map(|it| (it.clone(), disabled(step, it))).collect();
     for (what, blocker) in &plan.blocked {
         let failure = failures::blocked(what, *blocker);
         failed.entry(what.region.clone()).or_insert(failure);
@@ -157,13 +158,8 @@ fn decide(
         failed.insert(region, failure);
     }
     let mut pending = BTreeMap::new();
+    plan.pending.retain(|it, _| !seen.disabled.contains(it));
     for (region, why) in &plan.pending {
-        if seen.disabled.contains(region) {
-            let image = step.status.image_in(region).map(|it| it.image.as_str());
-            let failure = failures::region_disabled(region, image);
-            failed.entry(region.clone()).or_insert(failure);
-            continue;
-        }
         let reason = wait_reason(step, region, *why, &seen);
         let is_refused = *why == Pending::Unknown && seen.errors.get(region).is_some_and(is_final);
         let limit = match is_refused {
@@ -196,6 +192,12 @@ fn decide(
         earlier: searched.earlier,
         release,
     }))
+}
+
+/// The account has disabled a Region.
+fn disabled(step: &StepContext<'_>, region: &str) -> Failure {
+    let known = step.status.image_in(region);
+    failures::region_disabled(region, known.map(|it| it.image.as_str()))
 }
 
 /// How long a Region may be kept by this; none for what takes as long as it takes.
