@@ -140,23 +140,8 @@ fn decide(
         };
         return StepOutcome::Claim(Claim::Publish(intent));
     }
-    let release = release::decide(step, &plan, &seen);
-    let off = seen.disabled.iter();
-    let mut failed: BTreeMap<_, _> = off.map(|it| (it.clone(), disabled(step, it))).collect();
-    for (what, blocker) in &plan.blocked {
-        let failure = failures::blocked(what, *blocker);
-        failed.entry(what.region.clone()).or_insert(failure);
-    }
-    for (region, fault) in &plan.failed {
-        failed.insert(region.clone(), failures::not_copied(region, fault));
-    }
-    for region in plan.in_vain {
-        let reason = WaitReason::SettingsNotVisible {
-            region: region.clone(),
-        };
-        let failure = failures::not_published(&region, &reason);
-        failed.insert(region, failure);
-    }
+    let mut release = release::decide(step, &plan, &seen);
+    let mut failed = ended(step, &plan, &seen);
     let mut pending = BTreeMap::new();
     plan.pending.retain(|it, _| !seen.disabled.contains(it));
     for (region, why) in &plan.pending {
@@ -176,6 +161,9 @@ fn decide(
             pending.insert(region.clone(), reason);
         }
     }
+    // Nothing counts as released while a Region that is required has ended without what it is to have.
+    let is_required = |region: &String| asked.regions.get(region).is_some_and(|it| it.required);
+    release.is_held |= failed.keys().any(is_required);
     let is_known = |region: &&String| step.status.image_in(region).is_some();
     let absent = |(region, it): (&String, &Observation<Shown>)| {
         (*it == Observation::Absent).then(|| region.clone())
@@ -192,6 +180,26 @@ fn decide(
         earlier: searched.earlier,
         release,
     }))
+}
+
+/// The Regions that end now, whatever else is waited for.
+fn ended(step: &StepContext<'_>, plan: &Plan, seen: &Seen) -> BTreeMap<String, Failure> {
+    let off = seen.disabled.iter();
+    let mut failed: BTreeMap<_, _> = off.map(|it| (it.clone(), disabled(step, it))).collect();
+    for (what, blocker) in &plan.blocked {
+        let failure = failures::blocked(what, *blocker);
+        failed.entry(what.region.clone()).or_insert(failure);
+    }
+    for (region, fault) in &plan.failed {
+        failed.insert(region.clone(), failures::not_copied(region, fault));
+    }
+    for region in &plan.in_vain {
+        let reason = WaitReason::SettingsNotVisible {
+            region: region.clone(),
+        };
+        failed.insert(region.clone(), failures::not_published(region, &reason));
+    }
+    failed
 }
 
 /// The account has disabled a Region.

@@ -17,7 +17,8 @@ pub(super) enum Refused {
 
 impl From<AwsError> for Refused {
     fn from(error: AwsError) -> Self {
-        if is_final(&error) {
+        // Credentials are refused where the account has disabled the Region, too: the next look tells.
+        if is_final(&error) && !error.refuses_credentials() {
             let action = error.action.to_owned();
             Self::Final(failure(FailureKind::RequestRefused { action }, error))
         } else {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use localaws::ec2::{Image, Permission, Snapshot};
 
-use crate::support::{REGION, TestStack, changes_since};
+use crate::support::{REGION, TestStack, changes_since, minutes};
 
 const KEY: &str = "golden/web.image.yaml";
 const PARTNER: &str = "111122223333";
@@ -114,6 +114,56 @@ fn shared(stack: &TestStack, region: &str) -> (bool, bool) {
         .iter()
         .any(|it| it.create_volume_permissions.contains(&partner));
     (image.launch_permissions.contains(&partner), has)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_whose_proof_is_removed_is_not_changed() {
+    for tags in removals() {
+        let parameter = "parameters: [/images/web]\n";
+        let stack = unproven(parameter, &tags).await;
+        let (before, puts) = (copies(&stack), stack.count("PutParameter"));
+        let named = format!("{parameter}access: {{accounts: ['{PARTNER}'], copy: true}}\n");
+        let named = manifest(&stack, &named);
+        stack.drop_file(KEY, &named).await;
+        // It may be that EC2 does not show the tags yet.
+        stack.world.run_for(minutes(7 * 60)).await;
+
+        assert_eq!(
+            copies(&stack),
+            before,
+            "{tags:?}: what is not proven to be ours is changed"
+        );
+        assert_eq!(stack.count("PutParameter"), puts, "{tags:?}");
+        let status = stack.status(KEY).await;
+        assert_eq!(status["state"], "incomplete", "{tags:?}: {status:#}");
+        let failure = &status["regions"][OREGON]["failure"];
+        assert_eq!(failure["kind"], "not-published", "{status:#}");
+        let subjects = stack.subjects();
+        let ended = subjects.iter().filter(|it| it.starts_with("Incomplete"));
+        assert_eq!(ended.count(), 1, "{subjects:#?}");
+        let copy = &before.0[0];
+        assert!(
+            stack.last_email().contains(&copy.id),
+            "{}",
+            stack.last_email()
+        );
+        let calls = stack.world.faults().count();
+        stack.drop_and_rest(KEY, &named).await;
+        assert_eq!(changes_since(&stack, calls), [], "{tags:?}");
+
+        // Once the tags are back, one retry shares it.
+        let ec2 = stack.world.ec2();
+        let home = stack.only_image().tags;
+        assert!(ec2.edit_image(OREGON, &copy.id, |it| {
+            for tag in &tags {
+                it.tags.insert((*tag).to_owned(), home[*tag].clone());
+            }
+        }));
+        stack.retry(KEY).await;
+        let status = stack.status(KEY).await;
+        assert_eq!(status["state"], "available", "{tags:?}: {status:#}");
+        assert_eq!(shared(&stack, OREGON), (true, true));
+    }
 }
 
 /// Somebody gives the account the AMI, and its snapshots if `copy` is so.
