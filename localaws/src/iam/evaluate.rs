@@ -58,6 +58,9 @@ pub(crate) fn access(
     let context = question.context;
     let action = question.action.to_ascii_lowercase();
     let actions = meets(&statement.actions, |it| it.matches(&action, context));
+    if actions.is_empty() {
+        return None;
+    }
     let resources = meets(&statement.resources, |it| {
         it.matches_arn(question.resource, context)
     });

@@ -83,6 +83,12 @@ impl Pattern {
 
     /// Whether all of `text` fits.
     pub(crate) fn matches(&self, text: &str, context: &Context) -> bool {
+        if let [Piece::Literal(literal)] = &self.pieces[..] {
+            return text == literal;
+        }
+        if self.begins_otherwise(text) {
+            return false;
+        }
         let tokens = self.tokens(context);
         tokens.is_some_and(|tokens| fits(&tokens, text))
     }
@@ -108,6 +114,9 @@ impl Pattern {
         if self.pieces == [Piece::Many] {
             return true;
         }
+        if self.begins_otherwise(arn) {
+            return false;
+        }
         let Some(tokens) = self.tokens(context) else {
             return false;
         };
@@ -121,6 +130,12 @@ impl Pattern {
                 .iter()
                 .zip(fields)
                 .all(|(tokens, field)| fits(tokens, field))
+    }
+
+    /// Whether the first characters already tell that the text does not fit: each call is asked of every statement, and most
+    /// are about something else.
+    fn begins_otherwise(&self, text: &str) -> bool {
+        matches!(self.pieces.first(), Some(Piece::Literal(literal)) if !text.starts_with(literal.as_str()))
     }
 
     /// None if a variable has neither a value nor a default: then nothing fits.
