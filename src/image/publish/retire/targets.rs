@@ -67,8 +67,10 @@ pub(in crate::image::publish) fn of_previous(
         meant.map(target).collect::<Vec<_>>()
     };
     let mut targets: Vec<Target> = status.previous.iter().flat_map(of_version).collect();
-    // The same AMI may have been an earlier version's twice.
+    // The same AMI may have been an earlier version's twice: the last one knows best.
     let mut seen = BTreeSet::new();
+    targets.reverse();
     targets.retain(|target| seen.insert(target.known.image.clone()));
+    targets.reverse();
     targets
 }
