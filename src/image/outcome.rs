@@ -236,6 +236,10 @@ pub struct Retired {
     pub shared: Vec<StaysShared>,
     /// The AMIs whose protection EC2 refuses to switch on again.
     pub unprotected: Vec<StaysUnprotected>,
+    /// The AMIs that are not there any more, without an answer of EC2 that says so: their snapshots are looked at next.
+    pub gone: Vec<Gone>,
+    /// The shares that other AMIs have from those that are dealt with.
+    pub passed_on: Vec<PassedOn>,
     /// The AMIs that are dealt with.
     pub ended: Vec<Retirement>,
     /// What is waited for.
@@ -264,6 +268,15 @@ pub struct StaysShared {
     pub image: String,
     /// The snapshot.
     pub snapshot: String,
+}
+
+/// An AMI that is not there any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gone {
+    /// The Region.
+    pub region: String,
+    /// The AMI.
+    pub image: String,
 }
 
 /// An AMI that stays without the protection that it had.

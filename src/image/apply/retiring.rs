@@ -81,7 +81,8 @@ fn deregisters(retiring: &mut Retiring, snapshots: &[String], delete: bool, now:
 /// AMIs were retired, or not. Returns whether that is worth saving.
 pub(super) fn retired(status: &mut Status, seen: Retired, now: Timestamp) -> bool {
     let is_kept = !seen.kept.is_empty() || !seen.shared.is_empty() || !seen.unprotected.is_empty();
-    let changed = is_kept || !seen.done.is_empty() || !seen.ended.is_empty();
+    let is_gone = !seen.gone.is_empty();
+    let changed = is_kept || is_gone || !seen.done.is_empty() || !seen.ended.is_empty();
     if changed {
         status.build.waiting = None;
     }
@@ -100,9 +101,10 @@ pub(super) fn retired(status: &mut Status, seen: Retired, now: Timestamp) -> boo
     for it in seen.shared {
         for known in known(status, &it.region, &it.image) {
             let accounts = known.applied.settings.snapshots.get(&it.snapshot);
-            let accounts = accounts.cloned().unwrap_or_default();
+            let accounts = accounts.filter(|it| !it.is_empty()).cloned();
             let shared = &mut known.retiring.shared;
-            shared.insert(it.snapshot.clone(), accounts);
+            // It is that of another AMI that has it, too.
+            shared.extend(accounts.map(|accounts| (it.snapshot.clone(), accounts)));
         }
     }
     for it in seen.unprotected {
@@ -110,6 +112,14 @@ pub(super) fn retired(status: &mut Status, seen: Retired, now: Timestamp) -> boo
             known.retiring.stays_unprotected = true;
         }
     }
+    for it in seen.gone {
+        for known in known(status, &it.region, &it.image) {
+            let retiring = &mut known.retiring;
+            retiring.deregistered_at = retiring.asked_at.or(Some(now));
+        }
+        shares::drop_passed_on(status, &it.region, &it.image);
+    }
+    shares::pass_on(status, &seen.passed_on);
     for ended in seen.ended {
         end(status, ended, now);
     }
@@ -152,7 +162,7 @@ fn done(status: &mut Status, what: &RegionAction, now: Timestamp) {
             for known in known(status, region, image) {
                 known.retiring.deregistered_at = Some(now);
             }
-            shares::leave(status, region, image);
+            shares::drop_passed_on(status, region, image);
             if !status.build.step.retires() {
                 replaced(status, region, image, now);
             }
@@ -163,11 +173,10 @@ fn done(status: &mut Status, what: &RegionAction, now: Timestamp) {
             accounts,
         } => {
             for known in known(status, region, image) {
-                known.applied.settings.snapshots.remove(snapshot);
                 let revoked = known.retiring.revoked.entry(snapshot.clone()).or_default();
                 revoked.extend(accounts.clone());
             }
-            shares::ended(status, region, snapshot, accounts);
+            shares::drop_ended(status, region, snapshot, accounts);
         }
         Action::DeleteSnapshot { image, snapshot } => {
             for known in known(status, region, image) {
@@ -243,6 +252,9 @@ fn end(status: &mut Status, mut ended: Retirement, now: Timestamp) {
         && known(status, region, image).any(|it| it.retiring.protection.is_some());
     match ended.outcome {
         RetireOutcome::Deregistered | RetireOutcome::Gone => {
+            let others = shares::of_others(status, region, image);
+            shares::subtract(&mut ended.shared, &others);
+            let Retirement { region, image, .. } = &ended;
             if status.is_removed() {
                 status
                     .regions

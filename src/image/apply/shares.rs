@@ -1,9 +1,13 @@
-//! What is known of the AMIs of a Region, of whatever version, and whose the shares of snapshots are that several of them have.
+//! What is known of the AMIs of a Region, of whatever version, and which of them has a share of a snapshot on record: several
+//! may have the snapshot, and the share ends with the last of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::image::publish::retire::PassedOn;
 use crate::image::status::{RegionStatus, Status};
+
+/// Accounts, by the snapshot that is shared with them.
+type Shares = BTreeMap<String, BTreeSet<String>>;
 
 /// These end with other AMIs than those that they were granted for.
 pub(super) fn pass_on(status: &mut Status, shares: &[PassedOn]) {
@@ -16,34 +20,51 @@ pub(super) fn pass_on(status: &mut Status, shares: &[PassedOn]) {
     }
 }
 
-/// A share has ended: no other AMI has it either.
-pub(super) fn ended(status: &mut Status, region: &str, snapshot: &str, gone: &BTreeSet<String>) {
+/// A share has ended: no AMI has it any more.
+pub(super) fn drop_ended(
+    status: &mut Status,
+    region: &str,
+    snapshot: &str,
+    gone: &BTreeSet<String>,
+) {
+    let gone = Shares::from([(snapshot.to_owned(), gone.clone())]);
     for known in in_region(status, region) {
-        let shared = &mut known.applied.settings.snapshots;
-        if let Some(accounts) = shared.get_mut(snapshot) {
-            accounts.retain(|account| !gone.contains(account));
-        }
-        shared.retain(|_, accounts| !accounts.is_empty());
+        subtract(&mut known.applied.settings.snapshots, &gone);
     }
 }
 
 /// An AMI is deregistered: the shares that were passed on are those of the AMIs that have them now.
-pub(super) fn leave(status: &mut Status, region: &str, image: &str) {
-    let others = in_region(status, region).filter(|it| it.retiring.deregistered_at.is_none());
-    let others = others.map(|it| it.applied.settings.snapshots.clone());
-    let others: Vec<_> = others.collect();
+pub(super) fn drop_passed_on(status: &mut Status, region: &str, image: &str) {
+    let passed_on = of_others(status, region, image);
     for known in known(status, region, image) {
-        for (snapshot, accounts) in &mut known.applied.settings.snapshots {
-            let passed_on: BTreeSet<&String> = others
-                .iter()
-                .filter_map(|it| it.get(snapshot))
-                .flatten()
-                .collect();
-            accounts.retain(|account| !passed_on.contains(account));
-        }
-        let shared = &mut known.applied.settings.snapshots;
-        shared.retain(|_, accounts| !accounts.is_empty());
+        subtract(&mut known.applied.settings.snapshots, &passed_on);
     }
+}
+
+/// The shares that the other AMIs of a Region have which are not deregistered. Of one that was the current one several times,
+/// the last record counts.
+pub(super) fn of_others(status: &mut Status, region: &str, image: &str) -> Shares {
+    let others = in_region(status, region).filter(|it| it.image != image);
+    let last = others.map(|it| (it.image.clone(), &*it));
+    let last: BTreeMap<String, &RegionStatus> = last.collect();
+    let there = last.into_values();
+    let there = there.filter(|it| it.retiring.deregistered_at.is_none());
+    let mut all = Shares::new();
+    for (snapshot, accounts) in there.flat_map(|it| &it.applied.settings.snapshots) {
+        let known = all.entry(snapshot.clone()).or_default();
+        known.extend(accounts.clone());
+    }
+    all
+}
+
+/// Takes these away.
+pub(super) fn subtract(shares: &mut Shares, gone: &Shares) {
+    for (snapshot, accounts) in &mut *shares {
+        if let Some(gone) = gone.get(snapshot) {
+            accounts.retain(|account| !gone.contains(account));
+        }
+    }
+    shares.retain(|_, accounts| !accounts.is_empty());
 }
 
 /// What is known of an AMI that is retired: one of an earlier version, or its own.
@@ -55,7 +76,7 @@ pub(super) fn known<'a>(
     in_region(status, region).filter(move |known| known.image == image)
 }
 
-/// What is known of all AMIs of a Region.
+/// What is known of all AMIs of a Region, the current one last.
 fn in_region<'a>(
     status: &'a mut Status,
     region: &'a str,

@@ -6,7 +6,7 @@
 
 use super::observation::Observation;
 use super::retire::{
-    InUse, Pending, Plan, Seen, Target, heard, is_protected_by_others, of_previous, plan,
+    InUse, PassedOn, Pending, Plan, Seen, Target, heard, is_protected_by_others, of_previous, plan,
 };
 use crate::image::status::{KeptReason, RegionAction, Retire, Status};
 use jiff::Timestamp;
@@ -25,8 +25,8 @@ pub enum Because {
 pub enum Next {
     /// Nothing: it can be registered.
     Register,
-    /// This, and then it is looked at again.
-    Do(Vec<RegionAction>),
+    /// This, and then it is looked at again. Other AMIs have these shares from then on.
+    Do(Vec<RegionAction>, Vec<PassedOn>),
     /// This was asked of EC2 before, and was heard, as it seems: the AMIs are not shown any more.
     Done(Vec<RegionAction>),
     /// It has to be waited: for this AMI.
@@ -90,6 +90,7 @@ pub fn next(because: Because, asked: Retire, seen: &[(Target, Seen)], now: Times
     }
     let Plan {
         ready,
+        passed_on,
         ended,
         pending,
         ..
@@ -98,7 +99,7 @@ pub fn next(because: Because, asked: Retire, seen: &[(Target, Seen)], now: Times
         .into_iter()
         .filter(|(_, _, why)| *why != Pending::NotShown);
     if !ready.is_empty() {
-        Next::Do(ready)
+        Next::Do(ready, passed_on)
     } else if let Some((_, image, why)) = pending.next() {
         Next::Wait(image, why)
     } else if let (Because::Name, Some(kept)) = (because, ended.into_iter().next()) {

@@ -326,7 +326,7 @@ pub fn rehearse_in_place(
     for _ in 0..ROUNDS_MAX {
         seen.retain(|(target, _)| target.known.retiring.deregistered_at.is_none());
         match in_place::next(because, asked, &seen, now) {
-            in_place::Next::Do(ready) => {
+            in_place::Next::Do(ready, _) => {
                 for what in ready {
                     for (target, seen) in &mut seen {
                         retire_one(target, seen, &what.action, now);
@@ -376,16 +376,25 @@ fn retire_one(target: &mut Target, seen: &mut Seen, action: &Action, now: Timest
         }
         (
             Action::RevokePrevious {
-                image, snapshot, ..
+                snapshot, accounts, ..
             },
             _,
-        ) if is_of(image) => {
-            seen.shares.insert(snapshot.clone(), SharesSeen::Ended);
-        }
+        ) => revoke_one(target, seen, snapshot, accounts),
         (Action::DeleteSnapshot { image, snapshot }, _) if is_of(image) => {
             seen.snapshots
                 .insert(snapshot.clone(), SnapshotSeen::Absent);
         }
         _ => {}
+    }
+}
+
+/// Of all AMIs that have the share on record.
+fn revoke_one(target: &mut Target, seen: &mut Seen, snapshot: &str, gone: &BTreeSet<String>) {
+    let granted = &mut target.known.applied.settings.snapshots;
+    if let Some(accounts) = granted.get_mut(snapshot) {
+        accounts.retain(|account| !gone.contains(account));
+    }
+    if let Some(SharesSeen::Ours { accounts, .. }) = seen.shares.get_mut(snapshot) {
+        accounts.retain(|account| !gone.contains(account));
     }
 }

@@ -42,7 +42,7 @@ const LOOK_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 pub struct Plan {
     /// To be done now, in this order.
     pub ready: Vec<RegionAction>,
-    /// The shares that other AMIs have from those that are deregistered now.
+    /// The shares that other AMIs have from those that are deregistered now, or whose end this is.
     pub passed_on: Vec<PassedOn>,
     /// What was asked of EC2 earlier, and counts as done, though its answer is not known.
     pub done: Vec<RegionAction>,
@@ -78,9 +78,14 @@ pub fn plan(asked: Retire, seen: &[(Target, Seen)], now: Timestamp) -> Plan {
     // Which of them go does not depend on what goes with them.
     let going = plan(&Going::new()).going();
     let mut plan = plan(&going);
+    let ends = |target: &Target| {
+        let is_gone = target.known.retiring.deregistered_at.is_some();
+        let mut ended = plan.ended.iter();
+        is_gone && ended.any(|it| it.image == target.known.image)
+    };
     let goes = seen
         .iter()
-        .filter(|(target, _)| going.contains(&target.known.image));
+        .filter(|(target, _)| going.contains(&target.known.image) || ends(target));
     plan.passed_on = goes
         .flat_map(|(target, seen)| shares::passed_on(target, seen))
         .collect();
@@ -108,6 +113,7 @@ pub(super) fn collect(seen: &[(Target, Seen)], next: impl Fn(&Target, &Seen) -> 
     // A snapshot may be that of several of them: its shares end after the last.
     plan.ready
         .sort_by_key(|it| matches!(it.action, Action::RevokePrevious { .. }));
+    shares::end_once(&mut plan.ready);
     plan
 }
 
@@ -331,8 +337,16 @@ fn after_deregistering(target: &Target, (seen, going): (&Seen, &Going), now: Tim
         kept,
         revoked: shares.revoked,
         shared: shares.shared,
-        ..retirement(target, RetireOutcome::Deregistered, None, at)
+        ..retirement(target, gone_as(target), None, at)
     }))
+}
+
+/// What has become of an AMI that is not there any more: if EC2 was not asked to deregister it, somebody else has done so.
+fn gone_as(target: &Target) -> RetireOutcome {
+    match target.known.retiring.asked_at {
+        Some(_) => RetireOutcome::Deregistered,
+        None => RetireOutcome::Gone,
+    }
 }
 
 fn end(target: &Target, outcome: RetireOutcome, why: Option<KeptReason>, now: Timestamp) -> Next {
@@ -363,7 +377,7 @@ pub fn given_up(
         kept: retiring.kept.iter().cloned().chain(left).collect(),
         revoked: shares.revoked,
         shared: shares.shared,
-        ..retirement(target, RetireOutcome::Deregistered, None, at)
+        ..retirement(target, gone_as(target), None, at)
     }
 }
 

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use super::difference::STALE_READS;
 use super::observation::Observation;
 use super::retire::{
-    Going, Next, Pending, Plan, Seen, Target, collect, given_up, protect_again, retirement, shares,
+    Going, Next, Pending, Plan, Seen, Target, collect, given_up, granted, protect_again,
+    retirement, shares,
 };
 use crate::image::status::{KeptReason, RetireOutcome, Retirement};
 
@@ -47,8 +48,15 @@ fn next(target: &Target, seen: &Seen, why: &KeptReason, now: Timestamp) -> Next 
     }
 }
 
-/// What became of an AMI that EC2 does not show for long: somebody else has deregistered it, or EC2 was asked to, and its
-/// answer was lost.
+/// Whether an AMI that EC2 does not show for long counts as deregistered from now on, and what is left of it is looked at
+/// then: the snapshots that were shared may be there.
+#[must_use]
+pub fn leaves_shares(target: &Target) -> bool {
+    granted(target).next().is_some()
+}
+
+/// What became of an AMI that EC2 does not show for long and that leaves no shares: somebody else has deregistered it, or EC2
+/// was asked to, and its answer was lost.
 #[must_use]
 pub fn gone(target: &Target, why: &KeptReason, now: Timestamp) -> Retirement {
     let retiring = &target.known.retiring;

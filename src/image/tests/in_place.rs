@@ -71,7 +71,7 @@ fn what_is_free_goes_and_what_is_in_use_keeps_its_name() {
         in_use: InUse::Yes(KeptReason::Launched { at: after(1) }),
         ..free()
     };
-    assert!(matches!(decided(Because::Name, free()), Next::Do(_)));
+    assert!(matches!(decided(Because::Name, free()), Next::Do(..)));
     assert!(matches!(decided(Because::Name, in_use()), Next::Stays(..)));
     let foreign = seen_as(Shown::default());
     assert!(matches!(

@@ -135,6 +135,7 @@ fn an_ami_that_was_deprecated_before_is_reported() {
 fn a_manifest_that_comes_back_starts_a_version_of_its_own() {
     let mut status = removed(Some(DEREGISTER));
     let region = status.regions.get_mut(REGION).unwrap();
+    region.retiring.asked_at = Some(after(21));
     region.retiring.deregistered_at = Some(after(21));
     region.retiring.snapshots = vec!["snap-1".to_owned()];
     let opened = open(Some(status), manifest("aaaa"), after(22));

@@ -1,15 +1,16 @@
 //! AMIs that are retired: what is done about one, from what is seen of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 
 use super::*;
 use crate::image::outcome::Retired;
-use crate::image::publish::Observation;
 use crate::image::publish::retire::{
-    COOLDOWN, InUse, Pending, Plan, Seen, Shown, SnapshotSeen, Target, plan, retirement, targets,
+    COOLDOWN, InUse, Pending, Plan, Seen, SharesSeen, Shown, SnapshotSeen, Target, plan,
+    retirement, targets,
 };
+use crate::image::publish::{Observation, rehearse_retiring};
 use crate::image::status::{
     Action, KeptReason, PreviousVersion, Protection, Retire, RetireOutcome,
 };
@@ -74,6 +75,7 @@ fn what_is_free_is_deregistered_and_only_then_its_snapshots_are_deleted() {
     assert!(matches!(only(&plan), Action::DeregisterPrevious { .. }));
 
     let mut gone = target();
+    gone.known.retiring.asked_at = Some(after(9));
     gone.known.retiring.deregistered_at = Some(after(9));
     gone.known.retiring.snapshots = vec!["snap-1".to_owned()];
     let with = |snapshot| Seen {
@@ -87,6 +89,34 @@ fn what_is_free_is_deregistered_and_only_then_its_snapshots_are_deleted() {
     let plan = planned(DEREGISTER, gone, with(SnapshotSeen::Absent));
     assert_eq!(plan.ended[0].outcome, RetireOutcome::Deregistered);
     assert_eq!(plan.ended[0].deleted, ["snap-1"]);
+}
+
+/// Two AMIs of one snapshot, of which each has the share on record: it ends once, before the snapshot is deleted.
+#[test]
+fn a_share_that_two_amis_have_on_record_is_planned_to_end_once() {
+    let accounts = BTreeSet::from(["210987654321".to_owned()]);
+    let of = |image: &str, other: &str| {
+        let mut target = target();
+        image.clone_into(&mut target.known.image);
+        let granted = &mut target.known.applied.settings.snapshots;
+        granted.insert("snap-1".to_owned(), accounts.clone());
+        let ours = SharesSeen::Ours {
+            accounts: accounts.clone(),
+            needed_by: BTreeMap::from([(other.to_owned(), accounts.clone())]),
+        };
+        let seen = Seen {
+            shares: BTreeMap::from([("snap-1".to_owned(), ours)]),
+            ..free()
+        };
+        (target, seen)
+    };
+    let both = [of("ami-1", "ami-2"), of("ami-2", "ami-1")];
+    let rehearsed = rehearse_retiring(DEREGISTER, &both, after(10));
+    let revoked = rehearsed.planned.iter();
+    let revoked = revoked.filter(|it| matches!(it.action, Action::RevokePrevious { .. }));
+    assert_eq!(revoked.count(), 1, "{rehearsed:#?}");
+    let last = rehearsed.planned.last().unwrap();
+    assert!(matches!(last.action, Action::DeleteSnapshot { .. }));
 }
 
 #[test]

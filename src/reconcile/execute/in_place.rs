@@ -11,7 +11,7 @@ use crate::image::observed::ObservedImage;
 use crate::image::outcome::{Claim, Evidence, PublishIntent, Retired, StepOutcome};
 use crate::image::plan::{PUBLISH_GRACE, REGISTER_GRACE};
 use crate::image::publish::in_place::{self, Because, Next};
-use crate::image::publish::retire::{Pending, Shown, Target, given_up, protect_again};
+use crate::image::publish::retire::{PassedOn, Pending, Shown, Target, given_up, protect_again};
 use crate::image::publish::{Observation, Replaced, rehearse_in_place};
 use crate::image::status::{Failure, KeptReason, RegionAction, Retire};
 use crate::image::words::WaitReason;
@@ -158,8 +158,8 @@ async fn go(
     Ok(
         match in_place::next(because, asked, &seen.targets, step.now()) {
             Next::Register => None,
-            Next::Do(actions) => match asked_now(step, because).await? {
-                AskedNow::Still => Some(claim(actions)),
+            Next::Do(actions, passed_on) => match asked_now(step, because).await? {
+                AskedNow::Still => Some(claim(actions, passed_on)),
                 AskedNow::Withdrawn => {
                     taken.map(|it| ends(&seen, failures::name_taken(step.status, it)))
                 }
@@ -197,9 +197,10 @@ async fn go(
     )
 }
 
-fn claim(actions: Vec<RegionAction>) -> StepOutcome {
+fn claim(actions: Vec<RegionAction>, passed_on: Vec<PassedOn>) -> StepOutcome {
     StepOutcome::Claim(Claim::Publish(PublishIntent {
         actions,
+        passed_on,
         ..PublishIntent::default()
     }))
 }
@@ -218,7 +219,7 @@ fn ends(seen: &Observed, failure: Failure) -> StepOutcome {
     let actions: Vec<_> = actions.collect();
     match actions.is_empty() {
         true => StepOutcome::Fail(failure),
-        false => claim(actions),
+        false => claim(actions, Vec::new()),
     }
 }
 

@@ -273,15 +273,15 @@ pub(super) struct Losing {
     pub(super) image: String,
 }
 
-/// Other AMIs, or why they could not be seen.
-type Others = Result<BTreeSet<String>, AwsError>;
+/// Other AMIs, with the accounts that may launch them, or why they could not be seen.
+type Others = Result<BTreeMap<String, BTreeSet<String>>, AwsError>;
 
-/// The other AMIs that need each of these: they have the snapshot, too, and one of the accounts may launch them. Where there
+/// The other AMIs that need each of these: they have the snapshot, too, and some of the accounts may launch them. Where there
 /// are none to lose it, nothing is asked.
 pub(super) async fn needed_by(aws: &Aws, losing: &[Losing]) -> Vec<Others> {
     let ids: BTreeSet<&String> = losing.iter().map(|it| &it.snapshot).collect();
     let ids: Vec<String> = ids.into_iter().cloned().collect();
-    let mut needed_by = vec![Ok(BTreeSet::new()); losing.len()];
+    let mut needed_by = vec![Ok(BTreeMap::new()); losing.len()];
     for ids in ids.chunks(FILTER_VALUES_MAX) {
         let filter = "block-device-mapping.snapshot-id";
         let found = match aws.find_images(filter, ids).await {
@@ -314,13 +314,14 @@ pub(super) async fn needed_by(aws: &Aws, losing: &[Losing]) -> Vec<Others> {
                 }
             };
             for (it, images) in losing.iter().zip(&mut needed_by) {
-                let mut accounts = it.accounts.iter();
-                let may_launch = accounts.any(|account| grants.contains(&grantee(account)));
+                let accounts = it.accounts.iter();
+                let may_launch = accounts.filter(|it| grants.contains(&grantee(it)));
+                let may_launch: BTreeSet<String> = may_launch.cloned().collect();
                 if let Ok(images) = images
                     && is_meant(it)
-                    && may_launch
+                    && !may_launch.is_empty()
                 {
-                    images.insert(other.id.clone());
+                    images.insert(other.id.clone(), may_launch);
                 }
             }
         }

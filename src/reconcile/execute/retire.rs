@@ -5,11 +5,13 @@ pub(super) mod observe;
 mod perform;
 mod shares;
 
+use std::collections::BTreeSet;
+
 use crate::image::message::wait_text;
-use crate::image::outcome::{Claim, Evidence, PublishIntent, Retired, StepOutcome};
+use crate::image::outcome::{Claim, Evidence, Gone, PublishIntent, Retired, StepOutcome};
 use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE};
 use crate::image::publish::retire::{PassedOn, Pending, Plan, Target, given_up, plan, targets};
-use crate::image::publish::withdraw::{gone, withdraw};
+use crate::image::publish::withdraw::{gone, leaves_shares, withdraw};
 use crate::image::publish::{Asked, copying};
 use crate::image::status::{KeptReason, Retire};
 use crate::image::words::WaitReason;
@@ -47,30 +49,39 @@ pub(crate) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         return Ok(StepOutcome::Unchanged);
     }
     let publish = spec.publish();
-    let is_to_have = |share: &PassedOn| is_to_have(&step, &publish, share);
-    next(&step, &publish.parameters, asked, is_to_have).await
+    let may_receive = |share: &PassedOn| may_receive(&step, &publish, share);
+    next(&step, &publish.parameters, asked, may_receive).await
 }
 
-/// Whether an AMI may have a share from another: one of an earlier version may, and the current one as the manifest says.
-fn is_to_have(step: &StepContext<'_>, publish: &PublishSpec, share: &PassedOn) -> bool {
+/// The accounts of a share that an AMI may have from another: one of an earlier version all, and the current one those that
+/// the manifest names.
+fn may_receive(
+    step: &StepContext<'_>,
+    publish: &PublishSpec,
+    share: &PassedOn,
+) -> BTreeSet<String> {
     let current = step.status.image_in(&share.region);
     if current.is_none_or(|current| current.image != share.image) {
-        return true;
+        return share.accounts.clone();
     }
     let asked = Asked::of(publish, &step.config().region, None);
     let asked = asked.regions.get(&share.region);
-    asked.is_some_and(|it| share.accounts.is_subset(&copying(&it.desired)))
+    let wanted = asked.map(|it| copying(&it.desired)).unwrap_or_default();
+    &share.accounts & &wanted
 }
 
 async fn next(
     step: &StepContext<'_>,
     moved: &[Parameter],
     asked: Retire,
-    is_to_have: impl Fn(&PassedOn) -> bool,
+    may_receive: impl Fn(&PassedOn) -> BTreeSet<String>,
 ) -> Result<StepOutcome, Error> {
     let seen = Box::pin(observe::all(step, moved, asked)).await?;
     let mut found = plan(asked, &seen.targets, step.now());
-    found.passed_on.retain(is_to_have);
+    found.passed_on.retain_mut(|share| {
+        share.accounts = may_receive(share);
+        !share.accounts.is_empty()
+    });
     // An AMI that is not shown for so long, and that EC2 was asked to deregister, is asked for once more.
     let why = KeptReason::NotAskedAnyMore;
     Ok(decide(step, found, &seen, &why))
@@ -92,7 +103,8 @@ async fn of_removed(step: &StepContext<'_>) -> Result<StepOutcome, Error> {
         let why = "this stack deregisters no AMI: its parameter AllowRetire is not true";
         return not_allowed(step, why.to_owned()).await;
     }
-    let outcome = Box::pin(next(step, &[], asked, |_| true)).await?;
+    // No other AMI is retired any more: with none of them a share could end.
+    let outcome = Box::pin(next(step, &[], asked, |_| BTreeSet::new())).await?;
     // It may be there again, and its event on its way.
     let manifest = &step.status.manifest;
     if matches!(outcome, StepOutcome::Claim(_))
@@ -154,6 +166,7 @@ fn decide(
     let mut retired = Retired {
         done: plan.done,
         ended: plan.ended,
+        passed_on: plan.passed_on.clone(),
         ..Retired::default()
     };
     if !plan.ready.is_empty() {
@@ -176,6 +189,10 @@ fn decide(
         }
         let of = seen.targets.iter().map(|(target, _)| target);
         let of = of.filter(|it| it.region == region && it.known.image == image);
+        if why == Pending::NotShown && of.clone().any(leaves_shares) {
+            retired.gone.push(Gone { region, image });
+            continue;
+        }
         let ended = |it| match why {
             Pending::NotShown => gone(it, why_kept, step.now()),
             Pending::NoSuccessor => given_up(it, None, &KeptReason::NoSuccessor, step.now()),
@@ -185,7 +202,8 @@ fn decide(
         };
         retired.ended.extend(of.map(ended));
     }
-    retired.is_finished = retired.later.is_none() && retired.done.is_empty();
+    let is_left = !retired.done.is_empty() || !retired.gone.is_empty();
+    retired.is_finished = retired.later.is_none() && !is_left;
     StepOutcome::Advance(Evidence::Retired(retired))
 }
 

@@ -85,8 +85,8 @@ pub enum SharesSeen {
     Ours {
         /// The accounts that have one.
         accounts: BTreeSet<String>,
-        /// Other AMIs that have the snapshot, too, and that one of these accounts may launch: they have to go first.
-        needed_by: BTreeSet<String>,
+        /// Other AMIs that have the snapshot, too, with those of these accounts that may launch them: they have to go first.
+        needed_by: BTreeMap<String, BTreeSet<String>>,
     },
     /// These accounts have one, and keep it: nothing proves that the snapshot was the AMI's.
     Kept(BTreeSet<String>),

@@ -22,8 +22,8 @@ pub fn granted(target: &Target) -> impl Iterator<Item = (&String, &BTreeSet<Stri
 /// The AMIs that are deregistered now: what only they need ends with them.
 pub(in crate::image::publish) type Going = BTreeSet<String>;
 
-/// What ends them, once the AMI is deregistered, and before its snapshots are deleted: of those that can be ended while these
-/// others go.
+/// What ends them, once the AMI is deregistered, and before its snapshots are deleted: those that no AMI needs, except these,
+/// which go.
 pub(in crate::image::publish) fn end(
     target: &Target,
     seen: &Seen,
@@ -36,15 +36,43 @@ pub(in crate::image::publish) fn end(
             Some(SharesSeen::Ours {
                 accounts,
                 needed_by,
-            }) if needed_by.is_subset(going) => actions.push(Action::RevokePrevious {
-                image: target.known.image.clone(),
-                snapshot: snapshot.clone(),
-                accounts: accounts.clone(),
-            }),
+            }) => {
+                let stay = needed_by
+                    .iter()
+                    .filter(|(image, _)| !going.contains(*image));
+                let stay: BTreeSet<&String> = stay.flat_map(|(_, accounts)| accounts).collect();
+                let mut accounts = accounts.clone();
+                accounts.retain(|account| !stay.contains(account));
+                if !accounts.is_empty() {
+                    actions.push(Action::RevokePrevious {
+                        image: target.known.image.clone(),
+                        snapshot: snapshot.clone(),
+                        accounts,
+                    });
+                }
+            }
             Some(_) => {}
         }
     }
     Ok(actions)
+}
+
+/// Leaves each share only in the first of the requests that end it: several AMIs may have it on record.
+pub(super) fn end_once(actions: &mut Vec<RegionAction>) {
+    let mut all: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    actions.retain_mut(|it| {
+        let Action::RevokePrevious {
+            snapshot, accounts, ..
+        } = &mut it.action
+        else {
+            return true;
+        };
+        let earlier = all
+            .entry((it.region.clone(), snapshot.clone()))
+            .or_default();
+        accounts.retain(|account| earlier.insert(account.clone()));
+        !accounts.is_empty()
+    });
 }
 
 /// Those that an earlier request has ended, whose answer was lost or could not be saved, of snapshots that are to be deleted:
@@ -74,21 +102,17 @@ pub struct PassedOn {
     pub image: String,
     /// The snapshot.
     pub snapshot: String,
-    /// The accounts that have it.
+    /// The accounts that have it, and may launch that AMI.
     pub accounts: BTreeSet<String>,
 }
 
-/// The shares of an AMI that is about to be deregistered which others need, also those that are to go with it: EC2 may keep
-/// them.
+/// The shares of an AMI that is about to be deregistered, or is, which others need, also those that are to go with it: EC2
+/// may keep them.
 pub(super) fn passed_on(target: &Target, seen: &Seen) -> Vec<PassedOn> {
     let mut passed_on = Vec::new();
     for (snapshot, _) in granted(target) {
-        if let Some(SharesSeen::Ours {
-            accounts,
-            needed_by,
-        }) = seen.shares.get(snapshot)
-        {
-            passed_on.extend(needed_by.iter().map(|image| PassedOn {
+        if let Some(SharesSeen::Ours { needed_by, .. }) = seen.shares.get(snapshot) {
+            passed_on.extend(needed_by.iter().map(|(image, accounts)| PassedOn {
                 region: target.region.clone(),
                 image: image.clone(),
                 snapshot: snapshot.clone(),
@@ -122,7 +146,8 @@ pub(super) fn in_the_end(target: &Target, seen: Option<&Seen>) -> Shares {
             Some(SharesSeen::Ours { accounts, .. }) => (&mut shares.shared, accounts),
             None => (&mut shares.shared, accounts),
         };
-        list.insert(snapshot.clone(), accounts.clone());
+        let list = list.entry(snapshot.clone()).or_default();
+        list.extend(accounts.clone());
     }
     shares
 }
