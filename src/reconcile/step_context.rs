@@ -119,3 +119,9 @@ pub(super) fn unreadable(error: AwsError) -> StepOutcome {
 pub(super) fn is_final(error: &AwsError) -> bool {
     error.remedy == Remedy::Never && !error.is_rate_limited_locally()
 }
+
+/// Whether a change is not asked for again. Credentials are refused where the account has disabled the Region, too: the next
+/// look tells.
+pub(super) fn is_refused_for_good(error: &AwsError) -> bool {
+    is_final(error) && !error.refuses_credentials()
+}

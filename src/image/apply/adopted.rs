@@ -14,21 +14,19 @@ pub(super) fn adopted(
     image: RegionStatus,
     now: Timestamp,
 ) -> RegionStatus {
-    // The last that it was the current one for knows best.
+    // The last that it was the current one for knows best, also that nothing is ours any more.
     let versions = status.previous.iter_mut().rev();
     let known = versions.filter_map(|version| version.regions.get_mut(region));
-    let (mut applied, mut retiring) = (Applied::default(), Retiring::default());
+    let (mut applied, mut retiring) = (None, Retiring::default());
     for known in known.filter(|known| known.image == image.image) {
         // It is not retired any more: should it be again, that begins anew.
         let begun = std::mem::take(&mut *known.retiring);
         if retiring.protection.is_none() {
             retiring = begun;
         }
-        if applied.is_empty() {
-            applied.clone_from(&known.applied);
-        }
+        applied.get_or_insert_with(|| known.applied.clone());
     }
-    let applied = with_protection_off(applied, &retiring, now);
+    let applied = with_protection_off(applied.unwrap_or_default(), &retiring, now);
     if applied.is_empty() {
         return image;
     }

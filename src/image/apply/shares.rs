@@ -42,8 +42,11 @@ pub(super) fn drop_passed_on(status: &mut Status, region: &str, image: &str) {
 }
 
 /// The shares that the other AMIs of a Region have which are not deregistered. Of one that was the current one several times,
-/// the last record counts.
+/// the last record counts. With those of a manifest that was removed none ends any more.
 pub(super) fn of_others(status: &mut Status, region: &str, image: &str) -> Shares {
+    if status.is_removed() {
+        return Shares::new();
+    }
     let others = in_region(status, region).filter(|it| it.image != image);
     let last = others.map(|it| (it.image.clone(), &*it));
     let last: BTreeMap<String, &RegionStatus> = last.collect();

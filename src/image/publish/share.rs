@@ -71,11 +71,10 @@ fn share_snapshots(compared: &Compared<'_>, found: &mut Difference) {
 fn revoke_snapshots(compared: &Compared<'_>, found: &mut Difference) {
     let wanted = copying(compared.desired);
     for (snapshot, shown) in &compared.shown.snapshots {
-        if compared.shown.common_snapshots.contains(snapshot) {
-            continue;
-        }
+        let needed = compared.shown.common_snapshots.get(snapshot);
+        let is_needed = |account: &String| needed.is_some_and(|it| it.contains(account));
         let mut surplus = shown - &wanted;
-        surplus.retain(|account| shared(compared.ours, snapshot, account));
+        surplus.retain(|account| shared(compared.ours, snapshot, account) && !is_needed(account));
         let is_intended = |account: &String| {
             compared.is_intended(|intended| !shared(intended, snapshot, account))
         };

@@ -202,7 +202,7 @@ fn shown(image: &ObservedImage) -> Shown {
             code => format!("{code}: {message}"),
         });
     Shown {
-        common_snapshots: BTreeSet::new(),
+        common_snapshots: BTreeMap::new(),
         description: image.description.clone(),
         tags: image.tags.clone(),
         product_codes: None,
@@ -229,15 +229,15 @@ fn grantee(account: &str) -> Grantee {
     Grantee::Account(account.to_owned())
 }
 
-/// Those of the snapshots that are to be revoked from somebody who may launch another AMI that has them. Where nothing is to
-/// be revoked, nothing is asked.
+/// The snapshots that are to be revoked from somebody, with the accounts that may launch another AMI that has them. Where
+/// nothing is to be revoked, nothing is asked.
 async fn common(
     aws: &Aws,
     desired: &Desired,
     applied: &Settings,
     shown: &Shown,
     image: &str,
-) -> Result<BTreeSet<String>, AwsError> {
+) -> Result<BTreeMap<String, BTreeSet<String>>, AwsError> {
     let is_wanted = |account: &&String| desired.copy && desired.grants.contains(&grantee(account));
     let revoked = |id: &String| {
         let ours = applied.snapshots.get(id).cloned().unwrap_or_default();
@@ -256,12 +256,11 @@ async fn common(
         })
         .filter(|it| !it.accounts.is_empty())
         .collect();
-    let mut common = BTreeSet::new();
+    let mut common = BTreeMap::new();
     let needed_by = needed_by(aws, &losing).await;
     for (it, images) in losing.into_iter().zip(needed_by) {
-        if !images?.is_empty() {
-            common.insert(it.snapshot);
-        }
+        let accounts = images?.into_values().flatten().collect();
+        common.insert(it.snapshot, accounts);
     }
     Ok(common)
 }

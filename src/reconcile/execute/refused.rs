@@ -3,7 +3,7 @@
 use crate::aws::AwsError;
 use crate::image::status::Failure;
 use crate::image::words::{FailureKind, WaitReason};
-use crate::reconcile::step_context::{failure, is_final};
+use crate::reconcile::step_context::{failure, is_refused_for_good};
 
 /// Why something was not done.
 pub(super) enum Refused {
@@ -17,8 +17,7 @@ pub(super) enum Refused {
 
 impl From<AwsError> for Refused {
     fn from(error: AwsError) -> Self {
-        // Credentials are refused where the account has disabled the Region, too: the next look tells.
-        if is_final(&error) && !error.refuses_credentials() {
+        if is_refused_for_good(&error) {
             let action = error.action.to_owned();
             Self::Final(failure(FailureKind::RequestRefused { action }, error))
         } else {

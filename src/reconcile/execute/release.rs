@@ -16,7 +16,7 @@ use crate::image::words::{FailureKind, WaitReason};
 use crate::reconcile::context::Error;
 use crate::reconcile::parameters::Parameters;
 use crate::reconcile::proof::is_own_image;
-use crate::reconcile::step_context::{StepContext, failure, is_final, retrying};
+use crate::reconcile::step_context::{StepContext, failure, is_refused_for_good, retrying};
 
 use super::observe::Seen;
 
@@ -230,7 +230,7 @@ pub(super) async fn perform(
         Err(error) if may_be_taken(step.status, id, &error) => {
             (Written::Unknown, Some(retrying(&error)))
         }
-        Err(error) if is_final(&error) => {
+        Err(error) if is_refused_for_good(&error) => {
             let action = error.action.to_owned();
             let refused = failure(FailureKind::RequestRefused { action }, error);
             (Written::Refused(refused), None)

@@ -10,9 +10,11 @@ use std::collections::BTreeSet;
 use crate::image::message::wait_text;
 use crate::image::outcome::{Claim, Evidence, Gone, PublishIntent, Retired, StepOutcome};
 use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE};
-use crate::image::publish::retire::{PassedOn, Pending, Plan, Target, given_up, plan, targets};
+use crate::image::publish::retire::{
+    PassedOn, Pending, Plan, Seen, Target, given_up, plan, targets,
+};
 use crate::image::publish::withdraw::{gone, leaves_shares, withdraw};
-use crate::image::publish::{Asked, copying};
+use crate::image::publish::{Asked, Observation, copying};
 use crate::image::status::{KeptReason, Retire};
 use crate::image::words::WaitReason;
 use crate::manifest::image::{Parameter, PublishSpec};
@@ -53,17 +55,21 @@ pub(crate) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     next(&step, &publish.parameters, asked, may_receive).await
 }
 
-/// The accounts of a share that an AMI may have from another: one of an earlier version all, and the current one those that
-/// the manifest names.
+/// Whether the AMI that needs a share is to be deregistered, too, so that the share may end with it.
+fn may_go(targets: &[(Target, Seen)], asked: Retire, share: &PassedOn) -> bool {
+    asked.deregister
+        && targets.iter().any(|(target, seen)| {
+            let is_it = target.region == share.region && target.known.image == share.image;
+            is_it && matches!(&seen.image, Observation::Seen(shown) if shown.is_ours)
+        })
+}
+
+/// The accounts of a share that the current AMI may have from another: those that the manifest names.
 fn may_receive(
     step: &StepContext<'_>,
     publish: &PublishSpec,
     share: &PassedOn,
 ) -> BTreeSet<String> {
-    let current = step.status.image_in(&share.region);
-    if current.is_none_or(|current| current.image != share.image) {
-        return share.accounts.clone();
-    }
     let asked = Asked::of(publish, &step.config().region, None);
     let asked = asked.regions.get(&share.region);
     let wanted = asked.map(|it| copying(&it.desired)).unwrap_or_default();
@@ -78,8 +84,14 @@ async fn next(
 ) -> Result<StepOutcome, Error> {
     let seen = Box::pin(observe::all(step, moved, asked)).await?;
     let mut found = plan(asked, &seen.targets, step.now());
+    let current = |share: &PassedOn| step.status.image_in(&share.region);
+    let is_current = |share: &PassedOn| current(share).is_some_and(|it| it.image == share.image);
     found.passed_on.retain_mut(|share| {
-        share.accounts = may_receive(share);
+        if is_current(share) {
+            share.accounts = may_receive(share);
+        } else if !may_go(&seen.targets, asked, share) {
+            share.accounts.clear();
+        }
         !share.accounts.is_empty()
     });
     // An AMI that is not shown for so long, and that EC2 was asked to deregister, is asked for once more.

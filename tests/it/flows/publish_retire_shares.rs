@@ -1,6 +1,7 @@
 //! The snapshots of an AMI that is deregistered stay, if nobody asks to delete them: but nobody keeps a share of them that
 //! amiwright had granted for the sake of that AMI.
 
+mod by_hand;
 mod gone;
 mod many;
 mod named;

@@ -13,7 +13,7 @@ use crate::image::status::{
     Action, KeptReason, KeptSnapshot, RegionAction, RetireOutcome, SnapshotKept,
 };
 use crate::image::words::WaitReason;
-use crate::reconcile::step_context::{StepContext, is_final, retrying};
+use crate::reconcile::step_context::{StepContext, is_final, is_refused_for_good, retrying};
 
 /// How long a snapshot may be in use by an AMI that was deregistered: minutes are usual (public reports of other tools).
 const SNAPSHOT_GRACE: SignedDuration = SignedDuration::from_hours(1);
@@ -88,7 +88,7 @@ fn is_for_good(step: &StepContext<'_>, what: &RegionAction, error: &AwsError) ->
     if error.is_about_capacity() {
         return false;
     }
-    if !is_final(error) {
+    if !is_refused_for_good(error) {
         return step.has_waited(&retrying(error), PUBLISH_GRACE);
     }
     let Action::DeleteSnapshot { image, .. } = &what.action else {

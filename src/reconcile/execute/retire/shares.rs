@@ -81,10 +81,12 @@ pub(super) async fn look(
     }
     let (of, losing): (Vec<usize>, Vec<Losing>) = ours.into_iter().unzip();
     let needed_by = needed_by(aws, &losing).await;
+    let gone = gone(seen);
     for ((of, losing), needed_by) in of.into_iter().zip(losing).zip(needed_by) {
         match needed_by {
             Err(error) => errors.push((losing.image, error)),
-            Ok(needed_by) => {
+            Ok(mut needed_by) => {
+                needed_by.retain(|image, _| !gone.contains(image));
                 let accounts = losing.accounts;
                 let ours = SharesSeen::Ours {
                     accounts,
@@ -95,6 +97,13 @@ pub(super) async fn look(
         }
     }
     errors
+}
+
+/// The AMIs that are deregistered: EC2 may show them for a while.
+fn gone(seen: &[(Target, Seen)]) -> BTreeSet<String> {
+    let known = seen.iter().map(|(target, _)| &target.known);
+    let gone = known.filter(|known| known.retiring.deregistered_at.is_some());
+    gone.map(|known| known.image.clone()).collect()
 }
 
 /// The shares that are to be looked at. What EC2 shows the AMI not to have is settled.

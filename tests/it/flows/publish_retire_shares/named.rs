@@ -10,10 +10,11 @@ use super::{
 use crate::support::{REGION, TestStack, minutes};
 
 /// Shared with both accounts, which may copy it.
-const SHARED_WITH_BOTH: &str = "access: {accounts: ['210987654321', '444455556666'], copy: true}\n";
+pub(super) const SHARED_WITH_BOTH: &str =
+    "access: {accounts: ['210987654321', '444455556666'], copy: true}\n";
 
 /// Somebody's AMI of the snapshot, without tags of amiwright, which this account may launch.
-fn somebodys(stack: &TestStack, launches: &str) {
+pub(super) fn somebodys(stack: &TestStack, launches: &str) {
     let ec2 = stack.world.ec2();
     let theirs = ec2.seed_image(
         REGION,
@@ -181,35 +182,6 @@ async fn a_share_of_a_removed_manifest_that_an_earlier_ami_needs_is_told() {
     let email = stack.last_email();
     let told = format!("{} stays shared with {PARTNER}:", stack.snapshot);
     assert!(email.contains(&told), "{email}");
-    is_at_rest(&stack).await;
-}
-
-/// The manifest was set back to the first version without the share, which ended. What a person has shared since is theirs,
-/// although an older record of the same AMI says that amiwright shared it.
-#[tokio::test(start_paused = true)]
-async fn a_share_by_hand_outlives_an_ami_that_was_set_back_to_without_it() {
-    let stack = stack().await;
-    for (number, settings) in [(1, SHARED), (2, ""), (1, "")] {
-        stack
-            .drop_and_rest(KEY, of_named(&stack, number, settings))
-            .await;
-    }
-    let (snapshot, partner) = (stack.snapshot.clone(), set(&[PARTNER]));
-    assert_eq!(readers(&stack, &snapshot).await, set(&[]));
-    stack
-        .aws()
-        .share_snapshot(&snapshot, &partner)
-        .await
-        .unwrap();
-    let before = stack.count("DeregisterImage");
-    stack
-        .drop_and_rest(KEY, of_named(&stack, 3, DEREGISTER))
-        .await;
-    stack.only_image();
-    assert_eq!(stack.count("DeregisterImage"), before + 2);
-    assert_eq!(readers(&stack, &snapshot).await, partner);
-    let email = stack.last_email();
-    assert!(!email.contains("shared with"), "{email}");
     is_at_rest(&stack).await;
 }
 

@@ -4,10 +4,10 @@
 use localaws::faults::Fault;
 
 use super::{
-    DEREGISTER, KEY, MODIFY, PARTNER, SHARED, is_at_rest, of_named, readers, retiring, set, stack,
-    version,
+    DEREGISTER, KEY, MODIFY, ON_DELETE, PARTNER, SHARED, is_at_rest, of_named, readers, retiring,
+    set, stack, version,
 };
-use crate::support::{TestStack, minutes, refused, vmdk};
+use crate::support::{REGION, TestStack, minutes, refused, vmdk};
 
 /// Both had the snapshot, which the manifest names, and both are gone: nobody needs its share any more.
 #[tokio::test(start_paused = true)]
@@ -118,6 +118,58 @@ async fn stays_with(kept: usize, fault: Fault) {
     let told = format!("{} no longer shared with {PARTNER}", stack.snapshot);
     assert!(email.contains(&told), "{about}: {email}");
     assert!(!email.contains("stays shared"), "{about}: {email}");
+    is_at_rest(&stack).await;
+}
+
+/// Somebody has removed what proves the other AMI to be the manifest's: it stays, and no share ends with it.
+#[tokio::test(start_paused = true)]
+async fn the_share_that_an_ami_without_proof_needs_is_told() {
+    let stack = stack().await;
+    for number in [1, 2] {
+        let shared = of_named(&stack, number, SHARED);
+        stack.drop_and_rest(KEY, shared).await;
+    }
+    // The first was given the share.
+    let status = stack.status(KEY).await;
+    let unproven = status["regions"][REGION]["image"].as_str().unwrap();
+    let ec2 = stack.world.ec2();
+    ec2.edit_image(REGION, unproven, |it| it.tags.clear());
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    stack.drop_and_rest(KEY, version(3, DEREGISTER)).await;
+    assert_eq!(stack.images().len(), 2);
+    let partner = set(&[PARTNER]);
+    assert_eq!(readers(&stack, &stack.snapshot).await, partner);
+    let email = stack.last_email();
+    let told = format!("{} stays shared with {PARTNER}", stack.snapshot);
+    assert!(email.contains(&told), "{email}");
+    is_at_rest(&stack).await;
+}
+
+/// Its manifest is removed while the AMI before it, which EC2 has kept, has the share, too: nothing ends with that one any more.
+#[tokio::test(start_paused = true)]
+async fn the_share_of_a_removed_manifest_that_an_ami_keeps_is_told() {
+    let stack = stack().await;
+    stack.expect_refusals();
+    stack.drop_and_rest(KEY, of_named(&stack, 1, SHARED)).await;
+    let old = stack.only_image().id;
+    let is_of_kept = move |call: &localaws::faults::Call| {
+        call.action == "DeregisterImage" && call.field("ImageId") == Some(&old)
+    };
+    let faults = stack.world.faults();
+    faults.each(is_of_kept, refused("OperationNotPermitted"));
+    let settings = format!("{SHARED}{DEREGISTER}{ON_DELETE}");
+    stack
+        .drop_and_rest(KEY, of_named(&stack, 2, &settings))
+        .await;
+    assert_eq!(stack.images().len(), 2);
+    stack.remove(KEY).await;
+    stack.rest().await;
+    stack.only_image();
+    let partner = set(&[PARTNER]);
+    assert_eq!(readers(&stack, &stack.snapshot).await, partner);
+    let email = stack.last_email();
+    let told = format!("{} stays shared with {PARTNER}", stack.snapshot);
+    assert!(email.contains(&told), "{email}");
     is_at_rest(&stack).await;
 }
 
