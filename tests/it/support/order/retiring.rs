@@ -18,7 +18,12 @@ impl<'a> Happened<'a> {
             return;
         }
         for (call, _, before) in self.done(&["DeregisterImage"]) {
-            let retired = self.retired_by(call);
+            let mut ever = self.ever();
+            let retired = ever.find(|it| call.field("ImageId") == Some(&it.id));
+            // What is left of a copy that failed is no version's AMI.
+            if retired.is_some_and(has_failed) {
+                continue;
+            }
             let manifest = retired.and_then(|retired| retired.tags.get(MANIFEST_TAG));
             // One that was made later takes its name; one of another manifest, or of none, replaces nothing.
             let there = self.images.iter().filter(|image| {
@@ -83,8 +88,7 @@ impl<'a> Happened<'a> {
         let epoch = self.all.epoch(call);
         let mut after = self.calls.iter().filter(|it| it.number > call.number);
         let is_made = |it: &&Call| it.action == "RegisterImage" && self.all.epoch(it) == epoch;
-        let has_failed = image.state.to_string() == "failed";
-        (!is_set && !has_failed && !after.any(is_made)).then_some(image)
+        (!is_set && !has_failed(image) && !after.any(is_made)).then_some(image)
     }
 
     /// The parameters that name, by Region, what replaces an AMI: those that were written since the last upload, and all of the
@@ -128,4 +132,8 @@ impl<'a> Happened<'a> {
         each.reduce(|one: BTreeSet<_>, other| &one & &other)
             .unwrap_or_default()
     }
+}
+
+fn has_failed(image: &Image) -> bool {
+    image.state.to_string() == "failed"
 }
