@@ -147,12 +147,15 @@ pub(super) fn difference(
         is_held: regions.any(|(region, it)| it.required && !verified.contains(region)),
         ..ReleasePlan::default()
     };
-    if plan.is_held {
-        return plan;
-    }
     for id in named {
         let known = status.release.parameters.get(&id);
-        if !verified.contains(&id.region) || known.is_some_and(|it| it.failure.is_some()) {
+        let put = known.and_then(|known| known.put.as_ref());
+        let is_asked = put.is_some_and(|put| put.asked_at.is_some());
+        if !verified.contains(&id.region)
+            || known.is_some_and(|it| it.failure.is_some())
+            // What SSM may have taken before is still to be seen.
+            || (plan.is_held && !is_asked)
+        {
             continue;
         }
         let Some(image) = status.image_in(&id.region) else {
@@ -165,7 +168,10 @@ pub(super) fn difference(
         let ours = known.cloned().unwrap_or_default();
         let seen = observed.get(&id).unwrap_or(&Observation::Unknown);
         let next = next(&wanted, &ours, seen, now);
-        add(&mut plan, id, wanted.value, next, seen);
+        let is_told = matches!(next, Next::Set | Next::Pending(_));
+        if is_told || !plan.is_held {
+            add(&mut plan, id, wanted.value, next, seen);
+        }
     }
     plan
 }

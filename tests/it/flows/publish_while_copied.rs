@@ -349,3 +349,40 @@ async fn a_required_region_that_cannot_be_seen_before_the_release_ends_it() {
         nothing_happens_twice(&stack, &manifest).await;
     }
 }
+
+/// SSM validates the value at home when the account disables the other Region: what becomes of it is seen, and told.
+#[tokio::test(start_paused = true)]
+async fn a_parameter_that_is_being_validated_while_another_region_ends_is_told_as_it_is() {
+    let stack = stack().await;
+    let ec2 = stack.world.ec2();
+    ec2.set_opted_in(CAPE_TOWN, true);
+    stack.world.ssm().set_validation_time(minutes(3));
+    let settings = format!("regions: {{{CAPE_TOWN}: {{}}}}\nparameters: [{NAME}]\n");
+    let manifest = manifest(&stack, &settings);
+    stack.drop_file(KEY, &manifest).await;
+    while stack.count("PutParameter") < 2 {
+        stack.world.run_for(Duration::from_secs(1)).await;
+    }
+    assert_eq!(stack.world.ssm().parameter(REGION, NAME), None);
+    ec2.set_opted_in(CAPE_TOWN, false);
+    // So do all services there.
+    let refused = Fault::Refuse {
+        status: StatusCode::BAD_REQUEST,
+        code: "UnrecognizedClientException".to_owned(),
+        message: "The security token included in the request is invalid.".to_owned(),
+    };
+    let is_there = |call: &Call| call.service == "ssm" && call.region == CAPE_TOWN;
+    stack.world.faults().each(is_there, refused);
+    stack.rest().await;
+    is_incomplete(&stack, "validated").await;
+    let status = stack.status(KEY).await;
+    let image = status["regions"][REGION]["image"].as_str().unwrap();
+    let value = stack.world.ssm().parameter(REGION, NAME);
+    assert_eq!(value.as_deref(), Some(image));
+    let email = stack.last_email();
+    let told = format!("{NAME} in {REGION}: {image}");
+    assert!(email.contains(&told), "{email}");
+    stack.world.faults().clear();
+    assert_eq!(stack.condition(KEY, "Released").await["status"], "false");
+    nothing_happens_twice(&stack, &manifest).await;
+}
