@@ -226,7 +226,7 @@ async fn check_nothing_is_lost(
     let is_told = |id: &str| emails.iter().any(|email| email.text.contains(id));
     let known: String = statuses.values().map(Value::to_string).collect();
     for region in regions() {
-        let mut used = BTreeSet::new();
+        let (mut used, mut there) = (BTreeSet::new(), BTreeSet::new());
         for image in played.ours(region).await {
             if !known.contains(&image.id) && !is_told(&image.id) {
                 wrong.push(format!(
@@ -234,9 +234,16 @@ async fn check_nothing_is_lost(
                 ));
             }
             used.extend(image.snapshots);
+            there.insert(image.id);
         }
         for snapshot in played.stack.world.ec2().snapshots(region) {
+            // While a copy is made, only the snapshot says of which AMI it is.
+            let copied = snapshot
+                .description
+                .strip_prefix("Copied for DestinationAmi ");
+            let copy = copied.and_then(|it| it.split(' ').next());
             let is_known = used.contains(&snapshot.id)
+                || copy.is_some_and(|image| there.contains(image))
                 || known.contains(&snapshot.id)
                 || is_told(&snapshot.id)
                 || played.snapshots_before.contains(&snapshot.id);

@@ -127,7 +127,8 @@ async fn differences(
         image.tags.get("team") == manifest.team.as_ref() || free(manifest.team.is_some(), "Tag"),
         "tags",
     );
-    let is_protected = image.protection != "disabled" && !image.protection.is_empty();
+    // One with a cooldown ends a day after it was switched off: `disabled after TIME`.
+    let is_protected = !image.protection.is_empty() && !image.protection.starts_with("disabled");
     unless(
         is_protected == manifest.protect.is_some() || free(manifest.protect.is_some(), "Protect"),
         "protection",

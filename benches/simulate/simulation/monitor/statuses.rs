@@ -85,6 +85,10 @@ impl State {
         if was != is && TOLD.contains(&is) && new.is_empty() {
             self.wrong(call, &format!("it ends {is} and nobody will be told"));
         }
+        let untold = |status: &Value| status["untold"].as_u64().unwrap_or_default();
+        if untold(&before) > 0 && untold(&status) == 0 && new.is_empty() {
+            self.wrong(call, "what was changed counts as told and nobody will be");
+        }
         for (seq, kind) in new {
             let id = format!("s3://{}/{key}#{seq}", self.eyes().bucket);
             self.written.notices.insert(id, kind);
@@ -121,7 +125,8 @@ impl State {
             }
             Some(_) => {}
         }
-        let what = format!("{event} {subject} {}", text(&notice, "/at"));
+        let manifest = id.split('#').next().unwrap_or_default();
+        let what = format!("{event} {manifest} {subject} {}", text(&notice, "/at"));
         if let Some(before) = self.written.published.get(&id)
             && *before != what
         {
