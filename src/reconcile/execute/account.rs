@@ -7,7 +7,7 @@ use futures_util::stream::{self, StreamExt};
 
 use crate::aws::{Aws, AwsError};
 use crate::image::publish::{
-    AccountSettings, Asked, AskedRegion, Observation, Pending, Plan, PublicBlock, Shown,
+    AccountSettings, Asked, AskedRegion, Observation, Plan, PublicBlock, Shown,
 };
 use crate::image::status::Grantee;
 use crate::manifest::ids::is_managed_key;
@@ -163,7 +163,7 @@ pub(super) async fn disabled(
         if let Ok(false) = step.aws().is_enabled_region(&region).await {
             let parameters = &mut plan.release.pending;
             parameters.retain(|id, _| id.region != region);
-            plan.pending.insert(region.clone(), Pending::Unknown);
+            plan.pending.remove(&region);
             seen.disabled.insert(region);
         }
     }

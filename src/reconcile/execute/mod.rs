@@ -119,7 +119,7 @@ fn not_allowed(problems: &[Problem]) -> Failure {
 fn decide(
     step: &StepContext<'_>,
     asked: &Asked,
-    mut plan: Plan,
+    plan: Plan,
     (seen, searched): (Seen, Searched),
 ) -> StepOutcome {
     let confirmed = |region: &String| {
@@ -143,7 +143,6 @@ fn decide(
     let mut release = release::decide(step, &plan, &seen);
     let mut failed = ended(step, &plan, &seen);
     let mut pending = BTreeMap::new();
-    plan.pending.retain(|it, _| !seen.disabled.contains(it));
     for (region, why) in &plan.pending {
         let reason = wait_reason(step, region, *why, &seen);
         let is_refused = *why == Pending::Unknown && seen.errors.get(region).is_some_and(is_final);
