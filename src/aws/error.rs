@@ -336,12 +336,7 @@ impl AwsError {
     /// Whether the service may have done what was asked for: the answer to an attempt was lost, or it failed while it did that.
     #[must_use]
     pub fn may_be_heard(&self) -> bool {
-        match self.remedy {
-            _ if self.is_heard => true,
-            Remedy::Ambiguous => true,
-            Remedy::Later => self.status.is_some_and(|it| it >= 500) && !self.is_throttled(),
-            Remedy::Never => false,
-        }
+        self.is_heard || self.remedy == Remedy::Ambiguous
     }
 
     /// Whether our own [`RateLimiter`](super::RateLimiter) held the request back. Nothing was sent.
