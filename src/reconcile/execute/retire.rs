@@ -17,7 +17,7 @@ use crate::image::publish::withdraw::{gone, leaves_shares, withdraw};
 use crate::image::publish::{Asked, Observation, copying};
 use crate::image::status::{KeptReason, Retire};
 use crate::image::words::WaitReason;
-use crate::manifest::image::{Parameter, PublishSpec};
+use crate::manifest::image::PublishSpec;
 use crate::reconcile::context::Error;
 use crate::reconcile::manifest_reader::ManifestRead;
 use crate::reconcile::spec::Spec;
@@ -50,48 +50,45 @@ pub(crate) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     if !is_released(&step, spec) {
         return Ok(StepOutcome::Unchanged);
     }
-    let publish = spec.publish();
-    let may_receive = |share: &PassedOn| may_receive(&step, &publish, share);
-    next(&step, &publish.parameters, asked, may_receive).await
+    next(&step, Some(&spec.publish()), asked).await
 }
 
-/// Whether the AMI that needs a share is to be deregistered, too, so that the share may end with it.
-fn may_go(targets: &[(Target, Seen)], asked: Retire, share: &PassedOn) -> bool {
-    asked.deregister
-        && targets.iter().any(|(target, seen)| {
-            let is_it = target.region == share.region && target.known.image == share.image;
-            is_it && matches!(&seen.image, Observation::Seen(shown) if shown.is_ours)
-        })
-}
-
-/// The accounts of a share that the current AMI may have from another: those that the manifest names.
+/// The accounts of a share that the AMI which needs it has from then on: the current one those that the manifest names, if there
+/// is a manifest; another only if it is to be deregistered, too, so that the share may end with it.
 fn may_receive(
     step: &StepContext<'_>,
-    publish: &PublishSpec,
+    publish: Option<&PublishSpec>,
+    (asked, targets): (Retire, &[(Target, Seen)]),
     share: &PassedOn,
 ) -> BTreeSet<String> {
-    let asked = Asked::of(publish, &step.config().region, None);
-    let asked = asked.regions.get(&share.region);
-    let wanted = asked.map(|it| copying(&it.desired)).unwrap_or_default();
-    &share.accounts & &wanted
+    let current = step.status.image_in(&share.region);
+    if current.is_some_and(|it| it.image == share.image) {
+        let asked = publish.map(|it| Asked::of(it, &step.config().region, None));
+        let asked = asked.as_ref().and_then(|it| it.regions.get(&share.region));
+        let wanted = asked.map(|it| copying(&it.desired)).unwrap_or_default();
+        return &share.accounts & &wanted;
+    }
+    let may_go = |(target, seen): &(Target, Seen)| {
+        let is_it = target.region == share.region && target.known.image == share.image;
+        is_it && matches!(&seen.image, Observation::Seen(shown) if shown.is_ours)
+    };
+    match asked.deregister && targets.iter().any(may_go) {
+        true => share.accounts.clone(),
+        false => BTreeSet::new(),
+    }
 }
 
+/// Retires what the manifest asks for; where it was removed, its own AMIs.
 async fn next(
     step: &StepContext<'_>,
-    moved: &[Parameter],
+    publish: Option<&PublishSpec>,
     asked: Retire,
-    may_receive: impl Fn(&PassedOn) -> BTreeSet<String>,
 ) -> Result<StepOutcome, Error> {
+    let moved = publish.map_or(&[][..], |it| &it.parameters);
     let seen = Box::pin(observe::all(step, moved, asked)).await?;
     let mut found = plan(asked, &seen.targets, step.now());
-    let current = |share: &PassedOn| step.status.image_in(&share.region);
-    let is_current = |share: &PassedOn| current(share).is_some_and(|it| it.image == share.image);
     found.passed_on.retain_mut(|share| {
-        if is_current(share) {
-            share.accounts = may_receive(share);
-        } else if !may_go(&seen.targets, asked, share) {
-            share.accounts.clear();
-        }
+        share.accounts = may_receive(step, publish, (asked, &seen.targets), share);
         !share.accounts.is_empty()
     });
     // An AMI that is not shown for so long, and that EC2 was asked to deregister, is asked for once more.
@@ -115,8 +112,7 @@ async fn of_removed(step: &StepContext<'_>) -> Result<StepOutcome, Error> {
         let why = "this stack deregisters no AMI: its parameter AllowRetire is not true";
         return not_allowed(step, why.to_owned()).await;
     }
-    // No other AMI is retired any more: with none of them a share could end.
-    let outcome = Box::pin(next(step, &[], asked, |_| BTreeSet::new())).await?;
+    let outcome = Box::pin(next(step, None, asked)).await?;
     // It may be there again, and its event on its way.
     let manifest = &step.status.manifest;
     if matches!(outcome, StepOutcome::Claim(_))
@@ -178,13 +174,13 @@ fn decide(
     let mut retired = Retired {
         done: plan.done,
         ended: plan.ended,
-        passed_on: plan.passed_on.clone(),
+        passed_on: plan.passed_on,
         ..Retired::default()
     };
     if !plan.ready.is_empty() {
         return StepOutcome::Claim(Claim::Publish(PublishIntent {
             actions: plan.ready,
-            passed_on: plan.passed_on,
+            passed_on: retired.passed_on,
             ..PublishIntent::default()
         }));
     }
