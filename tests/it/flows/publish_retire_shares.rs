@@ -54,6 +54,20 @@ fn of_named(stack: &TestStack, number: u32, settings: &str) -> String {
     )
 }
 
+async fn drop_named(stack: &TestStack, number: u32, settings: &str) {
+    let manifest = of_named(stack, number, settings);
+    stack.drop_and_rest(KEY, manifest).await;
+}
+
+/// The partner keeps the share of the snapshot that the manifest names, and the last email says so.
+async fn stays_shared(stack: &TestStack) {
+    assert_eq!(readers(stack, &stack.snapshot).await, set(&[PARTNER]));
+    let email = stack.last_email();
+    let told = format!("{} stays shared with {PARTNER}:", stack.snapshot);
+    assert!(email.contains(&told), "{email}");
+    is_at_rest(stack).await;
+}
+
 fn set(accounts: &[&str]) -> BTreeSet<String> {
     accounts.iter().copied().map(str::to_owned).collect()
 }

@@ -4,7 +4,7 @@
 use localaws::ec2::Permission;
 
 use super::named::{SHARED_WITH_BOTH, somebodys};
-use super::{DEREGISTER, GUEST, KEY, PARTNER, SHARED, is_at_rest, of_named, readers, set, stack};
+use super::{DEREGISTER, GUEST, KEY, PARTNER, SHARED, drop_named, is_at_rest, readers, set, stack};
 use crate::support::REGION;
 
 /// The manifest was set back to the first version without the share, which ended. What a person has shared since is theirs,
@@ -13,9 +13,7 @@ use crate::support::REGION;
 async fn a_share_by_hand_outlives_an_ami_that_was_set_back_to_without_it() {
     let stack = stack().await;
     for (number, settings) in [(1, SHARED), (2, ""), (1, "")] {
-        stack
-            .drop_and_rest(KEY, of_named(&stack, number, settings))
-            .await;
+        drop_named(&stack, number, settings).await;
     }
     let (snapshot, partner) = (stack.snapshot.clone(), set(&[PARTNER]));
     assert_eq!(readers(&stack, &snapshot).await, set(&[]));
@@ -25,9 +23,7 @@ async fn a_share_by_hand_outlives_an_ami_that_was_set_back_to_without_it() {
         .await
         .unwrap();
     let before = stack.count("DeregisterImage");
-    stack
-        .drop_and_rest(KEY, of_named(&stack, 3, DEREGISTER))
-        .await;
+    drop_named(&stack, 3, DEREGISTER).await;
     stack.only_image();
     assert_eq!(stack.count("DeregisterImage"), before + 2);
     assert_eq!(readers(&stack, &snapshot).await, partner);
@@ -41,9 +37,7 @@ async fn a_share_by_hand_outlives_an_ami_that_was_set_back_to_without_it() {
 async fn a_share_by_hand_outlives_an_ami_that_is_set_back_to_again() {
     let stack = stack().await;
     for (number, settings) in [(1, SHARED), (2, ""), (1, ""), (2, "")] {
-        stack
-            .drop_and_rest(KEY, of_named(&stack, number, settings))
-            .await;
+        drop_named(&stack, number, settings).await;
     }
     let (snapshot, partner) = (stack.snapshot.clone(), set(&[PARTNER]));
     let images = stack.images();
@@ -59,7 +53,7 @@ async fn a_share_by_hand_outlives_an_ami_that_is_set_back_to_again() {
         .share_snapshot(&snapshot, &partner)
         .await
         .unwrap();
-    stack.drop_and_rest(KEY, of_named(&stack, 1, "")).await;
+    drop_named(&stack, 1, "").await;
     assert_eq!(stack.status(KEY).await["regions"][REGION]["image"], *first);
     assert_eq!(readers(&stack, &snapshot).await, partner);
     let images = stack.images();
@@ -72,16 +66,14 @@ async fn a_share_by_hand_outlives_an_ami_that_is_set_back_to_again() {
 #[tokio::test(start_paused = true)]
 async fn a_share_that_somebodys_ami_needs_keeps_no_other_account_in() {
     let stack = stack().await;
-    let shared = of_named(&stack, 1, SHARED_WITH_BOTH);
-    stack.drop_and_rest(KEY, shared).await;
+    drop_named(&stack, 1, SHARED_WITH_BOTH).await;
     let snapshot = stack.snapshot.clone();
     assert_eq!(readers(&stack, &snapshot).await, set(&[PARTNER, GUEST]));
     somebodys(&stack, GUEST);
-    stack.drop_and_rest(KEY, of_named(&stack, 1, "")).await;
+    drop_named(&stack, 1, "").await;
     assert_eq!(readers(&stack, &snapshot).await, set(&[GUEST]));
     is_at_rest(&stack).await;
     // The share is that of somebody's AMI: this manifest takes nothing more away.
-    let newer = of_named(&stack, 2, DEREGISTER);
-    stack.drop_and_rest(KEY, newer).await;
+    drop_named(&stack, 2, DEREGISTER).await;
     assert_eq!(readers(&stack, &snapshot).await, set(&[GUEST]));
 }

@@ -4,8 +4,8 @@ use localaws::ec2::{Permission, SeedImage};
 use localaws::faults::Fault;
 
 use super::{
-    DEREGISTER, GUEST, KEY, MODIFY, ON_DELETE, PARTNER, SHARED, is_at_rest, of_named, readers,
-    retiring, set, stack,
+    DEREGISTER, GUEST, KEY, MODIFY, ON_DELETE, PARTNER, SHARED, drop_named, is_at_rest, readers,
+    retiring, set, stack, stays_shared,
 };
 use crate::support::{REGION, TestStack, minutes};
 
@@ -37,8 +37,7 @@ pub(super) fn somebodys(stack: &TestStack, launches: &str) {
 #[tokio::test(start_paused = true)]
 async fn the_shares_of_a_snapshot_that_the_manifest_names_end_with_its_last_ami() {
     let stack = stack().await;
-    let manifest = of_named(&stack, 1, &format!("{SHARED}{ON_DELETE}"));
-    stack.drop_and_rest(KEY, manifest).await;
+    drop_named(&stack, 1, &format!("{SHARED}{ON_DELETE}")).await;
     let partner = set(&[PARTNER]);
     assert_eq!(readers(&stack, &stack.snapshot).await, partner);
     stack.remove(KEY).await;
@@ -51,11 +50,9 @@ async fn the_shares_of_a_snapshot_that_the_manifest_names_end_with_its_last_ami(
 #[tokio::test(start_paused = true)]
 async fn a_snapshot_that_another_ami_shares_stays_shared() {
     let stack = stack().await;
-    stack.drop_and_rest(KEY, of_named(&stack, 1, SHARED)).await;
+    drop_named(&stack, 1, SHARED).await;
     let settings = format!("{SHARED}{DEREGISTER}");
-    stack
-        .drop_and_rest(KEY, of_named(&stack, 2, &settings))
-        .await;
+    drop_named(&stack, 2, &settings).await;
     stack.only_image();
     assert_eq!(readers(&stack, &stack.snapshot).await, set(&[PARTNER]));
     assert_eq!(retiring(&stack), ["DeregisterImage"]);
@@ -64,9 +61,7 @@ async fn a_snapshot_that_another_ami_shares_stays_shared() {
     is_at_rest(&stack).await;
 
     // It is the next version's share by now, and ends with that or as its manifest says.
-    stack
-        .drop_and_rest(KEY, of_named(&stack, 2, DEREGISTER))
-        .await;
+    drop_named(&stack, 2, DEREGISTER).await;
     assert_eq!(readers(&stack, &stack.snapshot).await, set(&[]));
     is_at_rest(&stack).await;
 }
@@ -75,18 +70,12 @@ async fn a_snapshot_that_another_ami_shares_stays_shared() {
 #[tokio::test(start_paused = true)]
 async fn a_share_that_the_next_version_does_not_ask_for_is_told_once() {
     let stack = stack().await;
-    stack.drop_and_rest(KEY, of_named(&stack, 1, SHARED)).await;
+    drop_named(&stack, 1, SHARED).await;
     let settings = format!("access: {{accounts: ['{PARTNER}']}}\n{DEREGISTER}");
-    stack
-        .drop_and_rest(KEY, of_named(&stack, 2, &settings))
-        .await;
+    drop_named(&stack, 2, &settings).await;
     stack.only_image();
-    assert_eq!(readers(&stack, &stack.snapshot).await, set(&[PARTNER]));
-    let told = format!("{} stays shared with {PARTNER}", stack.snapshot);
-    let email = stack.last_email();
-    assert!(email.contains(&told), "{email}");
     stack.audit().await;
-    is_at_rest(&stack).await;
+    stays_shared(&stack).await;
 }
 
 /// Somebody's AMI of the same snapshot, without tags of amiwright: whom it is shared with may need the snapshot.
@@ -94,11 +83,9 @@ async fn a_share_that_the_next_version_does_not_ask_for_is_told_once() {
 async fn a_snapshot_that_somebodys_ami_shares_stays_shared_with_the_same_accounts() {
     for (launches, stay) in [(PARTNER, set(&[PARTNER])), (GUEST, set(&[]))] {
         let stack = stack().await;
-        stack.drop_and_rest(KEY, of_named(&stack, 1, SHARED)).await;
+        drop_named(&stack, 1, SHARED).await;
         somebodys(&stack, launches);
-        stack
-            .drop_and_rest(KEY, of_named(&stack, 2, DEREGISTER))
-            .await;
+        drop_named(&stack, 2, DEREGISTER).await;
         assert_eq!(readers(&stack, &stack.snapshot).await, stay, "{launches}");
         assert_eq!(stack.count("DeregisterImage"), 1, "{launches}");
         is_at_rest(&stack).await;
@@ -110,17 +97,13 @@ async fn a_snapshot_that_somebodys_ami_shares_stays_shared_with_the_same_account
 #[tokio::test(start_paused = true)]
 async fn the_next_version_has_the_shares_of_its_accounts_and_the_others_end() {
     let stack = stack().await;
-    stack
-        .drop_and_rest(KEY, of_named(&stack, 1, SHARED_WITH_BOTH))
-        .await;
+    drop_named(&stack, 1, SHARED_WITH_BOTH).await;
     assert_eq!(
         readers(&stack, &stack.snapshot).await,
         set(&[PARTNER, GUEST])
     );
     let settings = format!("{SHARED}{DEREGISTER}");
-    stack
-        .drop_and_rest(KEY, of_named(&stack, 2, &settings))
-        .await;
+    drop_named(&stack, 2, &settings).await;
     stack.only_image();
     assert_eq!(readers(&stack, &stack.snapshot).await, set(&[PARTNER]));
     let email = stack.last_email();
@@ -130,9 +113,7 @@ async fn the_next_version_has_the_shares_of_its_accounts_and_the_others_end() {
     assert_eq!(retiring(&stack), ["DeregisterImage", MODIFY]);
     is_at_rest(&stack).await;
 
-    stack
-        .drop_and_rest(KEY, of_named(&stack, 2, DEREGISTER))
-        .await;
+    drop_named(&stack, 2, DEREGISTER).await;
     assert_eq!(readers(&stack, &stack.snapshot).await, set(&[]));
     is_at_rest(&stack).await;
 }
@@ -141,14 +122,10 @@ async fn the_next_version_has_the_shares_of_its_accounts_and_the_others_end() {
 #[tokio::test(start_paused = true)]
 async fn the_next_version_has_the_shares_of_its_accounts_where_others_stay() {
     let stack = stack().await;
-    stack
-        .drop_and_rest(KEY, of_named(&stack, 1, SHARED_WITH_BOTH))
-        .await;
+    drop_named(&stack, 1, SHARED_WITH_BOTH).await;
     somebodys(&stack, GUEST);
     let settings = format!("{SHARED}{DEREGISTER}");
-    stack
-        .drop_and_rest(KEY, of_named(&stack, 2, &settings))
-        .await;
+    drop_named(&stack, 2, &settings).await;
     let both = set(&[PARTNER, GUEST]);
     assert_eq!(readers(&stack, &stack.snapshot).await, both);
     let email = stack.last_email();
@@ -156,9 +133,7 @@ async fn the_next_version_has_the_shares_of_its_accounts_where_others_stay() {
     assert!(email.contains(&told), "{email}");
     is_at_rest(&stack).await;
 
-    stack
-        .drop_and_rest(KEY, of_named(&stack, 2, DEREGISTER))
-        .await;
+    drop_named(&stack, 2, DEREGISTER).await;
     assert_eq!(readers(&stack, &stack.snapshot).await, set(&[GUEST]));
     is_at_rest(&stack).await;
 }
@@ -168,38 +143,24 @@ async fn the_next_version_has_the_shares_of_its_accounts_where_others_stay() {
 async fn a_share_of_a_removed_manifest_that_an_earlier_ami_needs_is_told() {
     let stack = stack().await;
     let launches = format!("access: {{accounts: ['{PARTNER}']}}\n");
-    stack
-        .drop_and_rest(KEY, of_named(&stack, 1, &launches))
-        .await;
+    drop_named(&stack, 1, &launches).await;
     let settings = format!("{SHARED}{ON_DELETE}");
-    stack
-        .drop_and_rest(KEY, of_named(&stack, 2, &settings))
-        .await;
+    drop_named(&stack, 2, &settings).await;
     stack.remove(KEY).await;
     stack.rest().await;
     stack.only_image();
-    assert_eq!(readers(&stack, &stack.snapshot).await, set(&[PARTNER]));
-    let email = stack.last_email();
-    let told = format!("{} stays shared with {PARTNER}:", stack.snapshot);
-    assert!(email.contains(&told), "{email}");
-    is_at_rest(&stack).await;
+    stays_shared(&stack).await;
 }
 
 /// The AMI is gone before it is known that its snapshot's share was not ended: nothing proves any more that it was its own.
 #[tokio::test(start_paused = true)]
 async fn a_share_of_a_snapshot_without_proof_stays_and_is_told() {
     let stack = stack().await;
-    let manifest = of_named(&stack, 1, &format!("{SHARED}{ON_DELETE}"));
-    stack.drop_and_rest(KEY, manifest).await;
+    drop_named(&stack, 1, &format!("{SHARED}{ON_DELETE}")).await;
     let faults = stack.world.faults();
     faults.on("ec2", MODIFY, 1, Fault::CrashBefore);
     stack.remove(KEY).await;
     stack.world.run_for(minutes(61)).await;
     stack.rest().await;
-    let (snapshot, partner) = (stack.snapshot.clone(), set(&[PARTNER]));
-    assert_eq!(readers(&stack, &snapshot).await, partner);
-    let told = format!("{snapshot} stays shared with {PARTNER}");
-    let email = stack.last_email();
-    assert!(email.contains(&told), "{email}");
-    is_at_rest(&stack).await;
+    stays_shared(&stack).await;
 }

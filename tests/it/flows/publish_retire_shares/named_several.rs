@@ -4,8 +4,8 @@
 use localaws::faults::Fault;
 
 use super::{
-    DEREGISTER, KEY, MODIFY, ON_DELETE, PARTNER, SHARED, is_at_rest, of_named, readers, retiring,
-    set, stack, version,
+    DEREGISTER, KEY, MODIFY, ON_DELETE, PARTNER, SHARED, drop_named, is_at_rest, of_named, readers,
+    retiring, set, stack, stays_shared, version,
 };
 use crate::support::{REGION, TestStack, minutes, refused, vmdk};
 
@@ -17,8 +17,7 @@ async fn the_share_of_a_named_snapshot_ends_with_the_last_of_several_amis() {
         let about = format!("{crash:?}");
         let stack = stack().await;
         for number in [1, 2] {
-            let shared = of_named(&stack, number, SHARED);
-            stack.drop_and_rest(KEY, shared).await;
+            drop_named(&stack, number, SHARED).await;
         }
         stack.drop_file("golden/web.vmdk", vmdk()).await;
         if let Some(nth) = crash {
@@ -44,8 +43,7 @@ async fn the_share_of_several_amis_that_ec2_refuses_to_end_is_told_once() {
     let stack = stack().await;
     stack.expect_refusals();
     for number in [1, 2] {
-        let shared = of_named(&stack, number, SHARED);
-        stack.drop_and_rest(KEY, shared).await;
+        drop_named(&stack, number, SHARED).await;
     }
     stack.drop_file("golden/web.vmdk", vmdk()).await;
     let faults = stack.world.faults();
@@ -85,8 +83,7 @@ async fn stays_with(kept: usize, fault: Fault) {
     let stack = stack().await;
     stack.expect_refusals();
     for number in [1, 2] {
-        let shared = of_named(&stack, number, SHARED);
-        stack.drop_and_rest(KEY, shared).await;
+        drop_named(&stack, number, SHARED).await;
     }
     let of = stack.images().remove(kept).id;
     stack.drop_file("golden/web.vmdk", vmdk()).await;
@@ -126,8 +123,7 @@ async fn stays_with(kept: usize, fault: Fault) {
 async fn the_share_that_an_ami_without_proof_needs_is_told() {
     let stack = stack().await;
     for number in [1, 2] {
-        let shared = of_named(&stack, number, SHARED);
-        stack.drop_and_rest(KEY, shared).await;
+        drop_named(&stack, number, SHARED).await;
     }
     // The first was given the share.
     let status = stack.status(KEY).await;
@@ -137,12 +133,7 @@ async fn the_share_that_an_ami_without_proof_needs_is_told() {
     stack.drop_file("golden/web.vmdk", vmdk()).await;
     stack.drop_and_rest(KEY, version(3, DEREGISTER)).await;
     assert_eq!(stack.images().len(), 2);
-    let partner = set(&[PARTNER]);
-    assert_eq!(readers(&stack, &stack.snapshot).await, partner);
-    let email = stack.last_email();
-    let told = format!("{} stays shared with {PARTNER}", stack.snapshot);
-    assert!(email.contains(&told), "{email}");
-    is_at_rest(&stack).await;
+    stays_shared(&stack).await;
 }
 
 /// Its manifest is removed while the AMI before it, which EC2 has kept, has the share, too: nothing ends with that one any more.
@@ -150,7 +141,7 @@ async fn the_share_that_an_ami_without_proof_needs_is_told() {
 async fn the_share_of_a_removed_manifest_that_an_ami_keeps_is_told() {
     let stack = stack().await;
     stack.expect_refusals();
-    stack.drop_and_rest(KEY, of_named(&stack, 1, SHARED)).await;
+    drop_named(&stack, 1, SHARED).await;
     let old = stack.only_image().id;
     let is_of_kept = move |call: &localaws::faults::Call| {
         call.action == "DeregisterImage" && call.field("ImageId") == Some(&old)
@@ -158,19 +149,12 @@ async fn the_share_of_a_removed_manifest_that_an_ami_keeps_is_told() {
     let faults = stack.world.faults();
     faults.each(is_of_kept, refused("OperationNotPermitted"));
     let settings = format!("{SHARED}{DEREGISTER}{ON_DELETE}");
-    stack
-        .drop_and_rest(KEY, of_named(&stack, 2, &settings))
-        .await;
+    drop_named(&stack, 2, &settings).await;
     assert_eq!(stack.images().len(), 2);
     stack.remove(KEY).await;
     stack.rest().await;
     stack.only_image();
-    let partner = set(&[PARTNER]);
-    assert_eq!(readers(&stack, &stack.snapshot).await, partner);
-    let email = stack.last_email();
-    let told = format!("{} stays shared with {PARTNER}", stack.snapshot);
-    assert!(email.contains(&told), "{email}");
-    is_at_rest(&stack).await;
+    stays_shared(&stack).await;
 }
 
 /// This version of the manifest has this name, and is of the snapshot.
