@@ -15,7 +15,7 @@ use std::error::Error;
 
 use scenario::{Purpose, Scenario, by_purpose};
 
-const SCENARIOS: [Scenario; 10] = [
+const SCENARIOS: [Scenario; 12] = [
     Scenario::Snapshot,
     Scenario::ShortImport,
     Scenario::LongImport,
@@ -26,6 +26,8 @@ const SCENARIOS: [Scenario; 10] = [
     Scenario::PublishedAgain,
     Scenario::Released,
     Scenario::ReleasedAgain,
+    Scenario::DiskReleased,
+    Scenario::DiskReleasedAgain,
 ];
 
 #[tokio::main(flavor = "current_thread")]

@@ -23,7 +23,7 @@ const BETWEEN_TICKS: Duration = Duration::from_secs(10);
 pub(crate) enum Scenario {
     /// A manifest of a snapshot, until its image is finalized.
     Snapshot,
-    /// A manifest of a disk whose import takes two minutes.
+    /// A manifest of a disk whose import takes a minute.
     ShortImport,
     /// A manifest of a disk whose import takes twenty minutes.
     LongImport,
@@ -41,6 +41,10 @@ pub(crate) enum Scenario {
     Released,
     /// The manifest with parameters again.
     ReleasedAgain,
+    /// A manifest of a disk, with copies in four Regions, three shares also for copying, and two parameters in each.
+    DiskReleased,
+    /// The same manifest of a disk again.
+    DiskReleasedAgain,
 }
 
 impl Scenario {
@@ -48,7 +52,7 @@ impl Scenario {
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Snapshot => "snapshot",
-            Self::ShortImport => "disk of 1 MiB, import of 2 minutes",
+            Self::ShortImport => "disk of 1 MiB, import of 1 minute",
             Self::LongImport => "disk of 1 MiB, import of 20 minutes",
             Self::ManyImports => "50 disks at once, each",
             Self::SnapshotAgain => "the same manifest again, snapshot",
@@ -57,7 +61,23 @@ impl Scenario {
             Self::PublishedAgain => "the same manifest again, copied and shared",
             Self::Released => "the same, with 2 parameters in each Region",
             Self::ReleasedAgain => "the same manifest again, copied, shared and with parameters",
+            Self::DiskReleased => {
+                "disk of 1 MiB, copied to 4 Regions, shared with 3 accounts also for copying, 2 parameters in each"
+            }
+            Self::DiskReleasedAgain => "the same manifest again, all of that from a disk",
         }
+    }
+
+    /// Whether nothing has changed since the same was dropped before.
+    const fn is_again(self) -> bool {
+        matches!(
+            self,
+            Self::SnapshotAgain
+                | Self::DiskAgain
+                | Self::PublishedAgain
+                | Self::ReleasedAgain
+                | Self::DiskReleasedAgain
+        )
     }
 
     /// Runs it in a world of its own.
@@ -65,24 +85,23 @@ impl Scenario {
     /// # Errors
     /// If the world fails, or the images are not made.
     pub(crate) async fn run(self) -> Result<Counted, Box<dyn Error>> {
-        let minutes = if self == Self::LongImport { 20 } else { 2 };
+        let minutes = if self == Self::LongImport { 20 } else { 1 };
         let world = CountedWorld::new(Duration::from_secs(60 * minutes)).await?;
         let images = if self == Self::ManyImports { MANY } else { 1 };
         let is_snapshot = matches!(self, Self::Snapshot | Self::SnapshotAgain);
         let is_published = matches!(self, Self::Published | Self::PublishedAgain);
         let is_released = matches!(self, Self::Released | Self::ReleasedAgain);
-        let is_again = matches!(
-            self,
-            Self::SnapshotAgain | Self::DiskAgain | Self::PublishedAgain | Self::ReleasedAgain
-        );
+        let is_all = matches!(self, Self::DiskReleased | Self::DiskReleasedAgain);
         let mut begin = 0;
-        for _ in 0..=usize::from(is_again) {
+        for _ in 0..=usize::from(self.is_again()) {
             world.run_for(SWEEPS + BETWEEN_TICKS).await;
             begin = world.call_number();
             if is_published {
                 world.drop_published().await?;
             } else if is_released {
                 world.drop_released().await?;
+            } else if is_all {
+                world.drop_released_disk().await?;
             } else if is_snapshot {
                 world.drop_snapshot().await?;
             } else {
@@ -170,6 +189,12 @@ impl Purpose {
         }
     }
 
+    /// Whether it is made for what is known of an image, or to tell of it; else it is about what is in AWS, or a manifest.
+    pub(crate) fn is_of_state(&self) -> bool {
+        let objects = ["status", "notice", "another object of amiwright's"];
+        objects.contains(&self.object) || self.object.contains("marker")
+    }
+
     /// What it is made for.
     pub(crate) fn reason(&self) -> &'static str {
         match (self.action.as_str(), self.object) {
@@ -188,6 +213,10 @@ impl Purpose {
             ("CreateTags", _) => "whose it is",
             ("Publish", _) => "the email",
             ("GetParameters", _) => "what it points to",
+            ("DescribeRegions", _) => "whether a Region is enabled",
+            ("DescribeImageAttribute" | "DescribeSnapshotAttribute", _) => {
+                "who may use it: before it is shared, and whether that shows"
+            }
             (action, _) if action.starts_with("GetEbs") => "how a copy would be encrypted",
             (action, _) if action.starts_with("Describe") => "whether it is there, and its state",
             _ => "makes it",
@@ -201,6 +230,8 @@ impl Purpose {
             ("ssm", _) => "parameter",
             (_, action) if action.contains("Import") => "import",
             (_, "CreateTags" | "DescribeSnapshots") => "snapshot",
+            (_, action) if action.contains("SnapshotAttribute") => "snapshot",
+            (_, action) if action.contains("Region") || action.contains("GetEbs") => "Region",
             _ => "AMI",
         }
     }

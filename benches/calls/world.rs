@@ -21,6 +21,8 @@ use serde_json::{Value, json};
 
 const REGION: &str = "us-east-1";
 
+const DISK: &str = "disk: {object: web.vmdk, format: vmdk}";
+
 /// Copies in four Regions, each shared with three accounts.
 const PUBLISHED: &str = "access: {accounts: ['111122223333', '222233334444', '333344445555']}\n\
     regions: {ap-northeast-1: {}, eu-central-1: {}, eu-west-1: {}, us-west-2: {}}\n";
@@ -95,12 +97,18 @@ impl CountedWorld {
         self.drop_manifest("web", &source, &settings).await
     }
 
+    /// Drops a manifest of the disk with all of that, whose recipients may copy the AMIs, too.
+    pub(crate) async fn drop_released_disk(&self) -> Result<(), Box<dyn Error>> {
+        let settings =
+            format!("{PUBLISHED}{RELEASED}").replace("access: {", "access: {copy: true, ");
+        self.drop_manifest("web", DISK, &settings).await
+    }
+
     /// Drops `count` manifests of the disk at once.
     pub(crate) async fn drop_disks(&self, count: usize) -> Result<(), Box<dyn Error>> {
         for number in 0..count {
             let name = format!("disk-{number:02}");
-            self.drop_manifest(&name, "disk: {object: web.vmdk, format: vmdk}", "")
-                .await?;
+            self.drop_manifest(&name, DISK, "").await?;
         }
         Ok(())
     }

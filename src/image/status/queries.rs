@@ -10,6 +10,9 @@ use super::records::RegionStatus;
 use crate::image::task::Task;
 use crate::image::words::{State, Step, WaitReason};
 
+/// Times in a status are whole seconds.
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
+
 impl Status {
     /// State and, while working, step: `working/register-image`.
     #[must_use]
@@ -44,7 +47,7 @@ impl Status {
     pub fn is_verified_now(&self, region: &str) -> bool {
         let image = self.regions.get(region);
         let verified_at = image.and_then(|image| image.verified_at);
-        verified_at.is_some_and(|at| at > self.build.step_since)
+        verified_at.is_some_and(|at| at >= self.build.step_since)
     }
 
     /// When an AMI of this image was last seen to be as the manifest says.
@@ -54,11 +57,13 @@ impl Status {
     }
 
     /// The same status as one whose AMIs are looked at again from now on, whenever they were verified: also by an invocation
-    /// that began later than this one.
+    /// that began later than this one, and in this very second.
     #[must_use]
     pub fn unverified(&self, now: Timestamp) -> Self {
         let mut status = self.clone();
-        status.build.step_since = self.last_verified().map_or(now, |at| at.max(now));
+        let after = |at: Timestamp| at.checked_add(SECOND).unwrap_or(at);
+        let since = self.last_verified().map(after);
+        status.build.step_since = since.map_or(now, |at| at.max(now));
         status
     }
 

@@ -194,6 +194,21 @@ fn settings_that_changed_are_compared_though_another_invocation_has_a_later_cloc
     assert!(!status.is_verified_now(REGION));
 }
 
+/// An invocation begins to publish and verifies within one second: the next one need not look again. What changes within
+/// that second is looked at.
+#[test]
+fn what_is_verified_in_the_second_in_which_publishing_begins_is_verified() {
+    let mut status = available();
+    change_settings_begin(&mut status, 1);
+    assert!(!status.is_verified_now(REGION));
+    let since = status.build.step_since;
+    status.regions.get_mut(REGION).unwrap().verified_at = Some(since);
+    assert!(status.is_verified_now(REGION));
+    assert!(!status.unverified(since).is_verified_now(REGION));
+    change_settings_begin(&mut status, 1);
+    assert!(!status.is_verified_now(REGION));
+}
+
 /// The removal was claimed and not made, and is not asked for any more: what is there is still ours to revoke.
 #[test]
 fn what_was_not_removed_stays_ours() {

@@ -1,5 +1,6 @@
 //! The pages of docs/reference: made from the types, the template and the calls that are counted, and compared with the copies.
 
+mod calls;
 mod cost;
 mod permissions;
 mod schema;
