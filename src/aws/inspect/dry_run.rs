@@ -3,113 +3,27 @@
 //! "Checks whether you have the required permissions for the action, without actually making the request" (DryRun). It
 //! says nothing about quotas, about block public access, or about what other principals may do.
 
+mod call;
+
 use aws_sdk_ec2::error::ProvideErrorMetadata;
 use aws_sdk_ec2::types::{
     AttributeValue, BlockDeviceMapping, CreateVolumePermission,
-    CreateVolumePermissionModifications, EbsBlockDevice, ImageDiskContainer, S3Storage,
-    SnapshotAttributeName, SnapshotDiskContainer, Storage, Tag, UserBucket,
+    CreateVolumePermissionModifications, EbsBlockDevice, ImageAttributeName, ImageDiskContainer,
+    S3Storage, SnapshotAttributeName, SnapshotDiskContainer, Storage, Tag, UserBucket,
 };
 
 use crate::aws::connect::Aws;
 use crate::aws::error::{Answer, AwsError, Remedy};
 
-/// Stands for an AMI, a snapshot or an object that is not there yet. EC2 has none with this id.
+pub use call::DryRun;
+
+/// Stand for what is not there yet. EC2 has none with these ids.
 const NO_IMAGE: &str = "ami-00000000000000000";
 const NO_INSTANCE: &str = "i-00000000000000000";
 const NO_SNAPSHOT: &str = "snap-00000000000000000";
+const NO_IMPORT: &str = "import-snap-00000000000000000";
+const NO_BUNDLE_TASK: &str = "bun-00000000";
 const NO_OBJECT: &str = "amiwright-doctor";
-
-/// A call that amiwright's functions may have to make.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum DryRun {
-    /// ImportSnapshot.
-    ImportSnapshot,
-    /// ImportImage.
-    ImportImage,
-    /// BundleInstance.
-    BundleInstance,
-    /// CreateRestoreImageTask.
-    CreateRestoreImageTask,
-    /// RegisterImage.
-    RegisterImage,
-    /// CopyImage, in the Region of the copy.
-    CopyImage,
-    /// CreateTags.
-    CreateTags,
-    /// DeleteTags.
-    DeleteTags,
-    /// ModifyImageAttribute.
-    ModifyImageAttribute,
-    /// ModifySnapshotAttribute.
-    ModifySnapshotAttribute,
-    /// EnableImageDeprecation.
-    EnableImageDeprecation,
-    /// DisableImageDeprecation.
-    DisableImageDeprecation,
-    /// EnableImageDeregistrationProtection.
-    EnableImageDeregistrationProtection,
-    /// DisableImageDeregistrationProtection.
-    DisableImageDeregistrationProtection,
-    /// CreateStoreImageTask.
-    CreateStoreImageTask,
-    /// DeregisterImage.
-    DeregisterImage,
-    /// DeleteSnapshot.
-    DeleteSnapshot,
-}
-
-impl DryRun {
-    /// All of them.
-    pub const ALL: [Self; 17] = [
-        Self::ImportSnapshot,
-        Self::ImportImage,
-        Self::BundleInstance,
-        Self::CreateRestoreImageTask,
-        Self::RegisterImage,
-        Self::CopyImage,
-        Self::CreateTags,
-        Self::DeleteTags,
-        Self::ModifyImageAttribute,
-        Self::ModifySnapshotAttribute,
-        Self::EnableImageDeprecation,
-        Self::DisableImageDeprecation,
-        Self::EnableImageDeregistrationProtection,
-        Self::DisableImageDeregistrationProtection,
-        Self::CreateStoreImageTask,
-        Self::DeregisterImage,
-        Self::DeleteSnapshot,
-    ];
-
-    /// The call of this name in EC2's API reference.
-    #[must_use]
-    pub fn named(action: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|call| call.action() == action)
-    }
-
-    /// The call's name in EC2's API reference.
-    #[must_use]
-    pub fn action(self) -> &'static str {
-        match self {
-            Self::ImportSnapshot => "ImportSnapshot",
-            Self::ImportImage => "ImportImage",
-            Self::BundleInstance => "BundleInstance",
-            Self::CreateRestoreImageTask => "CreateRestoreImageTask",
-            Self::RegisterImage => "RegisterImage",
-            Self::CopyImage => "CopyImage",
-            Self::CreateTags => "CreateTags",
-            Self::DeleteTags => "DeleteTags",
-            Self::ModifyImageAttribute => "ModifyImageAttribute",
-            Self::ModifySnapshotAttribute => "ModifySnapshotAttribute",
-            Self::EnableImageDeprecation => "EnableImageDeprecation",
-            Self::DisableImageDeprecation => "DisableImageDeprecation",
-            Self::EnableImageDeregistrationProtection => "EnableImageDeregistrationProtection",
-            Self::DisableImageDeregistrationProtection => "DisableImageDeregistrationProtection",
-            Self::CreateStoreImageTask => "CreateStoreImageTask",
-            Self::DeregisterImage => "DeregisterImage",
-            Self::DeleteSnapshot => "DeleteSnapshot",
-        }
-    }
-}
 
 /// What a dry run says of the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,6 +59,10 @@ impl Aws {
             | DryRun::ModifySnapshotAttribute
             | DryRun::EnableImageDeprecation
             | DryRun::EnableImageDeregistrationProtection => self.dry_run_setting(call).await,
+            DryRun::DescribeImageAttribute
+            | DryRun::DescribeSnapshotAttribute
+            | DryRun::DescribeImageReferences => self.dry_run_look(call).await,
+            DryRun::CancelImportTask | DryRun::CancelBundleTask => self.dry_run_cancel(call).await,
         }
     }
 
@@ -276,6 +194,45 @@ impl Aws {
             _ => {
                 let request = ec2.deregister_image().dry_run(true);
                 let request = request.image_id(NO_IMAGE);
+                self.verdict(call, Box::pin(request.send())).await
+            }
+        }
+    }
+
+    async fn dry_run_look(&self, call: DryRun) -> Result<Verdict, AwsError> {
+        let ec2 = self.ec2();
+        match call {
+            DryRun::DescribeImageAttribute => {
+                let request = ec2.describe_image_attribute().dry_run(true);
+                let request = request.image_id(NO_IMAGE);
+                let request = request.attribute(ImageAttributeName::LaunchPermission);
+                self.verdict(call, Box::pin(request.send())).await
+            }
+            DryRun::DescribeSnapshotAttribute => {
+                let request = ec2.describe_snapshot_attribute().dry_run(true);
+                let request = request.snapshot_id(NO_SNAPSHOT);
+                let request = request.attribute(SnapshotAttributeName::CreateVolumePermission);
+                self.verdict(call, Box::pin(request.send())).await
+            }
+            _ => {
+                let request = ec2.describe_image_references().dry_run(true);
+                let request = request.image_ids(NO_IMAGE).include_all_resource_types(true);
+                self.verdict(call, Box::pin(request.send())).await
+            }
+        }
+    }
+
+    async fn dry_run_cancel(&self, call: DryRun) -> Result<Verdict, AwsError> {
+        let ec2 = self.ec2();
+        match call {
+            DryRun::CancelImportTask => {
+                let request = ec2.cancel_import_task().dry_run(true);
+                let request = request.import_task_id(NO_IMPORT);
+                self.verdict(call, Box::pin(request.send())).await
+            }
+            _ => {
+                let request = ec2.cancel_bundle_task().dry_run(true);
+                let request = request.bundle_id(NO_BUNDLE_TASK);
                 self.verdict(call, Box::pin(request.send())).await
             }
         }

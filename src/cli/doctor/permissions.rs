@@ -1,5 +1,8 @@
 //! Whether the caller may make the calls to EC2 that the manifest needs, by DryRun.
 //!
+//! What other checks read anyway is not asked about here: DescribeImages and DescribeRegions, block public access, and the
+//! default encryption say themselves which permission is missing. Systems Manager and S3 have no DryRun.
+//!
 //! DryRun tells what IAM says of whoever asks, and no more. The functions make these calls with roles of their own, so a
 //! refusal here proves nothing about them: it is no finding, and neither is it "ok".
 
@@ -47,7 +50,7 @@ async fn one(scene: &Scene<'_>, region: &str, call: DryRun) -> Check {
     }
 }
 
-/// The calls that change something, each with its Region: the stack's first.
+/// The calls that change something, or see what may be changed, each with its Region: the stack's first.
 fn needed(spec: &ImageManifest, home: &str) -> Vec<(String, DryRun)> {
     let mut of_all = BTreeSet::from([DryRun::CreateTags]);
     of_all.extend(settings(&spec.publish));
@@ -55,6 +58,7 @@ fn needed(spec: &ImageManifest, home: &str) -> Vec<(String, DryRun)> {
     let making = SourceKind::from(&spec.build.source).making_calls().iter();
     let mut of_first: BTreeSet<_> = making.filter_map(|name| DryRun::named(name)).collect();
     of_first.extend(&of_all);
+    of_first.extend(cancel(SourceKind::from(&spec.build.source)));
     let stores = spec.publish.store.is_some();
     of_first.extend(stores.then_some(DryRun::CreateStoreImageTask));
     of_all.insert(DryRun::CopyImage);
@@ -77,8 +81,14 @@ fn settings(publish: &PublishSpec) -> BTreeSet<DryRun> {
     if access.is_some() || publish.description.is_some() || !publish.product_codes.is_empty() {
         calls.insert(DryRun::ModifyImageAttribute);
     }
+    if access.is_some() || !publish.product_codes.is_empty() {
+        calls.insert(DryRun::DescribeImageAttribute);
+    }
     if access.is_some_and(|access| access.copy) {
-        calls.insert(DryRun::ModifySnapshotAttribute);
+        calls.extend([
+            DryRun::ModifySnapshotAttribute,
+            DryRun::DescribeSnapshotAttribute,
+        ]);
     }
     if !publish.tags.is_empty() {
         calls.insert(DryRun::DeleteTags);
@@ -98,6 +108,15 @@ fn settings(publish: &PublishSpec) -> BTreeSet<DryRun> {
     calls
 }
 
+/// What ends the task of a source, once its manifest is removed or somebody cancels it.
+fn cancel(source: SourceKind) -> Option<DryRun> {
+    match source {
+        SourceKind::Disk | SourceKind::Vm => Some(DryRun::CancelImportTask),
+        SourceKind::Instance => Some(DryRun::CancelBundleTask),
+        SourceKind::Snapshot | SourceKind::Bundle | SourceKind::Stored | SourceKind::Image => None,
+    }
+}
+
 /// What ends the AMIs of earlier versions, and this one once its manifest is removed.
 fn retirement(publish: &PublishSpec) -> BTreeSet<DryRun> {
     let replaces = publish.replaces.as_ref();
@@ -115,6 +134,7 @@ fn retirement(publish: &PublishSpec) -> BTreeSet<DryRun> {
         calls.extend([
             DryRun::DisableImageDeregistrationProtection,
             DryRun::DeregisterImage,
+            DryRun::DescribeImageReferences,
         ]);
         let snapshots = replaces.and_then(|replaces| replaces.snapshots);
         calls.extend((snapshots == Some(Snapshots::Delete)).then_some(DryRun::DeleteSnapshot));
@@ -157,16 +177,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_shared_is_read_and_what_is_imported_can_be_cancelled() {
+        let needed = needed_by("access: {accounts: ['111122223333'], copy: true}");
+        insta::assert_snapshot!(needed, @"us-east-1: RegisterImage CreateTags ModifyImageAttribute ModifySnapshotAttribute DescribeImageAttribute DescribeSnapshotAttribute");
+        let of_sources = SourceKind::ALL.map(|source| cancel(source).map(DryRun::action));
+        let of_sources: Vec<_> = of_sources.into_iter().flatten().collect();
+        let cancels = ["CancelImportTask", "CancelImportTask", "CancelBundleTask"];
+        assert_eq!(of_sources, cancels);
+    }
+
+    #[test]
     fn what_ends_an_ami_is_needed_where_its_copies_are() {
         let needed = needed_by(
             "replaces: {previous: deregister, snapshots: delete}\nregions: {eu-west-1: }",
         );
         insta::assert_snapshot!(needed, @r"
-        us-east-1: RegisterImage CreateTags EnableImageDeprecation DisableImageDeregistrationProtection DeregisterImage DeleteSnapshot
-        eu-west-1: CopyImage CreateTags EnableImageDeprecation DisableImageDeregistrationProtection DeregisterImage DeleteSnapshot
+        us-east-1: RegisterImage CreateTags EnableImageDeprecation DisableImageDeregistrationProtection DeregisterImage DeleteSnapshot DescribeImageReferences
+        eu-west-1: CopyImage CreateTags EnableImageDeprecation DisableImageDeregistrationProtection DeregisterImage DeleteSnapshot DescribeImageReferences
         ");
         let of_manifest_removed = needed_by("onDelete: deregister");
-        insta::assert_snapshot!(of_manifest_removed, @"us-east-1: RegisterImage CreateTags EnableImageDeprecation DisableImageDeregistrationProtection DeregisterImage");
+        insta::assert_snapshot!(of_manifest_removed, @"us-east-1: RegisterImage CreateTags EnableImageDeprecation DisableImageDeregistrationProtection DeregisterImage DescribeImageReferences");
         assert!(needed_by("onDelete: deprecate").contains("EnableImageDeprecation"));
         assert!(!needed_by("onDelete: keep").contains("Deprecation"));
     }

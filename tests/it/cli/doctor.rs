@@ -1,7 +1,7 @@
 //! `amiwright doctor`: what it says of a stack that is whole, and what it may look at. [`super::doctor_findings`] has each
 //! thing that can be wrong.
 
-use amiwright::aws::Aws;
+use amiwright::aws::{Aws, DryRun};
 use amiwright::cli::doctor::{ManifestFile, examine};
 use localaws::world::Builder;
 
@@ -166,6 +166,9 @@ async fn what_a_manifest_needs_is_looked_at_in_every_region_of_it() {
     ok       ec2:DisableImageDeprecation in us-east-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:EnableImageDeregistrationProtection in us-east-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:DisableImageDeregistrationProtection in us-east-1: you may (DryRun: what IAM says, and of you, not of the functions)
+    ok       ec2:DescribeImageAttribute in us-east-1: you may (DryRun: what IAM says, and of you, not of the functions)
+    ok       ec2:DescribeSnapshotAttribute in us-east-1: you may (DryRun: what IAM says, and of you, not of the functions)
+    ok       ec2:CancelImportTask in us-east-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:CopyImage in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:CreateTags in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:ModifyImageAttribute in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
@@ -174,7 +177,9 @@ async fn what_a_manifest_needs_is_looked_at_in_every_region_of_it() {
     ok       ec2:DisableImageDeprecation in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:EnableImageDeregistrationProtection in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:DisableImageDeregistrationProtection in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
-    stack local in us-east-1: 51 ok, 0 to do, 0 could not be looked at
+    ok       ec2:DescribeImageAttribute in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
+    ok       ec2:DescribeSnapshotAttribute in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
+    stack local in us-east-1: 56 ok, 0 to do, 0 could not be looked at
     ");
     assert_eq!(code, 0);
 }
@@ -206,6 +211,7 @@ async fn nothing_is_changed() {
     eu-west-1 DisableImageDeregistrationProtection
     eu-west-1 EnableImageDeprecation
     eu-west-1 ModifyImageAttribute
+    us-east-1 CancelImportTask
     us-east-1 CreateStoreImageTask
     us-east-1 CreateTags
     us-east-1 DeleteSnapshot
@@ -292,6 +298,44 @@ async fn what_may_not_be_looked_at_is_never_ok_and_names_the_permission() {
     unknown  encryption by default in us-east-1: could not look: reading the default encryption of us-east-1: UnauthorizedOperation: You are not authorized to perform this operation. User: arn:aws:iam::000000000000:user/uploader is not authorized to perform: ec2:GetEbsEncryptionByDefault on resource: * because no identity-based policy allows the ec2:GetEbsEncryptionByDefault action: you need ec2:GetEbsEncryptionByDefault and ec2:GetEbsDefaultKmsKeyId, which the stack's OperatorPolicy has
     ");
     assert_eq!(code, 4);
+}
+
+/// Whoever may do nothing in EC2 is told so of each call that a manifest needs, whatever it does.
+#[tokio::test(start_paused = true)]
+async fn every_call_that_is_denied_is_told() {
+    let stack =
+        TestStack::built(|builder| opened(builder).user("uploader", "UploaderPolicy")).await;
+    stack.expect_refusals();
+    let aws = stack.aws_of("uploader");
+    let settings = "deprecate: {after: 90d}\nprotect: true\ntags: {team: web}\nreplaces: {previous: deregister, ";
+    // What is made from an instance has no snapshots.
+    let of_ebs = "snapshots: delete}\naccess: {accounts: ['111122223333'], copy: true}\nstore: {bucket: local-bucket}\n";
+    let sources = [
+        "disk: {object: web.vmdk, format: vmdk}",
+        "vm: {disks: [{object: web.vmdk, format: vmdk}]}",
+        "instance: {id: i-00000000000000001}",
+        "stored: {object: web.bin}",
+        "image: {id: ami-00000000000000001, region: eu-west-1}",
+    ];
+    let mut denied = std::collections::BTreeSet::new();
+    for source in sources {
+        let more = match source.starts_with("instance") {
+            true => "snapshots: keep}\n",
+            false => of_ebs,
+        };
+        let manifest = format!("name: web\nsource: {{{source}}}\n{settings}{more}");
+        let (code, text) = seen(&stack, &aws, Some(&manifest)).await;
+        assert_eq!(code, 4, "{text}");
+        let is_denied = |line: &&str| line.contains("could not look: you may not, and DryRun");
+        let actions = text.lines().filter(is_denied).filter_map(|line| {
+            let rest = line.split("ec2:").nth(1)?;
+            rest.split(' ').next()
+        });
+        denied.extend(actions.map(str::to_owned));
+    }
+    let all: std::collections::BTreeSet<_> =
+        DryRun::ALL.map(|call| call.action().to_owned()).into();
+    assert_eq!(denied, all);
 }
 
 #[tokio::test(start_paused = true)]
