@@ -160,6 +160,32 @@ async fn over_the_quota_of_public_amis_nothing_is_shared() {
     }
 }
 
+/// An AMI may be shared with 1,000 entities, unless the account's quota was raised: which only EC2 knows. It takes all or none
+/// of a request, and says so to whoever uploaded the manifest; with one less, all are there.
+#[tokio::test(start_paused = true)]
+async fn over_the_quota_of_entities_nothing_is_shared() {
+    let stack = stack().await;
+    let bare = stack.manifest("web");
+    let shared = |count: u64| {
+        let accounts = (1..=count).map(|number| format!("'{:012}'", 111_111_000_000 + number));
+        let accounts: Vec<String> = accounts.collect();
+        format!("{bare}access: {{accounts: [{}]}}\n", accounts.join(", "))
+    };
+    stack.drop_and_rest(KEY, shared(1001)).await;
+    assert_eq!(stack.status(KEY).await["state"], "incomplete");
+    assert_eq!(stack.only_image().launch_permissions.len(), 0);
+    let email = stack.only_email();
+    for words in ["your quota of 1000", "Service Quotas"] {
+        assert!(email.text.contains(words), "{}", email.text);
+    }
+    stack.drop_and_rest(KEY, shared(1000)).await;
+    assert_eq!(stack.status(KEY).await["state"], "available");
+    assert_eq!(stack.only_image().launch_permissions.len(), 1000);
+    let calls = changes_by_name(&stack, 0);
+    stack.drop_and_rest(KEY, shared(1000)).await;
+    assert_eq!(changes_by_name(&stack, 0), calls);
+}
+
 /// What only EC2 can tell, it tells before anything else is set.
 #[tokio::test(start_paused = true)]
 async fn what_ec2_alone_can_refuse_to_share_changes_nothing_else() {
