@@ -93,7 +93,7 @@ async fn a_disk_is_read_only_from_buckets_that_a_parameter_lists() {
 }
 
 /// A snapshot that another account shares with the stack's.
-fn foreign_snapshot(stack: &TestStack) -> String {
+pub(crate) fn foreign_snapshot(stack: &TestStack) -> String {
     let shared = SeedSnapshot {
         owner_id: Some(STRANGER.to_owned()),
         shared: true,
@@ -162,7 +162,7 @@ async fn a_snapshot_of_another_account_is_used_only_if_its_owner_is_listed() {
 }
 
 /// An AMI in another Region that is public.
-fn foreign_image(stack: &TestStack) -> String {
+pub(crate) fn foreign_image(stack: &TestStack) -> String {
     let snapshot_id = stack.world.ec2().seed_snapshot(
         "us-west-2",
         SeedSnapshot {

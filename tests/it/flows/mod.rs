@@ -7,7 +7,7 @@ mod drops;
 mod empty;
 mod endings;
 mod forged;
-mod guardrails;
+pub(crate) mod guardrails;
 mod identity;
 mod misnamed;
 mod not_ready;

@@ -24,6 +24,10 @@ pub(super) enum Flow {
     /// It is copied to another Region, where the first copy fails, and its settings are changed there, too; and an AMI of
     /// another Region is copied to the stack's.
     Copies,
+    /// A disk is encrypted with one key and copied with another; and an AMI of another Region is copied with the first.
+    Keys,
+    /// A snapshot and an AMI of other accounts.
+    Foreign,
     /// It is made public, but not in a Region in which everything is encrypted.
     Public,
     /// EC2 refuses at first; a person asks for a new attempt.
@@ -68,6 +72,8 @@ pub(super) fn flows() -> Vec<Flow> {
         Paid,
         Settings,
         Copies,
+        Keys,
+        Foreign,
         Public,
         Retry,
         Crowd,

@@ -13,7 +13,8 @@ use localaws::faults::Fault;
 use serde_json::json;
 
 use super::flow::Flow;
-use super::ready::{BUNDLE, COPIED, OTHER, PART, Ready};
+use super::ready::{BUNDLE, COPIED, ENCRYPTED, KEY_HERE, KEY_THERE, OTHER, PART, Ready};
+use crate::flows::guardrails::foreign_image;
 use crate::support::{REGION, meddle, minutes, vmdk, whole_seconds};
 
 pub(super) const KEY: &str = "golden/web.image.yaml";
@@ -80,16 +81,29 @@ impl Ready {
             self.run_for(minutes(1)).await;
             self.rest().await;
         }
-        if self.flow == Flow::Copies {
-            let id = stack.image_elsewhere("eu-west-1").await;
-            let source = format!("source: {{image: {{id: {id}, region: eu-west-1}}}}");
-            let other = format!("name: other-{{digest}}\n{source}\n");
+        if let Some(other) = self.copied().await {
             stack.drop_file("golden/other.image.yaml", other).await;
             self.rest().await;
         }
         // A sweep, after which nothing new may happen.
         self.run_for(minutes(16)).await;
         self.wrong().await
+    }
+
+    /// The manifest of a copy of an AMI of another Region, in flows that have one.
+    pub(super) async fn copied(&self) -> Option<String> {
+        let stack = &self.stack;
+        let (id, region) = match self.flow {
+            Flow::Copies | Flow::Keys => (stack.image_elsewhere("eu-west-1").await, "eu-west-1"),
+            Flow::Foreign => (foreign_image(stack), COPIED),
+            _ => return None,
+        };
+        let key = match self.flow {
+            Flow::Keys => format!(", {ENCRYPTED} '{KEY_HERE}'"),
+            _ => String::new(),
+        };
+        let source = format!("source: {{image: {{id: {id}, region: {region}{key}}}}}");
+        Some(format!("name: other-{{digest}}\n{source}\n"))
     }
 
     /// More open markers than one call to EC2 asks for, and no time for all of them.
@@ -241,6 +255,15 @@ impl Ready {
                     && image.launch_permissions.len() == 1
                     && image.deprecation_time.is_some()
             }),
+            Flow::Keys => {
+                let keys = |region| {
+                    let snapshots = ec2.snapshots(region).into_iter();
+                    let keys = snapshots.filter_map(|it| it.kms_key_id);
+                    keys.collect::<Vec<_>>()
+                };
+                keys(REGION) == [KEY_HERE; 2] && keys(COPIED) == [KEY_THERE] && here.len() == 2
+            }
+            Flow::Foreign => here.len() == 2,
             _ => true,
         };
         (!is_done).then(|| format!("{:?}: {here:#?} {there:#?}", self.flow))

@@ -3,6 +3,7 @@
 use localaws::ec2::{ImageBlock, TaskKind};
 
 use super::flow::Flow;
+use crate::flows::guardrails::foreign_snapshot;
 use crate::support::{REGION, TestStack, making, minutes, vmdk};
 
 pub(super) const BUNDLE: &[u8] = include_bytes!("../../fixtures/image.manifest.xml");
@@ -12,6 +13,13 @@ pub(super) const OTHER: &str = "other";
 
 /// A Region that gets copies.
 pub(super) const COPIED: &str = "us-west-2";
+
+/// Keys of the account, in the stack's Region and in the one of copies.
+pub(super) const KEY_HERE: &str =
+    "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890a1";
+pub(super) const KEY_THERE: &str =
+    "arn:aws:kms:us-west-2:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890a2";
+pub(super) const ENCRYPTED: &str = "encrypted: true, kmsKeyId:";
 
 /// A disk, whose snapshot gets the tags of its AMI.
 const DISK: &str = "name: web-{digest}\nsource: {disk: {object: web.vmdk, format: vmdk}}\n";
@@ -51,8 +59,20 @@ impl Flow {
             None => {
                 let started = (self == Self::Retry).to_string();
                 let copies = match self {
-                    Self::Copies | Self::Public | Self::ReplaceCopies | Self::Audit => COPIED,
+                    Self::Copies
+                    | Self::Keys
+                    | Self::Public
+                    | Self::ReplaceCopies
+                    | Self::Audit => COPIED,
                     _ => "",
+                };
+                let keys = match self {
+                    Self::Keys => format!("{KEY_HERE},{KEY_THERE}"),
+                    _ => String::new(),
+                };
+                let owners = match self {
+                    Self::Foreign => "111122223333,amazon",
+                    _ => "self",
                 };
                 let public = (self == Self::Public).to_string();
                 let retires = match self {
@@ -67,6 +87,8 @@ impl Flow {
                         .parameter("ShareWith", "*")
                         .parameter("AllowPublic", &public)
                         .parameter("CopyRegions", copies)
+                        .parameter("KmsKeys", &keys)
+                        .parameter("SourceOwners", owners)
                         .parameter("ParameterPrefix", "/images")
                         .parameter("StoreBuckets", "")
                 })
@@ -101,6 +123,16 @@ impl Flow {
             Self::Settings => {
                 stack.drop_file("golden/web.vmdk", vmdk()).await;
                 DISK.to_owned()
+            }
+            Self::Keys => {
+                stack.drop_file("golden/web.vmdk", vmdk()).await;
+                let disk = format!("object: web.vmdk, format: vmdk, {ENCRYPTED} '{KEY_HERE}'");
+                let copy = format!("{COPIED}: {{kmsKeyId: '{KEY_THERE}'}}");
+                format!("name: web-{{digest}}\nsource: {{disk: {{{disk}}}}}\nregions: {{{copy}}}\n")
+            }
+            Self::Foreign => {
+                let id = foreign_snapshot(stack);
+                format!("name: web-{{digest}}\nsource: {{snapshot: {{id: {id}}}}}\n")
             }
             Self::Replace => {
                 let settings = "replaces: {previous: deregister}\nparameters: [/images/web]\n";

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::flow::{Flow, flows};
+use super::play::KEY;
 use super::shared;
 
 /// A function and the Sid of one of its statements.
@@ -56,4 +57,46 @@ async fn any_fails_without(function: &str, sid: &str, flows: &[Flow]) -> bool {
         }
     }
     false
+}
+
+/// What the emails say where the template grants less than a manifest needs.
+#[tokio::test(start_paused = true)]
+async fn who_names_a_key_or_an_owner_that_is_not_granted_is_told_what_was_refused() {
+    let cases = [
+        (Flow::Keys, "UseKeysThroughEc2", "kms:Decrypt", "KmsKeys"),
+        (
+            Flow::Keys,
+            "LendKeysToVolumes",
+            "kms:CreateGrant",
+            "KmsKeys",
+        ),
+        (
+            Flow::Foreign,
+            "RegisterFromSnapshots",
+            "ec2:RegisterImage",
+            "allow",
+        ),
+        (Flow::Foreign, "CopyImages", "ec2:CopyImage", "allow"),
+    ];
+    for (flow, sid, action, advice) in cases {
+        let ready = flow.ready().await;
+        ready.stack.expect_refusals();
+        for function in ["RegisterImage", "AdvanceTasks"] {
+            assert!(ready.stack.world.iam().withdraw(function, sid), "{sid}");
+        }
+        let manifest = match sid {
+            "CopyImages" => ready.copied().await.unwrap(),
+            _ => ready.manifest.clone(),
+        };
+        ready.stack.drop_and_rest(KEY, manifest).await;
+        let emails = ready.stack.emails();
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let emails: Vec<String> = emails.iter().map(|it| words(&it.text)).collect();
+        let tells = |it: &&String| {
+            let (_, next) = it.split_once("What to do:").unwrap_or_default();
+            let refused = format!("is not authorized to perform: {action} on resource:");
+            it.contains(&refused) && next.contains(advice)
+        };
+        assert_eq!(emails.iter().filter(tells).count(), 1, "{sid}: {emails:#?}");
+    }
 }
