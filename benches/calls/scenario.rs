@@ -189,12 +189,6 @@ impl Purpose {
         }
     }
 
-    /// Whether it is made for what is known of an image, or to tell of it; else it is about what is in AWS, or a manifest.
-    pub(crate) fn is_of_state(&self) -> bool {
-        let objects = ["status", "notice", "another object of amiwright's"];
-        objects.contains(&self.object) || self.object.contains("marker")
-    }
-
     /// What it is made for.
     pub(crate) fn reason(&self) -> &'static str {
         match (self.action.as_str(), self.object) {

@@ -88,7 +88,7 @@ impl Sorted {
         for (purpose, count) in by_purpose(&counted.calls) {
             match purpose.object {
                 "manifest" => sorted.manifest += count,
-                _ if purpose.is_of_state() => sorted.state += count,
+                _ if is_of_state(purpose) => sorted.state += count,
                 _ => sorted.add(&purpose.action, count),
             }
         }
@@ -117,10 +117,16 @@ impl Sorted {
     }
 }
 
+/// Whether a call is made for what is known of an image, or to tell of it; else it is about what is in AWS, or a manifest.
+fn is_of_state(purpose: &Purpose) -> bool {
+    let objects = ["status", "notice", "another object of amiwright's"];
+    objects.contains(&purpose.object) || purpose.object.contains("marker")
+}
+
 /// What the calls that awspub has no equivalent of are for.
 fn beyond(counted: &Counted) -> Vec<Vec<String>> {
     let calls = by_purpose(&counted.calls);
-    let is_beyond = |it: &Purpose| it.object == "manifest" || it.is_of_state();
+    let is_beyond = |it: &Purpose| it.object == "manifest" || is_of_state(it);
     let mut summed: BTreeMap<(&str, &str, &str), usize> = BTreeMap::new();
     for (it, count) in calls.into_iter().filter(|(it, _)| is_beyond(it)) {
         *summed
