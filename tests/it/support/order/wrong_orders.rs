@@ -1,5 +1,7 @@
 //! The checks find wrong orders: what functions really did, with one call at another place.
 
+mod held;
+
 use localaws::faults::Call;
 
 use super::Recorded;
@@ -17,6 +19,11 @@ const DELETES: &str =
 
 /// What happened while a version was published in two Regions, and then replaced by another.
 async fn recorded(then: &str) -> Recorded {
+    changed(&format!("{SETTINGS}{then}")).await
+}
+
+/// What happened while it was published, and the manifest then changed to these settings.
+async fn changed(next: &str) -> Recorded {
     let stack = TestStack::built(|builder| {
         builder
             .parameter("ShareWith", "*")
@@ -27,8 +34,7 @@ async fn recorded(then: &str) -> Recorded {
     .await;
     let manifest = |settings: &str| stack.manifest("web-{digest}") + settings;
     stack.drop_and_rest(KEY, manifest(SETTINGS)).await;
-    let next = format!("{SETTINGS}{then}");
-    stack.drop_and_rest(KEY, manifest(&next)).await;
+    stack.drop_and_rest(KEY, manifest(next)).await;
     assert_eq!(stack.status(KEY).await["state"], "available");
     let uploads = stack.uploads.lock().unwrap().clone();
     let recorded = Recorded::of(&stack.world, &uploads);
@@ -57,25 +63,26 @@ impl Recorded {
     }
 
     /// The same, with the call at one place made at another.
-    fn moved(&self, from: usize, to: usize) -> Vec<String> {
+    fn moved(&self, from: usize, to: usize) -> Self {
         let mut other = self.clone();
         let call = other.calls.remove(from);
         other.calls.insert(to, call);
         for (call, place) in other.calls.iter_mut().zip(&self.calls) {
             (call.number, call.at) = (place.number, place.at);
         }
-        other.violations()
+        other
     }
 
     /// The same, if these calls had not been made.
-    fn without(&self, is_left_out: impl Fn(&Call) -> bool) -> Vec<String> {
+    fn without(&self, is_left_out: impl Fn(&Call) -> bool) -> Self {
         let mut other = self.clone();
         other.calls.retain(|call| !is_left_out(call));
-        other.violations()
+        other
     }
 }
 
-fn assert_found(wrong: &[String], what: &[&str]) {
+fn assert_found(recorded: &Recorded, what: &[&str]) {
+    let wrong = recorded.violations();
     let is_found = |it: &String| what.iter().all(|word| it.contains(word));
     assert!(
         wrong.iter().any(is_found),
@@ -105,7 +112,7 @@ async fn a_release_before_another_region_is_verified_is_found() {
         image.created_at = recorded.calls.last().unwrap().at;
     }
     assert!(recorded.calls[put].number == number);
-    assert_found(&other.violations(), &found);
+    assert_found(&other, &found);
 }
 
 #[tokio::test(start_paused = true)]
