@@ -160,6 +160,10 @@ fn is_about(call: &Call, image: &str) -> bool {
     call.field("ImageId") == Some(image) || call.values("ResourceId.", "").any(|id| id == image)
 }
 
+fn has_failed(image: &Image) -> bool {
+    image.state.to_string() == "failed"
+}
+
 /// The snapshots of an AMI.
 fn snapshots(image: &Image) -> BTreeSet<&str> {
     let mappings = image.block_device_mappings.iter();

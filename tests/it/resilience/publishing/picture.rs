@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use localaws::faults::{Call, Fault};
 use serde_json::Value;
 
-use super::{KEY, NAME, OREGON};
+use super::case::{Case, NAME};
 use crate::support::{Email, REGION, TestStack, changes_since, in_words};
 
 /// What is the same in every world that ends well.
@@ -18,7 +18,9 @@ pub(super) struct Picture {
     /// What AMIs were stored as.
     stored: Vec<String>,
     /// All AMIs and snapshots of each Region, and what the status says was applied.
-    regions: [Vec<String>; 2],
+    regions: Vec<Vec<String>>,
+    /// Why a Region has no AMI.
+    failures: Vec<String>,
     /// The changes that were made.
     changes: Vec<String>,
     pub(super) notices: usize,
@@ -33,11 +35,11 @@ impl Picture {
     /// What is there in the end, and what was changed since so many calls and emails.
     pub(super) async fn of(
         stack: &TestStack,
+        case: Case,
         (from, told): (u64, usize),
-        notice: &str,
         fault: Option<&Fault>,
     ) -> Self {
-        let status = stack.status(KEY).await;
+        let status = stack.status(case.key()).await;
         let mut done = changes_since(stack, from);
         done.retain(|call| call.done);
         // The SDK asks once more where it gets no answer in time: that is the same request, and changes nothing.
@@ -51,15 +53,17 @@ impl Picture {
         let mut changes: Vec<String> = once.iter().map(in_words).collect();
         changes.sort();
         let emails = stack.emails().split_off(told);
+        let regions = case.regions().iter();
         let subjects = emails.iter().map(|it| it.subject.clone());
         Self {
             state: status["state"].to_string(),
             conditions: conditions(&status),
             retired: retired(&status),
             stored: stored(stack, &status).await,
-            regions: [REGION, OREGON].map(|region| seen(stack, &status, region)),
+            regions: regions.map(|it| seen(stack, &status, it)).collect(),
+            failures: failures(&status),
             changes,
-            notices: subjects.filter(|it| it.starts_with(notice)).count(),
+            notices: subjects.filter(|it| it.starts_with(case.notice)).count(),
             emails: emails.len(),
             told: emails.iter().flat_map(told_in).collect(),
             twice: granted_twice(&once),
@@ -93,6 +97,12 @@ fn conditions(status: &Value) -> Vec<String> {
     conditions
         .map(|it| format!("{} {}", it["type"], it["status"]))
         .collect()
+}
+
+fn failures(status: &Value) -> Vec<String> {
+    let copies = status["copies"].as_object().into_iter().flatten();
+    let kind = |(region, copy): (&String, &Value)| format!("{region}: {}", copy["failure"]["kind"]);
+    copies.map(kind).collect()
 }
 
 fn retired(status: &Value) -> Vec<String> {
@@ -162,7 +172,8 @@ fn seen(stack: &TestStack, status: &Value, region: &str) -> Vec<String> {
     }
     for snapshot in ec2.snapshots(region) {
         let permissions = &snapshot.create_volume_permissions;
-        all.push(format!("snapshot {} {permissions:?}", own(&snapshot.tags)));
+        let (tags, key) = (own(&snapshot.tags), &snapshot.kms_key_id);
+        all.push(format!("snapshot {tags} {permissions:?} {key:?}"));
     }
     let known = &status["regions"][region];
     let applied = &known["applied"];

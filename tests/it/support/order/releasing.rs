@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use localaws::ec2::Image;
 use localaws::faults::Call;
 
-use super::{DIGEST_TAG, Happened, MANIFEST_TAG, is_verified};
+use super::{DIGEST_TAG, Happened, MANIFEST_TAG, has_failed, is_verified};
 use crate::support::REGION;
 use crate::support::uploads::said;
 
@@ -20,9 +20,15 @@ impl Happened<'_> {
             if !is_verified(before, image) {
                 wrong.push(format!("{value} was released before it was verified"));
             }
+            // What is left of a copy that failed is no version's AMI.
+            let is_failed = |call: &Call| {
+                let mut ever = self.ever();
+                let gone = ever.find(|it| call.field("ImageId") == Some(&it.id));
+                gone.is_some_and(has_failed)
+            };
             let mut after = lately
                 .iter()
-                .skip_while(|it| it.action != "DeregisterImage");
+                .skip_while(|it| it.action != "DeregisterImage" || is_failed(it));
             let Some(retired) = after.next().filter(|_| is_one) else {
                 continue;
             };

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use localaws::ec2::Image;
 use localaws::faults::Call;
 
-use super::{Happened, MANIFEST_TAG, is_other_version, is_verified, snapshots};
+use super::{Happened, MANIFEST_TAG, has_failed, is_other_version, is_verified, snapshots};
 use crate::support::uploads::said;
 
 /// What is retired is deprecated at once: within this.
@@ -132,8 +132,4 @@ impl<'a> Happened<'a> {
         each.reduce(|one: BTreeSet<_>, other| &one & &other)
             .unwrap_or_default()
     }
-}
-
-fn has_failed(image: &Image) -> bool {
-    image.state.to_string() == "failed"
 }

@@ -213,6 +213,9 @@ async fn a_release_before_its_ami_is_verified_or_after_another_went_is_found() {
         let (retired, put) = (put, put + 1);
         let found = format!("{new} was released after {gone} was retired");
         assert_found(&wrong, &[&found]);
+        // It had failed: nobody had launched from it.
+        let failed = wrong.with_gone(region, |it| it.state = ImageState::Failed);
+        assert_not_found(&failed, &found);
         // The manifest was changed between the two.
         assert_not_found(&wrong.asked_before(put), &found);
         // Another AMI takes its name; not one that was made before.
