@@ -1,6 +1,6 @@
 //! What people and machines are notified of.
 
-use crate::support::TestStack;
+use crate::support::{EMAIL, TestStack};
 use serde_json::{Value, json};
 
 #[tokio::test(start_paused = true)]
@@ -166,4 +166,61 @@ async fn the_start_is_notified_if_enabled() {
     let subjects = stack.subjects();
     let available = "Available: web (us-east-1)".to_owned();
     assert_eq!(subjects, ["Started: web (us-east-1)".to_owned(), available]);
+}
+
+/// Each address has subscribed to one kind of notices, by its attribute.
+#[tokio::test(start_paused = true)]
+async fn a_filter_policy_lets_just_one_kind_of_notices_pass() {
+    const KEY: &str = "golden/web.image.yaml";
+    let kinds = [
+        ("incomplete", "Incomplete: "),
+        ("changed", "Changed: "),
+        ("drifted", "Drifted: "),
+        ("retired", "Previous AMIs retired: "),
+    ];
+    let stack = TestStack::built(|builder| {
+        builder
+            .parameter("AllowRetire", "true")
+            .parameter("CopyRegions", "af-south-1")
+            .parameter("AuditSchedule", "rate(3000 days)")
+    })
+    .await;
+    let sns = aws_sdk_sns::Client::new(&stack.sdk());
+    let topics = sns.list_topics().send().await.unwrap();
+    let topic = topics.topics()[0].topic_arn().unwrap();
+    for (kind, _) in kinds {
+        let asked = sns.subscribe().topic_arn(topic).protocol("email");
+        let asked = asked.endpoint(format!("{kind}@example.com"));
+        let policy = json!({"event": [kind]}).to_string();
+        let asked = asked.attributes("FilterPolicy", policy);
+        asked.send().await.unwrap();
+    }
+    let manifest = |settings: &str| stack.manifest("web-{digest}") + settings;
+    stack.drop_and_rest(KEY, manifest("")).await;
+    let tagged = "tags: {team: web}\n";
+    stack.drop_and_rest(KEY, manifest(tagged)).await;
+    let image = stack.only_image().id;
+    let ec2 = stack.world.ec2();
+    ec2.edit_image("us-east-1", &image, |image| {
+        image.tags.insert("team".to_owned(), "sales".to_owned());
+    });
+    stack.audit().await;
+    let replaces =
+        format!("{tagged}register: {{imdsSupport: v2.0}}\nreplaces: {{previous: deregister}}\n");
+    stack.drop_and_rest(KEY, manifest(&replaces)).await;
+    // That Region is not enabled.
+    let copied = format!("{replaces}regions: {{af-south-1: {{}}}}\n");
+    stack.drop_and_rest(KEY, manifest(&copied)).await;
+
+    let emails = stack.emails();
+    for (kind, subject) in kinds {
+        let address = format!("{kind}@example.com");
+        let got = emails.iter().filter(|it| it.to == address);
+        let got: Vec<&str> = got.map(|it| it.subject.as_str()).collect();
+        let is_meant = |subjects: &[&str]| subjects.iter().all(|it| it.starts_with(subject));
+        assert!(got.len() == 1 && is_meant(&got), "{kind}: {got:?}");
+    }
+    // Who has no filter gets all of them, and the first one.
+    let all = emails.iter().filter(|it| it.to == EMAIL);
+    assert_eq!(all.count(), kinds.len() + 2, "{emails:#?}");
 }
