@@ -351,6 +351,39 @@ fn a_plan_says_by_its_exit_code_whether_there_is_anything_to_do() {
 }
 
 #[test]
+fn a_plan_of_what_is_made_has_nothing_to_do_and_one_that_fails_is_no_change() {
+    let local = Local::start(&["--speed", "60"]);
+    let files = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &[u8]| {
+        let file = files.path().join(name);
+        std::fs::write(&file, content).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    file("disk.raw", &[0; 4096]);
+    let good = file("disk.image.yaml", &example("disk.image.yaml"));
+    let bad = file("bad.image.yaml", b"name: web\n");
+    let plan = |file: &str, place: [&str; 8]| {
+        let args = ["plan", file, "--exit-code"];
+        let output = amiwright().args(args).args(place).output().unwrap();
+        let said = text(&output.stdout) + &text(&output.stderr);
+        (output.status.code(), said)
+    };
+    let (code, said) = plan(&good, local.place());
+    assert_eq!(code, Some(2), "{said}");
+    let pushed = local.run(&["push", &good, "--wait"]);
+    assert!(pushed.status.success(), "{}", text(&pushed.stderr));
+    let (code, said) = plan(&good, local.place());
+    assert_eq!(code, Some(0), "{said}");
+    // It would be rejected; it cannot be found out.
+    let (code, said) = plan(&bad, local.place());
+    assert_eq!(code, Some(1), "{said}");
+    let mut nowhere = local.place();
+    nowhere[1] = "http://127.0.0.1:9";
+    let (code, said) = plan(&good, nowhere);
+    assert_eq!(code, Some(7), "{said}");
+}
+
+#[test]
 fn a_push_prints_json_for_programs_and_nothing_where_it_is_to_be_quiet() {
     let local = Local::start(&[]);
     let files = tempfile::tempdir().unwrap();
