@@ -120,7 +120,7 @@ impl Ec2 {
 /// What the account has set, how many it may have of what, and what others do behind a client's back.
 impl Ec2 {
     /// Enables or disables a Region of those that accounts have to enable. In one that is off every call is answered
-    /// `AuthFailure`.
+    /// `AuthFailure`, as those to other services there are in their words.
     pub fn set_opted_in(&self, region: &str, opted_in: bool) {
         let mut store = self.service.store();
         if opted_in {
@@ -219,6 +219,12 @@ impl Ec2 {
         let mut store = self.service.store();
         let record = store.region(region).images.get(id);
         record.is_some_and(|it| it.is_visible(now) && it.image.state == ImageState::Available)
+    }
+
+    /// Whether the account can use a Region.
+    #[must_use]
+    pub fn is_enabled(&self, region: &str) -> bool {
+        self.service.store().is_enabled(region)
     }
 
     /// Where DescribeImageReferences looks for parameters that name images: values by name, of a Region. It must not

@@ -54,6 +54,11 @@ impl Ssm {
         self.service.settings().image_check = Arc::new(check);
     }
 
+    /// Reports whether the account can use a Region. It must not ask SSM anything.
+    pub fn set_region_check(&self, check: impl Fn(&str) -> bool + Send + Sync + 'static) {
+        self.service.settings().region_check = Arc::new(check);
+    }
+
     /// How long the validation of a parameter of the data type `aws:ec2:image` takes, in the world's time; 5 s unless
     /// set, where the real one takes up to minutes.
     pub fn set_validation_time(&self, time: Duration) {

@@ -348,3 +348,25 @@ async fn what_is_wrong_or_not_built_is_said_so() {
     let filtered = json!({"Path": "/", "ParameterFilters": [{"Key": "Label", "Values": ["x"]}]});
     assert_eq!(world.ask("GetParametersByPath", filtered).await.0, 501);
 }
+
+/// Not EC2's `AuthFailure`: SSM has another code for credentials that are not known in a Region.
+#[tokio::test(start_paused = true)]
+async fn every_action_is_refused_in_a_region_that_is_off() {
+    let world = World::new();
+    world.ok("GetParameters", json!({"Names": ["/web"]})).await;
+    world.ssm.set_region_check(|region| region != REGION);
+    for (action, body) in [
+        ("GetParameters", json!({"Names": ["/web"]})),
+        (
+            "PutParameter",
+            json!({"Name": "/web", "Value": "1", "Type": "String"}),
+        ),
+        ("DescribeParameters", json!({})),
+    ] {
+        let refused = world.refused(action, body).await;
+        let expected =
+            "UnrecognizedClientException: The security token included in the request is invalid.";
+        assert_eq!(refused, expected, "{action}");
+    }
+    assert_eq!(world.ssm.parameter(REGION, "/web"), None);
+}

@@ -316,6 +316,8 @@ impl Builder {
         let ssm = Ssm::new(clock, ids.clone(), bus);
         let images = ec2.clone();
         ssm.set_image_check(move |region, id| images.has_available_image(region, id));
+        let regions = ec2.clone();
+        ssm.set_region_check(move |region| regions.is_enabled(region));
         ec2.set_image_parameters(ssm.image_parameters());
         let sts = Sts::new(ids.clone());
         if let Some(files) = &state {

@@ -25,6 +25,7 @@ pub(super) fn answer(
     action: &str,
     members: Members,
 ) -> Result<Value, Failure> {
+    service.check_enabled(region)?;
     if service.settings().limited {
         let now = service.clock.now();
         service.limits().take(region, action, now)?;

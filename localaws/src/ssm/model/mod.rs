@@ -30,6 +30,9 @@ const VALIDATION_TIME: Duration = Duration::from_secs(5);
 /// Whether an image of this Region (first) and id is available.
 type ImageCheck = Arc<dyn Fn(&str, &str) -> bool + Send + Sync>;
 
+/// Whether the account can use a Region.
+type RegionCheck = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
 /// SSM of all Regions.
 pub(super) struct Service {
     pub(super) clock: Clock,
@@ -45,6 +48,7 @@ pub(super) struct Service {
 pub(super) struct Settings {
     pub(super) validation_time: Duration,
     pub(super) image_check: ImageCheck,
+    pub(super) region_check: RegionCheck,
     pub(super) limited: bool,
 }
 
@@ -59,6 +63,7 @@ impl Service {
         let settings = Settings {
             validation_time: VALIDATION_TIME,
             image_check: Arc::new(|_, _| false),
+            region_check: Arc::new(|_| true),
             limited: false,
         };
         Self {
@@ -69,6 +74,16 @@ impl Service {
             settings: Mutex::new(settings),
             limits: Mutex::default(),
         }
+    }
+
+    /// What SSM answers in a Region that is off: as in all others' APIs but EC2's, credentials are not known there.
+    pub(super) fn check_enabled(&self, region: &str) -> Result<(), Failure> {
+        let is_enabled = Arc::clone(&self.settings().region_check);
+        if is_enabled(region) {
+            return Ok(());
+        }
+        let message = "The security token included in the request is invalid.";
+        Err(refuse("UnrecognizedClientException", message))
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
