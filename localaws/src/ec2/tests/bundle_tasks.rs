@@ -12,7 +12,7 @@ use crate::ec2::{Era, InstanceState, RootDeviceType, SeedInstance, TaskKind};
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
 /// A world of old, with a key, and an instance in it.
-fn classic() -> (World, String) {
+pub(super) fn classic() -> (World, String) {
     let world = World::new();
     world.ec2.set_era(Era::Classic);
     world.ec2.set_bundle_key("AKIDEXAMPLE", SECRET);
@@ -32,7 +32,7 @@ fn request(instance: &str, prefix: &str, expiration: &str) -> String {
     )
 }
 
-fn usual(instance: &str) -> String {
+pub(super) fn usual(instance: &str) -> String {
     request(instance, "bundles/win/image", "2026-11-22T10:00:00Z")
 }
 

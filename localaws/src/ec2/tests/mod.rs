@@ -10,6 +10,7 @@ mod import;
 mod instance_store;
 mod instances;
 mod lifecycle;
+mod options;
 mod protection;
 mod references;
 mod register;
