@@ -5,6 +5,8 @@ mod case;
 mod cases;
 mod picture;
 
+use std::time::Duration;
+
 use localaws::faults::{Call, Fault};
 
 use crate::support::{faults, minutes};
@@ -83,4 +85,23 @@ async fn whatever_goes_wrong_once(case: Case) {
     let count = wrong.len();
     wrong.truncate(4);
     assert!(count == 0, "{count} wrong, as {}", wrong.join("\n"));
+}
+
+/// For a while after each change EC2 shows what was before it: nothing else is done, and nothing is done twice.
+async fn however_late_reads_are(case: Case) {
+    let quiet = case.ready().await;
+    let (first, told) = (quiet.world.faults().count(), quiet.emails().len());
+    case.play(&quiet).await;
+    let expected = Picture::of(&quiet, case, (first, told), None).await;
+    for seconds in [5, 20, 60, 150] {
+        let stack = case.ready().await;
+        let ec2 = stack.world.ec2();
+        ec2.set_stale_reads(Duration::from_secs(seconds));
+        case.play(&stack).await;
+        stack.world.run_for(minutes(16)).await;
+        stack.rest().await;
+        let seen = Picture::of(&stack, case, (first, told), None).await;
+        let differ = differences(&seen, &expected);
+        assert!(seen == expected, "after {seconds} s: {differ}");
+    }
 }

@@ -1,7 +1,7 @@
 //! The cases.
 
 use super::case::{Case, Then};
-use super::whatever_goes_wrong_once;
+use super::{however_late_reads_are, whatever_goes_wrong_once};
 
 const SETTINGS: &str = "description: Web\ntags: {team: web}\naccess: {accounts: ['111122223333'], copy: true}\n\
                         deprecate: {at: 2027-06-01T00:00:00Z}\nprotect: true\n";
@@ -32,7 +32,7 @@ const EXACT: &str = "access: {accounts: ['111122223333'], copy: true, exact: tru
 const CODED: &str = "productCodes: [774F4FF8]\naccess: {accounts: ['111122223333']}\n";
 
 macro_rules! cases {
-    ($($name:ident: $before:expr, $then:expr, $notice:literal;)*) => {
+    ($how:ident: $($name:ident: $before:expr, $then:expr, $notice:literal;)*) => {
         $(
             #[tokio::test(start_paused = true)]
             async fn $name() {
@@ -41,13 +41,14 @@ macro_rules! cases {
                     then: $then,
                     notice: $notice,
                 };
-                whatever_goes_wrong_once(case).await;
+                $how(case).await;
             }
         )*
     };
 }
 
 cases! {
+    whatever_goes_wrong_once:
     an_ami_is_published: None, Then::Asked(SETTINGS), "Available";
     settings_are_added: Some(""), Then::Asked(SETTINGS), "Changed";
     settings_are_changed: Some(SETTINGS), Then::Asked(OTHERS), "Changed";
@@ -76,4 +77,16 @@ cases! {
     what_was_granted_by_hand_is_revoked: Some(GRANTS), Then::LetIn(EXACT), "Changed";
     a_parameter_is_somebodys: None, Then::Conflict(RELEASED), "Incomplete";
     a_parameter_was_set_back_by_somebody: Some(RELEASED), Then::NewerConflict(MOVED), "Incomplete";
+}
+
+cases! {
+    however_late_reads_are:
+    an_ami_is_published_while_reads_are_late: None, Then::Asked(KEPT), "Available";
+    settings_are_changed_while_reads_are_late: Some(SETTINGS), Then::Asked(OTHERS), "Changed";
+    settings_are_removed_while_reads_are_late: Some(SETTINGS), Then::Asked(""), "Changed";
+    what_was_granted_by_hand_is_revoked_while_reads_are_late: Some(GRANTS), Then::LetIn(EXACT), "Changed";
+    parameters_are_moved_while_reads_are_late: Some(RELEASED), Then::Newer(MOVED), "Available";
+    an_ami_replaces_another_while_reads_are_late: Some(SHARED), Then::Newer(SHARED), "Previous AMIs retired";
+    an_ami_of_the_same_name_goes_first_while_reads_are_late: Some(SHARED), Then::SameNames(SHARED), "Available";
+    a_manifest_is_removed_while_reads_are_late: Some(DELETED_SNAPSHOTS), Then::RemovedOwn, "Manifest removed";
 }
