@@ -4,21 +4,23 @@
 use std::collections::BTreeSet;
 
 use super::retire::observe::Observed;
-use super::retire::{not_known, observe, perform_all, wait_reason};
+use super::retire::{NOTHING, keep_received, not_known, observe, perform_all, wait_reason};
 use crate::aws::AwsError;
 use crate::image::message::failures;
 use crate::image::observed::ObservedImage;
 use crate::image::outcome::{Claim, Evidence, PublishIntent, Retired, StepOutcome};
 use crate::image::plan::{PUBLISH_GRACE, REGISTER_GRACE};
 use crate::image::publish::in_place::{self, Because, Next};
-use crate::image::publish::retire::{PassedOn, Pending, Shown, Target, given_up, protect_again};
+use crate::image::publish::retire::{
+    PassedOn, Pending, Seen, Shown, Target, given_up, protect_again, targets,
+};
 use crate::image::publish::{Observation, Replaced, rehearse_in_place};
 use crate::image::status::{Failure, KeptReason, RegionAction, Retire};
 use crate::image::words::WaitReason;
 use crate::reconcile::context::Error;
 use crate::reconcile::manifest_reader::{AtKey, at_key};
 use crate::reconcile::spec::Spec;
-use crate::reconcile::step_context::StepContext;
+use crate::reconcile::step_context::{StepContext, retrying};
 
 /// Whether this AMI, which has the name, is to be deregistered for the new one: the manifest says so, and it is an earlier
 /// version's.
@@ -159,7 +161,9 @@ async fn go(
         match in_place::next(because, asked, &seen.targets, step.now()) {
             Next::Register => None,
             Next::Do(actions, passed_on) => match asked_now(step, because).await? {
-                AskedNow::Still => Some(claim(actions, passed_on)),
+                AskedNow::Still => {
+                    Some(go_now(step, spec, &seen.targets, (actions, passed_on)).await?)
+                }
                 AskedNow::Withdrawn => {
                     taken.map(|it| ends(&seen, failures::name_taken(step.status, it)))
                 }
@@ -195,6 +199,35 @@ async fn go(
             }
         },
     )
+}
+
+/// Deregisters them, and leaves their shares to the AMIs which need them and may go later. Those are looked at first: a share
+/// that is left to one that stays would be nobody's.
+async fn go_now(
+    step: &StepContext<'_>,
+    spec: &Spec,
+    seen: &[(Target, Seen)],
+    (actions, mut passed_on): (Vec<RegionAction>, Vec<PassedOn>),
+) -> Result<StepOutcome, Error> {
+    let is_seen = |it: &Target| {
+        seen.iter()
+            .any(|(seen, _)| seen.known.image == it.known.image)
+    };
+    let mut others = targets(step.status);
+    others.retain(|it| {
+        let mut shares = passed_on.iter();
+        let needs = shares.any(|share| share.region == it.region && share.image == it.known.image);
+        needs && !is_seen(it) && it.known.retiring.deregistered_at.is_none()
+    });
+    let looked = Box::pin(observe::these(step, others, &[], NOTHING, false)).await?;
+    let mut all = seen.to_vec();
+    all.extend(looked.targets.iter().cloned());
+    if let Some(error) = looked.into_error() {
+        return Ok(StepOutcome::Wait(retrying(&error)));
+    }
+    let asked = spec.retires().unwrap_or(NOTHING);
+    keep_received(step, Some(&spec.publish()), (asked, &all), &mut passed_on);
+    Ok(claim(actions, passed_on))
 }
 
 fn claim(actions: Vec<RegionAction>, passed_on: Vec<PassedOn>) -> StepOutcome {

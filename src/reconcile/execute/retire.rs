@@ -26,6 +26,12 @@ use observe::Observed;
 pub(super) use observe::all as look;
 pub(super) use perform::{perform, perform_all};
 
+/// Nothing is to be retired: what is there is looked at, and not what uses it.
+pub(super) const NOTHING: Retire = Retire {
+    deregister: false,
+    delete_snapshots: false,
+};
+
 pub(crate) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     if let Some(Claim::Publish(intent)) = step.claimed {
         return Ok(perform_all(&step, &intent.actions).await);
@@ -78,6 +84,20 @@ fn may_receive(
     }
 }
 
+/// Leaves of the shares that AMIs need those which an AMI has from then on: of these AMIs, one that may go, too, or the current
+/// one.
+pub(super) fn keep_received(
+    step: &StepContext<'_>,
+    publish: Option<&PublishSpec>,
+    retiring: (Retire, &[(Target, Seen)]),
+    passed_on: &mut Vec<PassedOn>,
+) {
+    passed_on.retain_mut(|share| {
+        share.accounts = may_receive(step, publish, retiring, share);
+        !share.accounts.is_empty()
+    });
+}
+
 /// Retires what the manifest asks for; where it was removed, its own AMIs.
 async fn next(
     step: &StepContext<'_>,
@@ -87,10 +107,8 @@ async fn next(
     let moved = publish.map_or(&[][..], |it| &it.parameters);
     let seen = Box::pin(observe::all(step, moved, asked)).await?;
     let mut found = plan(asked, &seen.targets, step.now());
-    found.passed_on.retain_mut(|share| {
-        share.accounts = may_receive(step, publish, (asked, &seen.targets), share);
-        !share.accounts.is_empty()
-    });
+    let retiring = (asked, seen.targets.as_slice());
+    keep_received(step, publish, retiring, &mut found.passed_on);
     // An AMI that is not shown for so long, and that EC2 was asked to deregister, is asked for once more.
     let why = KeptReason::NotAskedAnyMore;
     Ok(decide(step, found, &seen, &why))
@@ -153,11 +171,7 @@ async fn leave(
     let (begun, others): (Vec<_>, Vec<_>) = targets
         .into_iter()
         .partition(|it| it.known.retiring.is_begun());
-    let nothing = Retire {
-        deregister: false,
-        delete_snapshots: false,
-    };
-    let seen = Box::pin(observe::these(step, begun, &[], nothing, false)).await?;
+    let seen = Box::pin(observe::these(step, begun, &[], NOTHING, false)).await?;
     let mut found = withdraw(&seen.targets, why, step.now());
     let others = others.iter().map(|it| given_up(it, None, why, step.now()));
     found.ended.extend(others);

@@ -206,3 +206,22 @@ async fn the_share_of_an_ami_that_is_replaced_in_place_is_the_new_ones_in_the_en
     assert!(!stays, "{emails:#?}");
     is_at_rest(&stack).await;
 }
+
+/// As above, and somebody has removed what proves the other AMI to be the manifest's: it stays, and the share with it.
+#[tokio::test(start_paused = true)]
+async fn the_share_of_an_ami_that_is_replaced_in_place_and_another_keeps_is_told() {
+    let stack = stack().await;
+    for (name, number) in [("web-a", 1), ("web-b", 2)] {
+        let shared = called(&stack, name, number, SHARED);
+        stack.drop_and_rest(KEY, shared).await;
+    }
+    let status = stack.status(KEY).await;
+    let unproven = status["regions"][REGION]["image"].as_str().unwrap();
+    let ec2 = stack.world.ec2();
+    ec2.edit_image(REGION, unproven, |it| it.tags.clear());
+    let third = called(&stack, "web-a", 3, DEREGISTER);
+    stack.drop_and_rest(KEY, third).await;
+    let names = stack.images().into_iter().map(|it| it.name);
+    assert_eq!(set(&["web-a", "web-b"]), names.collect());
+    stays_shared(&stack).await;
+}
