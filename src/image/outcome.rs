@@ -135,6 +135,8 @@ pub struct Imported {
 pub struct PublishObserved {
     /// The Regions in which it is, with what of it is ours.
     pub verified: BTreeMap<String, Applied>,
+    /// What is left as it is in those, although the manifest asks for it no more.
+    pub left: Vec<RegionAction>,
     /// The Regions in which it will not be.
     pub failed: BTreeMap<String, Failure>,
     /// What is waited for in which Region; empty if there is nothing left to do.
@@ -301,6 +303,8 @@ pub struct PublishIntent {
     pub seen: BTreeMap<String, ObservedImage>,
     /// The Regions in which the AMI is as its manifest says, with what of it is ours.
     pub verified: BTreeMap<String, Applied>,
+    /// What is left as it is in those, although the manifest asks for it no more.
+    pub left: Vec<RegionAction>,
     /// The parameters that are written.
     pub parameters: BTreeMap<ParameterId, ParameterPut>,
     /// The shares that AMIs have from others that are deregistered.

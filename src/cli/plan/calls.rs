@@ -55,7 +55,7 @@ impl Calls {
             }
             Action::DeleteSnapshot { .. } => "DeleteSnapshot",
             Action::PutParameter { .. } => "PutParameter",
-            Action::LeaveParameter { .. } => return,
+            Action::LeaveParameter { .. } | Action::LeaveShare { .. } => return,
         });
     }
 

@@ -162,7 +162,7 @@ pub(in crate::cli) fn lines(planned: &Planned, image: Option<&str>) -> Vec<Line>
             vec![parameter(region, name, from, to)]
         }
         // It stays as it is.
-        Action::LeaveParameter { .. } => Vec::new(),
+        Action::LeaveParameter { .. } | Action::LeaveShare { .. } => Vec::new(),
         action @ (Action::DeprecatePrevious { .. }
         | Action::UnprotectPrevious { .. }
         | Action::ProtectPrevious { .. }

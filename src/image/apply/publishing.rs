@@ -126,7 +126,7 @@ pub(super) fn intend(status: &mut Status, intent: PublishIntent, now: Timestamp)
     for (region, image) in &intent.seen {
         keep(status, region, image);
     }
-    verified(status, intent.verified, now);
+    verified(status, intent.verified, &intent.left, now);
     let is_finished = status.completed_at.is_some();
     for (region, applied) in intent.applied {
         let before = status.applied_in(&region).settings;
@@ -306,7 +306,7 @@ pub(super) fn observed(status: &mut Status, seen: PublishObserved, now: Timestam
     }
     changed |= earlier::searched(status, &seen.not_made, seen.earlier, now);
     changed |= note_unlisted(status, &seen.unlisted, now);
-    changed |= verified(status, seen.verified, now);
+    changed |= verified(status, seen.verified, &seen.left, now);
     changed |= release::observed(status, &seen.release, now);
     let release = seen.release.pending.clone();
     if release.is_some() || !seen.pending.is_empty() {
@@ -324,8 +324,14 @@ pub(super) fn observed(status: &mut Status, seen: PublishObserved, now: Timestam
     true
 }
 
-/// In these Regions the AMI was seen to be as its manifest says. Returns whether that is new.
-fn verified(status: &mut Status, seen: BTreeMap<String, Applied>, now: Timestamp) -> bool {
+/// In these Regions the AMI was seen to be as its manifest says, and what is left as it is there is told. Returns whether that
+/// is new.
+fn verified(
+    status: &mut Status,
+    seen: BTreeMap<String, Applied>,
+    left: &[RegionAction],
+    now: Timestamp,
+) -> bool {
     let mut changed = false;
     for (region, applied) in seen {
         told::add_unanswered(status, &region, &applied.settings, now);
@@ -337,6 +343,8 @@ fn verified(status: &mut Status, seen: BTreeMap<String, Applied>, now: Timestamp
             known.verified_at = Some(now);
             known.applied = applied;
             changed = true;
+            let left = left.iter().filter(|it| it.region == region);
+            left.for_each(|it| record_change(status, it, now));
         }
     }
     changed

@@ -193,6 +193,7 @@ fn done(status: &mut Status, what: &RegionAction, now: Timestamp) {
         | Action::ShareSnapshot { .. }
         | Action::ChangeGrants { .. }
         | Action::RevokeSnapshot { .. }
+        | Action::LeaveShare { .. }
         | Action::SetDeprecation { .. }
         | Action::SetProtection { .. }
         | Action::PutParameter { .. }

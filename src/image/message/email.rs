@@ -123,6 +123,7 @@ fn facts(
     let mut list = images(status, listed);
     let build = &status.build;
     list.extend(release::facts(status, kind, listed));
+    list.extend(settings::shares_left(status, kind, listed));
     list.extend(facts::of_version(status));
     // The last tasks: one of them is polled.
     let omitted = build.tasks.len().saturating_sub(listed);

@@ -9,7 +9,7 @@ use super::release;
 use crate::image::status::{
     Action, AppliedChange, Grantee, Protection, RegionAction, RegionStatus, Status,
 };
-use crate::image::words::counted;
+use crate::image::words::{NoticeKind, counted};
 
 /// Members of a list that a line of history names.
 const NAMED: usize = 5;
@@ -35,6 +35,17 @@ pub(super) fn of_region(region: &RegionStatus, listed: usize) -> Vec<Fact> {
         facts.push(("Protected", protection_text(protection).to_owned()));
     }
     facts
+}
+
+/// The shares that are left, where not all changes are listed.
+pub(super) fn shares_left(status: &Status, kind: NoticeKind, listed: usize) -> Vec<Fact> {
+    let is_left = |it: &&AppliedChange| matches!(it.what.action, Action::LeaveShare { .. });
+    let left = status.changes.iter().filter(is_left);
+    let left = left.take(listed).map(|it| ("Left", applied_line(it)));
+    match kind {
+        NoticeKind::Completed => left.collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// What was changed, one line each.
@@ -100,6 +111,11 @@ pub(super) fn action_text(action: &Action, listed: usize) -> String {
             let accounts = list(accounts, listed);
             format!("{} no longer shared with {accounts}", word(snapshot))
         }
+        Action::LeaveShare {
+            image,
+            snapshot,
+            accounts,
+        } => share_left(image, snapshot, &list(accounts, listed)),
         Action::ChangeGrants { add, remove } => {
             let added = (!add.is_empty()).then(|| format!("shared with {}", list(add, listed)));
             let removed = (!remove.is_empty())
@@ -150,6 +166,14 @@ fn copied(image: Option<&str>, key: Option<&str>) -> String {
         "copied{}{}",
         image.unwrap_or_default(),
         key.unwrap_or_default()
+    )
+}
+
+fn share_left(image: &str, snapshot: &str, accounts: &str) -> String {
+    let (image, snapshot) = (word(image), word(snapshot));
+    format!(
+        "{snapshot} stays shared with {accounts}, who may launch {image}, another AMI of it: if they are not to have it, remove \
+         that manually"
     )
 }
 

@@ -170,6 +170,7 @@ fn add_to(action: &Action, settings: &mut Settings) {
         Action::RemoveTags { .. }
         | Action::SetProductCode { code: None }
         | Action::RevokeSnapshot { .. }
+        | Action::LeaveShare { .. }
         | Action::SetDeprecation { at: None }
         | Action::SetProtection { protection: None }
         // What a copy gets when it is made is in its request.
@@ -206,6 +207,7 @@ fn remove_from(action: &Action, settings: &mut Settings) {
         | Action::SetTags { .. }
         | Action::SetProductCode { .. }
         | Action::ShareSnapshot { .. }
+        | Action::LeaveShare { .. }
         | Action::SetDeprecation { at: Some(_) }
         | Action::SetProtection {
             protection: Some(_),

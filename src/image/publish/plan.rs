@@ -11,6 +11,7 @@ use super::difference::{difference, is_in_vain};
 use super::observation::{CopyFault, Observation, Observed, Pending};
 use super::release::{self, ReleasePlan};
 use super::settings::Shown;
+use super::share;
 use crate::image::plan::PUBLISH_GRACE;
 use crate::image::status::{Action, RegionAction, RegionStatus, Status};
 use crate::image::words::Blocker;
@@ -26,6 +27,8 @@ pub struct Plan {
     pub pending: BTreeMap<String, Pending>,
     /// The Regions that are as they should be.
     pub verified: BTreeSet<String>,
+    /// What is left as it is in those, although nobody asks for it any more.
+    pub left: Vec<RegionAction>,
     /// The Regions that will have no copy, or not as it is asked for.
     pub failed: BTreeMap<String, CopyFault>,
     /// The Regions that do not become as they should be, however often EC2 is asked.
@@ -154,6 +157,9 @@ impl Plan {
         let found = difference(&wanted.desired, &applied, shown, now);
         if found.is_empty() {
             self.verified.insert(region.to_owned());
+            let left = share::left(&wanted.desired, &applied.settings, shown);
+            let left = left.into_iter().map(|it| in_region(region, it));
+            self.left.extend(left);
         }
         if let Some((action, why)) = blockers::sharing(&found.ready, shown, account) {
             self.blocked.push((in_region(region, action), why));

@@ -247,6 +247,8 @@ fn set(shown: &mut Shown, action: &Action) {
         // Of whole AMIs.
         Action::CopyImage { .. }
         | Action::RemoveFailedCopy { .. }
+        // They change nothing.
+        | Action::LeaveShare { .. }
         // Of what points to the AMI.
         | Action::PutParameter { .. }
         | Action::LeaveParameter { .. }

@@ -41,8 +41,8 @@ pub struct Shown {
     pub grants: Option<BTreeSet<Grantee>>,
     /// The accounts that each snapshot is shared with; empty if that was not asked.
     pub snapshots: BTreeMap<String, BTreeSet<String>>,
-    /// The snapshots that another AMI has as well, with the accounts that may launch that and are to lose this one.
-    pub common_snapshots: BTreeMap<String, BTreeSet<String>>,
+    /// The snapshots that other AMIs have as well, with those and the accounts that may launch them and are to lose this one.
+    pub common_snapshots: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
     /// When it is deprecated.
     pub deprecate_at: Option<Timestamp>,
     /// Its deregistration protection, in EC2's words.

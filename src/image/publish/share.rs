@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::settings::{Compared, Desired, Difference};
+use super::settings::{Compared, Desired, Difference, Shown};
 use crate::image::status::{Action, Grantee, Settings};
 
 pub(super) fn difference(compared: &Compared<'_>) -> Difference {
@@ -72,7 +72,9 @@ fn revoke_snapshots(compared: &Compared<'_>, found: &mut Difference) {
     let wanted = copying(compared.desired);
     for (snapshot, shown) in &compared.shown.snapshots {
         let needed = compared.shown.common_snapshots.get(snapshot);
-        let is_needed = |account: &String| needed.is_some_and(|it| it.contains(account));
+        let needed = needed.into_iter().flatten();
+        let needed: BTreeSet<&String> = needed.flat_map(|(_, accounts)| accounts).collect();
+        let is_needed = |account: &String| needed.contains(account);
         let mut surplus = shown - &wanted;
         surplus.retain(|account| shared(compared.ours, snapshot, account) && !is_needed(account));
         let is_intended = |account: &String| {
@@ -88,4 +90,30 @@ fn revoke_snapshots(compared: &Compared<'_>, found: &mut Difference) {
                 .push(Action::RevokeSnapshot { snapshot, accounts });
         }
     }
+}
+
+/// The shares that are not asked for any more, and stay: an account may launch another AMI of the snapshot. Each is told of
+/// with one of those.
+pub(super) fn left(desired: &Desired, ours: &Settings, shown: &Shown) -> Vec<Action> {
+    let wanted = copying(desired);
+    let mut left = Vec::new();
+    for (snapshot, images) in &shown.common_snapshots {
+        let mut told = wanted.clone();
+        let shown = shown.snapshots.get(snapshot);
+        for (image, accounts) in images {
+            let mut accounts = accounts - &told;
+            accounts.retain(|it| {
+                shared(ours, snapshot, it) && shown.is_some_and(|shown| shown.contains(it))
+            });
+            told.extend(accounts.clone());
+            if !accounts.is_empty() {
+                left.push(Action::LeaveShare {
+                    image: image.clone(),
+                    snapshot: snapshot.clone(),
+                    accounts,
+                });
+            }
+        }
+    }
+    left
 }

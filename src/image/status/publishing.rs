@@ -169,6 +169,15 @@ pub enum Action {
         /// The accounts.
         accounts: BTreeSet<String>,
     },
+    /// Nothing is done: the manifest stopped asking for this share, and its accounts may launch another AMI of the snapshot.
+    LeaveShare {
+        /// The other AMI.
+        image: String,
+        /// The snapshot.
+        snapshot: String,
+        /// The accounts.
+        accounts: BTreeSet<String>,
+    },
     /// EnableImageDeprecation, or DisableImageDeprecation where there is no time.
     SetDeprecation {
         /// When it is deprecated.
@@ -280,6 +289,7 @@ impl AppliedChange {
             Action::ChangeGrants { add, remove } => cut(add) + cut(remove),
             Action::ShareSnapshot { accounts, .. }
             | Action::RevokeSnapshot { accounts, .. }
+            | Action::LeaveShare { accounts, .. }
             | Action::RevokePrevious { accounts, .. } => cut(accounts),
             Action::CopyImage { .. }
             | Action::RemoveFailedCopy { .. }

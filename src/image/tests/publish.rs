@@ -130,6 +130,7 @@ impl Ami {
             | Action::DeregisterPrevious { .. }
             | Action::RevokePrevious { .. }
             | Action::DeleteSnapshot { .. }
+            | Action::LeaveShare { .. }
             | Action::PutParameter { .. }
             | Action::LeaveParameter { .. } => panic!("about another AMI: {action:?}"),
         }

@@ -136,7 +136,11 @@ fn decide(
         let intent = match intent.parameters.is_empty() {
             true => intent,
             // What is released is verified: both are written down at once.
-            false => PublishIntent { verified, ..intent },
+            false => PublishIntent {
+                verified,
+                left: plan.left,
+                ..intent
+            },
         };
         return StepOutcome::Claim(Claim::Publish(intent));
     }
@@ -170,6 +174,7 @@ fn decide(
     let unseen = seen.observed.regions.iter().filter_map(absent);
     StepOutcome::Advance(Evidence::PublishObserved(PublishObserved {
         verified,
+        left: plan.left,
         failed,
         pending,
         unseen: unseen.filter(|it| is_known(&it)).collect(),

@@ -229,15 +229,15 @@ fn grantee(account: &str) -> Grantee {
     Grantee::Account(account.to_owned())
 }
 
-/// The snapshots that are to be revoked from somebody, with the accounts that may launch another AMI that has them. Where
-/// nothing is to be revoked, nothing is asked.
+/// The snapshots that are to be revoked from somebody, with the other AMIs that have them and the accounts that may launch
+/// those. Where nothing is to be revoked, nothing is asked.
 async fn common(
     aws: &Aws,
     desired: &Desired,
     applied: &Settings,
     shown: &Shown,
     image: &str,
-) -> Result<BTreeMap<String, BTreeSet<String>>, AwsError> {
+) -> Result<BTreeMap<String, BTreeMap<String, BTreeSet<String>>>, AwsError> {
     let is_wanted = |account: &&String| desired.copy && desired.grants.contains(&grantee(account));
     let revoked = |id: &String| {
         let ours = applied.snapshots.get(id).cloned().unwrap_or_default();
@@ -259,8 +259,7 @@ async fn common(
     let mut common = BTreeMap::new();
     let needed_by = needed_by(aws, &losing).await;
     for (it, images) in losing.into_iter().zip(needed_by) {
-        let accounts = images?.into_values().flatten().collect();
-        common.insert(it.snapshot, accounts);
+        common.insert(it.snapshot, images?);
     }
     Ok(common)
 }

@@ -152,8 +152,9 @@ async fn send(
         | Action::DeregisterPrevious { .. }
         | Action::RevokePrevious { .. }
         | Action::DeleteSnapshot { .. } => retire::perform(aws, &what.action).await?,
-        // They are of no AMI: see [`release::perform`].
-        Action::PutParameter { .. } | Action::LeaveParameter { .. } => {}
+        // What points to AMIs is written elsewhere: see [`release::perform`].
+        Action::PutParameter { .. } | Action::LeaveParameter { .. } | Action::LeaveShare { .. } => {
+        }
     }
     Ok(what.clone())
 }

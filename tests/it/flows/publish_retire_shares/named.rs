@@ -164,3 +164,55 @@ async fn a_share_of_a_snapshot_without_proof_stays_and_is_told() {
     stack.rest().await;
     stays_shared(&stack).await;
 }
+
+/// The account that may launch the AMI before keeps its share of the snapshot: the email says so, and because of which AMI;
+/// whatever becomes of the change, once.
+#[tokio::test(start_paused = true)]
+async fn a_share_that_an_earlier_ami_needs_is_told_when_the_manifest_stops_asking_for_it() {
+    let launches = format!("access: {{accounts: ['{PARTNER}']}}\n");
+    let actions = [
+        (SHARED_WITH_BOTH, "", "ModifyImageAttribute"),
+        (SHARED, launches.as_str(), "DescribeSnapshotAttribute"),
+    ];
+    let faults = [
+        None,
+        Some(Fault::LoseAnswer),
+        Some(Fault::Crash),
+        Some(Fault::CrashBefore),
+    ];
+    for ((before, after, action), fault) in actions
+        .into_iter()
+        .flat_map(|it| faults.iter().map(move |fault| (it, fault)))
+    {
+        let about = format!("{action} {fault:?}");
+        let stack = stack().await;
+        drop_named(&stack, 1, &launches).await;
+        let first = stack.only_image().id;
+        drop_named(&stack, 2, before).await;
+        if let Some(fault) = fault {
+            let faults = stack.world.faults();
+            faults.on("ec2", action, 1, fault.clone());
+        }
+        drop_named(&stack, 2, after).await;
+        let partner = set(&[PARTNER]);
+        assert_eq!(readers(&stack, &stack.snapshot).await, partner, "{about}");
+        let emails = stack.emails();
+        let changed = emails.iter().filter(|it| it.subject.starts_with("Changed"));
+        let changed: Vec<&str> = changed.map(|it| it.text.as_str()).collect();
+        let told = format!(
+            "{} stays shared with {PARTNER}, who may launch {first}",
+            stack.snapshot
+        );
+        let [email] = changed[..] else {
+            panic!("{about}: {emails:#?}");
+        };
+        assert_eq!(email.matches(&told).count(), 1, "{about}: {email}");
+        assert_eq!(email.matches("stays shared").count(), 1, "{about}: {email}");
+        // What nobody needs ends.
+        let ended = format!("{} no longer shared with {GUEST}", stack.snapshot);
+        assert_eq!(email.contains(&ended), after.is_empty(), "{about}: {email}");
+        drop_named(&stack, 2, after).await;
+        stack.audit().await;
+        is_at_rest(&stack).await;
+    }
+}
