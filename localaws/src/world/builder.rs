@@ -314,11 +314,7 @@ impl Builder {
         ec2.set_era(self.era);
         let sns = Sns::new(clock, ids.clone(), &made("mail")?);
         let ssm = Ssm::new(clock, ids.clone(), bus);
-        let images = ec2.clone();
-        ssm.set_image_check(move |region, id| images.has_available_image(region, id));
-        let regions = ec2.clone();
-        ssm.set_region_check(move |region| regions.is_enabled(region));
-        ec2.set_image_parameters(ssm.image_parameters());
+        introduce(&ssm, &ec2);
         let sts = Sts::new(ids.clone());
         if let Some(files) = &state {
             load(files, "ec2", |saved| ec2.load(saved))?;
@@ -357,4 +353,12 @@ impl Builder {
         };
         Ok((services, events))
     }
+}
+
+/// What each of the two has to know of the other.
+fn introduce(ssm: &Ssm, ec2: &Ec2) {
+    let (images, regions) = (ec2.clone(), ec2.clone());
+    ssm.set_image_check(move |region, id| images.has_available_image(region, id));
+    ssm.set_region_check(move |region| regions.is_enabled(region));
+    ec2.set_image_parameters(ssm.image_parameters());
 }
