@@ -145,13 +145,7 @@ pub(super) fn action_text(action: &Action, listed: usize) -> String {
             format!("{} deprecated at {at}", word(image))
         }
         Action::UnprotectPrevious { image, cooldown } => unprotected(image, *cooldown),
-        Action::ProtectPrevious { image, protection } => {
-            format!(
-                "{} protected again {}",
-                word(image),
-                protection_text(*protection)
-            )
-        }
+        Action::ProtectPrevious { image, protection } => protected_again(image, *protection),
         Action::DeregisterPrevious { image, .. } => format!("{} deregistered", word(image)),
         Action::DeleteSnapshot { snapshot, .. } => format!("{} deleted", word(snapshot)),
         Action::PutParameter { name, value, .. } => release::written(name, value),
@@ -184,6 +178,11 @@ fn unprotected(image: &str, cooldown: bool) -> String {
     };
     let image = word(image);
     format!("deregistration protection of {image} switched off{holds}")
+}
+
+fn protected_again(image: &str, protection: Protection) -> String {
+    let how = protection_text(protection);
+    format!("{} protected again {how}", word(image))
 }
 
 /// A deregistration protection.
