@@ -6,9 +6,10 @@
 //! progress is stored: a restart takes a new difference. What was written a moment ago and does not show yet is waited
 //! for, because reads of attributes lag behind writes.
 //!
-//! One file per stage, all of one shape, in the order in which their actions are to be done: `copy`, `describe`,
-//! `product_codes`, `share`, `protect`, `release`. [`difference()`] takes those of one AMI together, [`plan()`] all Regions,
-//! their copies and the parameters that point to them. [`retire`] comes after all of them, and is about other AMIs: those
+//! One file per stage, in the order in which their actions are to be done: `copy`, `describe`, `product_codes`, `share`,
+//! `protect`, `release`. Those about the settings of one AMI are of one shape, and [`difference()`] takes them together: an AMI
+//! of which they find no difference is verified, which needs no file of its own. [`plan()`] takes all Regions, their copies and
+//! the parameters that point to them. [`retire`] comes after all of them, and is about other AMIs: those
 //! that this one replaces. [`in_place`] is the exception: what has to go before there can be a new one. `blockers` tells
 //! what EC2 would refuse to share: then nothing is changed in that Region. [`audit`] finds what others have changed.
 

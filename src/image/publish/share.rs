@@ -32,6 +32,19 @@ fn grants(compared: &Compared<'_>, found: &mut Difference) {
     }
 }
 
+/// "You can modify up to 500 snapshot permissions in a call" (ModifySnapshotAttribute, EC2 API Reference).
+const ACCOUNTS_A_CALL: usize = 500;
+
+/// These accounts, as many together as one call can add to a snapshot, or remove.
+pub(super) fn by_call(mut accounts: BTreeSet<String>) -> impl Iterator<Item = BTreeSet<String>> {
+    std::iter::from_fn(move || {
+        let next = accounts.iter().nth(ACCOUNTS_A_CALL).cloned();
+        let later = next.map(|next| accounts.split_off(&next));
+        let call = std::mem::replace(&mut accounts, later.unwrap_or_default());
+        (!call.is_empty()).then_some(call)
+    })
+}
+
 /// The accounts that may copy the AMI, and so need its snapshots.
 #[must_use]
 pub fn copying(desired: &Desired) -> BTreeSet<String> {
@@ -59,12 +72,11 @@ fn share_snapshots(compared: &Compared<'_>, found: &mut Difference) {
         let (settling, accounts): (BTreeSet<_>, BTreeSet<_>) =
             missing.into_iter().partition(is_intended);
         found.is_settling |= !settling.is_empty();
-        if !accounts.is_empty() {
-            let snapshot = snapshot.clone();
-            found
-                .ready
-                .push(Action::ShareSnapshot { snapshot, accounts });
-        }
+        let share = |accounts| Action::ShareSnapshot {
+            snapshot: snapshot.clone(),
+            accounts,
+        };
+        found.ready.extend(by_call(accounts).map(share));
     }
 }
 
@@ -83,12 +95,11 @@ fn revoke_snapshots(compared: &Compared<'_>, found: &mut Difference) {
         let (settling, accounts): (BTreeSet<_>, BTreeSet<_>) =
             surplus.into_iter().partition(is_intended);
         found.is_settling |= !settling.is_empty();
-        if !accounts.is_empty() {
-            let snapshot = snapshot.clone();
-            found
-                .ready
-                .push(Action::RevokeSnapshot { snapshot, accounts });
-        }
+        let revoke = |accounts| Action::RevokeSnapshot {
+            snapshot: snapshot.clone(),
+            accounts,
+        };
+        found.ready.extend(by_call(accounts).map(revoke));
     }
 }
 

@@ -27,6 +27,7 @@ mod publish_blocked;
 mod publish_copies;
 mod publish_delete;
 mod publish_delete_kept;
+mod publish_many_accounts;
 mod publish_others;
 mod publish_regions;
 mod publish_release;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::seen::{Pending, Seen, SharesSeen};
 use super::targets::Target;
+use crate::image::publish::share::by_call;
 use crate::image::status::{Action, RegionAction};
 
 /// The shares that amiwright granted and that have not ended yet, by snapshot. What is deleted is shared with nobody.
@@ -43,13 +44,12 @@ pub(in crate::image::publish) fn end(
                 let stay: BTreeSet<&String> = stay.flat_map(|(_, accounts)| accounts).collect();
                 let mut accounts = accounts.clone();
                 accounts.retain(|account| !stay.contains(account));
-                if !accounts.is_empty() {
-                    actions.push(Action::RevokePrevious {
-                        image: target.known.image.clone(),
-                        snapshot: snapshot.clone(),
-                        accounts,
-                    });
-                }
+                let revoke = |accounts| Action::RevokePrevious {
+                    image: target.known.image.clone(),
+                    snapshot: snapshot.clone(),
+                    accounts,
+                };
+                actions.extend(by_call(accounts).map(revoke));
             }
             Some(_) => {}
         }
