@@ -34,7 +34,7 @@ pub use quoting::{quoted, word};
 pub use release::raced_line;
 pub(crate) use retiring::retired;
 pub use retiring::{kept_text, retirement_line};
-pub use settings::{change_line, protection_text};
+pub use settings::{change_line, protection_text, share_left};
 pub use waiting::{orphan_text, wait_text};
 
 /// Problems that a notice lists; the status has them all.

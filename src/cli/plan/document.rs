@@ -7,11 +7,11 @@ use super::lines::{Line, Sign, lines, parameter};
 use super::reasons::{blocked_by, failed, license, not_retired, pending, wish};
 use super::replacing;
 use crate::image::message::{
-    failure_line, failures, kept_text, release as release_text, shell_word, wait_text,
+    failure_line, failures, kept_text, release as release_text, share_left, shell_word, wait_text,
 };
 use crate::image::outcome::StepOutcome;
 use crate::image::publish::{ReleasePlan, retire};
-use crate::image::status::Status;
+use crate::image::status::{Action, Status};
 use crate::manifest::Problem;
 use crate::manifest::location::s3_uri;
 use crate::reconcile::{Build, Meaning, Preview, Publishing, Retiring};
@@ -218,6 +218,17 @@ impl Document {
             self.changes.push(failed(region, status, &failure));
         }
         let rest = &rehearsed.rest;
+        for what in &rest.left {
+            if let Action::LeaveShare {
+                image,
+                snapshot,
+                accounts,
+            } = &what.action
+            {
+                let stays = share_left(image, snapshot, accounts, accounts.len());
+                self.notes.push(format!("{}: {stays}", what.region));
+            }
+        }
         for (what, blocker) in &rest.blocked {
             let why = failures::blocked(what, *blocker).message;
             for line in lines(&what.clone().into(), image(&what.region)) {

@@ -115,7 +115,7 @@ pub(super) fn action_text(action: &Action, listed: usize) -> String {
             image,
             snapshot,
             accounts,
-        } => share_left(image, snapshot, &list(accounts, listed)),
+        } => share_left(image, snapshot, accounts, listed),
         Action::ChangeGrants { add, remove } => {
             let added = (!add.is_empty()).then(|| format!("shared with {}", list(add, listed)));
             let removed = (!remove.is_empty())
@@ -163,8 +163,15 @@ fn copied(image: Option<&str>, key: Option<&str>) -> String {
     )
 }
 
-fn share_left(image: &str, snapshot: &str, accounts: &str) -> String {
-    let (image, snapshot) = (word(image), word(snapshot));
+/// A share that nobody asks for any more, and that stays because its accounts may launch this AMI; so many are named.
+#[must_use]
+pub fn share_left(
+    image: &str,
+    snapshot: &str,
+    accounts: &BTreeSet<String>,
+    listed: usize,
+) -> String {
+    let (image, snapshot, accounts) = (word(image), word(snapshot), list(accounts, listed));
     format!(
         "{snapshot} stays shared with {accounts}, who may launch {image}, another AMI of it: if they are not to have it, remove \
          that manually"

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::settings::{Compared, Desired, Difference, Shown};
-use crate::image::status::{Action, Grantee, Settings};
+use crate::image::status::{Action, Grantee, NAMED_MAX, Settings};
 
 pub(super) fn difference(compared: &Compared<'_>) -> Difference {
     let mut found = Difference::default();
@@ -36,12 +36,19 @@ fn grants(compared: &Compared<'_>, found: &mut Difference) {
 const ACCOUNTS_A_CALL: usize = 500;
 
 /// These accounts, as many together as one call can add to a snapshot, or remove.
-pub(super) fn by_call(mut accounts: BTreeSet<String>) -> impl Iterator<Item = BTreeSet<String>> {
+pub(super) fn by_call(accounts: BTreeSet<String>) -> impl Iterator<Item = BTreeSet<String>> {
+    in_groups(accounts, ACCOUNTS_A_CALL)
+}
+
+fn in_groups(
+    mut accounts: BTreeSet<String>,
+    size: usize,
+) -> impl Iterator<Item = BTreeSet<String>> {
     std::iter::from_fn(move || {
-        let next = accounts.iter().nth(ACCOUNTS_A_CALL).cloned();
+        let next = accounts.iter().nth(size).cloned();
         let later = next.map(|next| accounts.split_off(&next));
-        let call = std::mem::replace(&mut accounts, later.unwrap_or_default());
-        (!call.is_empty()).then_some(call)
+        let group = std::mem::replace(&mut accounts, later.unwrap_or_default());
+        (!group.is_empty()).then_some(group)
     })
 }
 
@@ -117,14 +124,39 @@ pub(super) fn left(desired: &Desired, ours: &Settings, shown: &Shown) -> Vec<Act
                 shared(ours, snapshot, it) && shown.is_some_and(|shown| shown.contains(it))
             });
             told.extend(accounts.clone());
-            if !accounts.is_empty() {
-                left.push(Action::LeaveShare {
-                    image: image.clone(),
-                    snapshot: snapshot.clone(),
-                    accounts,
-                });
-            }
+            let leave = |accounts| Action::LeaveShare {
+                image: image.clone(),
+                snapshot: snapshot.clone(),
+                accounts,
+            };
+            // Nothing else names them once they are told.
+            left.extend(in_groups(accounts, NAMED_MAX).map(leave));
         }
     }
     left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_have_all_accounts_once_and_none_is_too_large_or_empty() {
+        let accounts = |count: usize| -> BTreeSet<String> {
+            (0..count).map(|number| format!("{number:012}")).collect()
+        };
+        for (count, sizes) in [
+            (0, vec![]),
+            (1, vec![1]),
+            (20, vec![20]),
+            (21, vec![20, 1]),
+            (45, vec![20, 20, 5]),
+        ] {
+            let groups: Vec<_> = in_groups(accounts(count), 20).collect();
+            let found: Vec<usize> = groups.iter().map(BTreeSet::len).collect();
+            assert_eq!(found, sizes);
+            let all: BTreeSet<String> = groups.into_iter().flatten().collect();
+            assert_eq!(all, accounts(count));
+        }
+    }
 }

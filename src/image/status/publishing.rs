@@ -12,7 +12,7 @@ use super::retiring::KeptReason;
 use crate::image::words::is_zero;
 
 /// Members of a set that a recorded change names; the status of the AMI itself has them all.
-const NAMED_MAX: usize = 20;
+pub const NAMED_MAX: usize = 20;
 
 /// What was set on an AMI by amiwright. It is what lets a removed grant be revoked and a grant by hand be left alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

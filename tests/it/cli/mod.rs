@@ -13,6 +13,7 @@ mod plan;
 mod plan_blocked;
 mod plan_in_place;
 mod plan_parameters;
+mod plan_shares;
 mod programs;
 mod push;
 mod push_files;
