@@ -211,7 +211,9 @@ impl Purpose {
             ("DescribeImageAttribute" | "DescribeSnapshotAttribute", _) => {
                 "who may use it: before it is shared, and whether that shows"
             }
-            (action, _) if action.starts_with("GetEbs") => "how a copy would be encrypted",
+            (action, _) if action.starts_with("GetEbs") => {
+                "how the AMI, or a copy, would be encrypted"
+            }
             (action, _) if action.starts_with("Describe") => "whether it is there, and its state",
             _ => "makes it",
         }

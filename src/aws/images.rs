@@ -272,18 +272,7 @@ fn observed(image: Image) -> ObservedImage {
         product_codes: product_codes(image.product_codes, |_| true),
     };
     let mappings = image.block_device_mappings.unwrap_or_default();
-    // Several volumes may come from one snapshot.
-    let mut snapshots: Vec<String> = Vec::new();
-    let is_encrypted = mappings
-        .iter()
-        .any(|it| it.ebs.as_ref().and_then(|ebs| ebs.encrypted) == Some(true));
-    for mapping in mappings {
-        if let Some(id) = mapping.ebs.and_then(|ebs| ebs.snapshot_id)
-            && !snapshots.contains(&id)
-        {
-            snapshots.push(id);
-        }
-    }
+    let (snapshots, is_encrypted) = (snapshots(&mappings), is_encrypted(&mappings));
     ObservedImage {
         id: image.image_id.unwrap_or_default(),
         name: image.name.unwrap_or_default(),
@@ -306,8 +295,29 @@ fn observed(image: Image) -> ObservedImage {
     }
 }
 
+/// The snapshots of the volumes: several may come from one.
+fn snapshots(mappings: &[BlockDeviceMapping]) -> Vec<String> {
+    let mut snapshots: Vec<String> = Vec::new();
+    for mapping in mappings {
+        if let Some(id) = mapping.ebs.as_ref().and_then(|ebs| ebs.snapshot_id.clone())
+            && !snapshots.contains(&id)
+        {
+            snapshots.push(id);
+        }
+    }
+    snapshots
+}
+
+/// Whether any of the volumes is encrypted.
+fn is_encrypted(mappings: &[BlockDeviceMapping]) -> bool {
+    let mut volumes = mappings.iter().filter_map(|it| it.ebs.as_ref());
+    volumes.any(|ebs| ebs.encrypted == Some(true))
+}
+
 fn named(image: Image) -> NamedImage {
     NamedImage {
+        is_encrypted: is_encrypted(image.block_device_mappings()),
+        snapshots: snapshots(image.block_device_mappings()),
         owner: Owner {
             id: image.owner_id.unwrap_or_default(),
             alias: image.image_owner_alias,

@@ -11,6 +11,7 @@ mod functions;
 mod guardrails;
 mod import_role;
 mod in_order;
+mod key_manager;
 mod keys;
 mod permissions;
 mod public;
@@ -18,6 +19,7 @@ mod regions;
 mod report;
 mod rules;
 mod scene;
+mod sources;
 mod stack;
 mod topic;
 

@@ -72,6 +72,10 @@ pub struct NamedImage {
     pub owner: Owner,
     /// Whether its root device is made from a bundle in S3.
     pub is_instance_store: bool,
+    /// Whether any of its volumes is encrypted.
+    pub is_encrypted: bool,
+    /// Its snapshots.
+    pub snapshots: Vec<String>,
     /// Its tags, as far as this account sees them.
     pub tags: BTreeMap<String, String>,
     /// Whether it could not be made, or is being deregistered: it never becomes available.

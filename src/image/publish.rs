@@ -34,7 +34,7 @@ mod share;
 pub mod withdraw;
 
 pub use asked::{Asked, AskedRegion};
-pub use blockers::{AccountSettings, Encryption, PublicBlock, not_public, not_shareable};
+pub use blockers::{AccountSettings, Encryption, PublicBlock, making, not_public, not_shareable};
 pub use copy::{COPY_ATTEMPTS, has_failed, is_left_unfinished};
 pub use difference::{STALE_READS, confirm, difference, done, intend};
 pub use observation::{CopyFault, Observation, Observed, Pending};

@@ -91,7 +91,7 @@ async fn an_ami_in_five_regions_with_parameters() {
 /// The same from a disk, with shares of the snapshots. `docs/reference/calls.md` holds it against what awspub calls.
 #[tokio::test(start_paused = true)]
 async fn an_ami_of_a_disk_in_five_regions_with_all() {
-    let counted = at_most(112, Scenario::DiskReleased).await;
+    let counted = at_most(113, Scenario::DiskReleased).await;
     assert_eq!(counted.idle, 0);
     let counted = at_most(4, Scenario::DiskReleasedAgain).await;
     assert_eq!(counted.idle, 0);

@@ -2,21 +2,28 @@
 
 use super::finding::Check;
 use super::in_order::in_order;
+use super::key_manager::is_managed;
 use super::public::made_in;
 use super::scene::Scene;
+use super::sources::{self, Sources};
 use crate::aws::{Aws, AwsError};
 use crate::image::publish::{AccountSettings, Encryption, not_public, not_shareable};
 use crate::image::words::UnshareableReason;
-use crate::manifest::ids::is_managed_key;
 use crate::manifest::image::{ImageManifest, RegionCopy, Source};
 
 pub(super) async fn check(scene: &Scene<'_>) -> Vec<Check> {
+    let sources = sources::look(scene).await;
     let regions = made_in(scene).into_iter();
-    let looks = regions.map(async |region| one(scene, &scene.aws.in_region(region), region).await);
-    in_order(looks).await
+    let looks = regions.map(async |region| {
+        let aws = scene.aws.in_region(region);
+        one(scene, &sources, &aws, region).await
+    });
+    let mut checks = in_order(looks).await;
+    checks.extend(sources.checks);
+    checks
 }
 
-async fn one(scene: &Scene<'_>, aws: &Aws, region: &str) -> Check {
+async fn one(scene: &Scene<'_>, sources: &Sources, aws: &Aws, region: &str) -> Check {
     let subject = format!("encryption by default in {region}");
     let (encrypts_by_default, key) = match by_default(aws).await {
         Ok(seen) => seen,
@@ -29,14 +36,21 @@ async fn one(scene: &Scene<'_>, aws: &Aws, region: &str) -> Check {
         encrypts_by_default,
         ..AccountSettings::default()
     };
-    let made = scene
-        .spec
-        .as_ref()
-        .map_or(Encryption::Off, |spec| made(spec, region, scene.home()));
+    let made = scene.spec.as_ref().map_or(Encryption::Off, |spec| {
+        made(spec, sources, region, scene.home())
+    });
     let applies = made.takes_default_key(account);
     let text = match (encrypts_by_default, applies) {
         (true, _) => format!("on, with {key}"),
-        (false, true) => format!("off, but the manifest says encrypted, with {key}"),
+        (false, true) => {
+            let says = scene.source().is_some_and(|source| source.encryption().0);
+            let what = if says {
+                "the manifest says"
+            } else {
+                "what is copied is"
+            };
+            format!("off, but {what} encrypted, with {key}")
+        }
         (false, false) => format!("off; the key by default is {key}"),
     };
     if !applies || !scene.is_shared() {
@@ -78,48 +92,21 @@ async fn by_default(aws: &Aws) -> Result<(bool, String), AwsError> {
     Ok((aws.encrypts_by_default().await?, aws.default_key().await?))
 }
 
-/// How the snapshots that the manifest makes in the Region are encrypted. An AMI of a snapshot has that snapshot as it is.
-fn made(spec: &ImageManifest, region: &str, home: &str) -> Encryption {
-    let (is_encrypted, key) = spec.build.source.encryption();
+/// How the snapshots that the manifest makes in the Region are encrypted.
+fn made(spec: &ImageManifest, sources: &Sources, region: &str, home: &str) -> Encryption {
+    let source = &spec.build.source;
     if region != home {
+        let is_encrypted = source.encryption().0 || sources.is_encrypted;
         let copy = spec.publish.regions.get(region).and_then(Option::as_ref);
         let has_key = copy.is_some_and(|copy: &RegionCopy| copy.kms_key_id.is_some());
         return Encryption::of_new(is_encrypted, has_key);
     }
-    match &spec.build.source {
-        Source::Disk(_) | Source::Vm(_) | Source::Stored(_) | Source::Image(_) => {
-            Encryption::of_new(is_encrypted, key.is_some())
+    match Encryption::of_made(source) {
+        Encryption::ByAccount if sources.takes_default_key => Encryption::DefaultKey,
+        // It keeps its key, which was looked at.
+        Encryption::ByAccount if sources.is_encrypted && matches!(source, Source::Image(_)) => {
+            Encryption::Off
         }
-        Source::Snapshot(_) | Source::Bundle(_) | Source::Instance(_) => Encryption::Off,
-    }
-}
-
-/// Why the kind of a key is not known.
-enum NotKnown {
-    Missing(String),
-    Error(AwsError),
-}
-
-impl NotKnown {
-    fn into_check(self, subject: String) -> Check {
-        match self {
-            Self::Missing(key) => {
-                let what = format!("its key {key} does not exist");
-                let next = "set another: aws ec2 modify-ebs-default-kms-key-id";
-                Check::todo(subject, what, next)
-            }
-            Self::Error(error) => Check::not_seen(subject, "kms:DescribeKey on its key", &error),
-        }
-    }
-}
-
-async fn is_managed(aws: &Aws, key: &str) -> Result<bool, NotKnown> {
-    if is_managed_key(key) {
-        return Ok(true);
-    }
-    match aws.kms_key(key).await {
-        Ok(Some(key)) => Ok(key.is_managed_by_aws),
-        Ok(None) => Err(NotKnown::Missing(key.to_owned())),
-        Err(error) => Err(NotKnown::Error(error)),
+        made => made,
     }
 }

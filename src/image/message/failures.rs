@@ -259,6 +259,13 @@ pub fn blocked(what: &RegionAction, blocker: Blocker) -> Failure {
     }
 }
 
+/// EC2 would not let the AMI be shared, which is still to be made.
+#[must_use]
+pub fn not_shareable(why: UnshareableReason) -> Failure {
+    let doing = "checking whether the AMI could be shared";
+    Failure::new(FailureKind::NotShareable { why }, doing, unshareable(why))
+}
+
 fn unshareable(why: UnshareableReason) -> &'static str {
     match why {
         UnshareableReason::Encrypted => "an AMI with an encrypted volume cannot be public",
@@ -270,7 +277,7 @@ fn unshareable(why: UnshareableReason) -> &'static str {
             "block public access for AMIs is on in this Region, by a declarative policy of the account's organization"
         }
         UnshareableReason::ManagedKey => {
-            "a copy would be encrypted with the key that AWS manages for EBS, and what is encrypted with that key cannot be \
+            "it would be encrypted with the key that AWS manages for EBS, and what is encrypted with that key cannot be \
              shared"
         }
     }

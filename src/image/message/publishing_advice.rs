@@ -35,8 +35,8 @@ pub(super) fn for_unshareable(why: UnshareableReason) -> &'static str {
             "leave `public` out, or have the organization's administrators change the policy"
         }
         UnshareableReason::ManagedKey => {
-            "name a key of your own for the Region (`regions.REGION.kmsKeyId`), whose policy lets the recipients use it, or \
-             make one the default key for EBS there"
+            "name a key of your own (`kmsKeyId` of the source, or `regions.REGION.kmsKeyId` for a copy), whose policy lets the \
+             recipients use it, or make one the default key for EBS in that Region"
         }
     }
 }

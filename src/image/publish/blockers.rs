@@ -1,12 +1,11 @@
 //! What EC2 would refuse to share, told before anything is changed. In a Region where sharing would be refused, nothing
 //! about the AMI is changed.
 
-use std::collections::BTreeSet;
-
 use super::asked::AskedRegion;
 use super::settings::Shown;
 use crate::image::status::{Action, Grantee};
 use crate::image::words::{Blocker, UnshareableReason};
+use crate::manifest::image::Source;
 
 /// What the account has set in a Region, as far as it decides what may be shared there. What was not read forbids nothing:
 /// then EC2 does, if it has to.
@@ -63,6 +62,20 @@ impl Encryption {
             (_, true) => Self::NamedKey,
             (true, false) => Self::DefaultKey,
             (false, false) => Self::ByAccount,
+        }
+    }
+
+    /// That of an AMI which is still to be made of this. An AMI of a snapshot has that snapshot as it is, and one of a
+    /// bundle has none. CreateRestoreImageTask takes no key: "if your account is enabled for encryption by default, your IAM
+    /// principal must have permission to use the KMS key" ("Store and restore an AMI using S3", EC2 User Guide).
+    #[must_use]
+    pub fn of_made(source: &Source) -> Self {
+        let (is_encrypted, key) = source.encryption();
+        match source {
+            Source::Disk(_) | Source::Vm(_) | Source::Stored(_) | Source::Image(_) => {
+                Self::of_new(is_encrypted, key.is_some())
+            }
+            Source::Snapshot(_) | Source::Bundle(_) | Source::Instance(_) => Self::Off,
         }
     }
 
@@ -133,15 +146,34 @@ pub(super) fn copying(
     home: &Shown,
     account: AccountSettings,
 ) -> Option<Blocker> {
-    let grants: &BTreeSet<Grantee> = &asked.desired.grants;
+    let encryption = Encryption::of_new(home.is_encrypted, asked.kms_key_id.is_some());
+    let why = unshareable(asked, encryption, home.has_product_code, account);
+    why.map(Blocker::NotShareable)
+}
+
+/// Why an AMI that is about to be made could not be shared as it is asked for.
+#[must_use]
+pub fn making(
+    asked: &AskedRegion,
+    encryption: Encryption,
+    account: AccountSettings,
+) -> Option<UnshareableReason> {
+    unshareable(asked, encryption, false, account)
+}
+
+fn unshareable(
+    asked: &AskedRegion,
+    encryption: Encryption,
+    has_product_code: bool,
+    account: AccountSettings,
+) -> Option<UnshareableReason> {
+    let grants = &asked.desired.grants;
     if grants.is_empty() {
         return None;
     }
-    let encryption = Encryption::of_new(home.is_encrypted, asked.kms_key_id.is_some());
-    let why = if grants.contains(&Grantee::Public) {
-        not_public(encryption, home.has_product_code, account)
+    if grants.contains(&Grantee::Public) {
+        not_public(encryption, has_product_code, account)
     } else {
         not_shareable(encryption, account)
-    };
-    why.map(Blocker::NotShareable)
+    }
 }

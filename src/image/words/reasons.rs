@@ -230,7 +230,7 @@ pub enum UnshareableReason {
     PublicBlocked,
     /// It would be public, and a policy of the account's organization blocks that.
     PublicBlockedByPolicy,
-    /// Its copy would be encrypted with the key that AWS manages for EBS.
+    /// It would be encrypted with the key that AWS manages for EBS.
     ManagedKey,
 }
 

@@ -7,6 +7,7 @@ mod check_bundle;
 mod check_manifest;
 mod check_object;
 mod clean_up;
+mod encryption;
 mod preview;
 mod probe_task;
 mod proven;

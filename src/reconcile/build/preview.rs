@@ -1,6 +1,6 @@
 //! What would be in the way of making an AMI, looked up as the steps look it up before they make anything.
 
-use super::{billing, sources};
+use super::{billing, encryption, sources};
 use crate::image::billing::LicensedSource;
 use crate::image::message::failures;
 use crate::image::observed::ObservedImage;
@@ -60,9 +60,13 @@ pub(in crate::reconcile) async fn look(
         looked.is_conflict = true;
         return Ok(looked);
     }
+    let mut copied = None;
     let owners = match (&step.config().account_id, spec.source()) {
         (Some(_), _) => match sources::look(step, spec).await? {
-            Ok(found) => found.owners,
+            Ok(found) => {
+                copied = found.image;
+                found.owners
+            }
             Err(obstacle) => {
                 looked.obstacle = Some(obstacle);
                 return Ok(looked);
@@ -85,6 +89,9 @@ pub(in crate::reconcile) async fn look(
     match billing::look(step, spec, &owners).await {
         Ok(users) => looked.at_risk = users.at_risk,
         Err(obstacle) => looked.obstacle = Some(obstacle),
+    }
+    if looked.obstacle.is_none() {
+        looked.obstacle = Box::pin(encryption::check(step, spec, copied.as_ref())).await;
     }
     looked.replacing = Box::pin(in_place::preview(step, spec, taken.as_ref())).await?;
     Ok(looked)

@@ -7,7 +7,7 @@ mod image;
 mod import;
 mod request;
 
-use super::{check_object, sources};
+use super::{check_object, encryption, sources};
 use crate::image::message::failures;
 use crate::image::outcome::{Evidence, StepOutcome};
 use crate::image::ownership::Lookup;
@@ -49,9 +49,17 @@ async fn start(step: &StepContext<'_>, spec: &Spec) -> Result<StepOutcome, Error
                 let found = adopt(step).await?;
                 return Ok(found.unwrap_or(outcome));
             }
+            if let Some(outcome) = unshareable(step, spec).await? {
+                return Ok(outcome);
+            }
             Box::pin(import::disk(step, spec, disk)).await
         }
-        Some(Source::Vm(vm)) => Box::pin(import::vm(step, spec, vm)).await,
+        Some(Source::Vm(vm)) => {
+            if let Some(outcome) = unshareable(step, spec).await? {
+                return Ok(outcome);
+            }
+            Box::pin(import::vm(step, spec, vm)).await
+        }
         Some(Source::Instance(instance)) => {
             Box::pin(bundle_instance::start(step, &instance.id)).await
         }
@@ -59,6 +67,15 @@ async fn start(step: &StepContext<'_>, spec: &Spec) -> Result<StepOutcome, Error
         Some(Source::Image(source)) => Box::pin(image::copy(step, spec, source)).await,
         Some(Source::Snapshot(_) | Source::Bundle(_)) | None => Ok(StepOutcome::Unchanged),
     }
+}
+
+/// Why what is imported could not be shared; or the task of an earlier attempt, which goes on.
+async fn unshareable(step: &StepContext<'_>, spec: &Spec) -> Result<Option<StepOutcome>, Error> {
+    let Some(outcome) = Box::pin(encryption::check(step, spec, None)).await else {
+        return Ok(None);
+    };
+    let found = adopt(step).await?;
+    Ok(Some(found.unwrap_or(outcome)))
 }
 
 /// The EC2 action that starts the task.

@@ -7,7 +7,7 @@ use futures_util::stream::{self, StreamExt};
 
 use crate::aws::{Aws, AwsError};
 use crate::image::publish::{
-    AccountSettings, Asked, AskedRegion, Observation, Plan, PublicBlock, Shown,
+    AccountSettings, Asked, AskedRegion, Encryption, Observation, Plan, PublicBlock, Shown,
 };
 use crate::image::status::Grantee;
 use crate::manifest::ids::is_managed_key;
@@ -125,15 +125,25 @@ async fn of_copy(
     wanted: &AskedRegion,
     home: &Shown,
 ) -> Result<AccountSettings, AwsError> {
-    let mut account = AccountSettings::default();
-    if wanted.kms_key_id.is_none() {
-        account.encrypts_by_default = !home.is_encrypted && aws.encrypts_by_default().await?;
-        if home.is_encrypted || account.encrypts_by_default {
-            account.has_managed_key = is_managed_key(&aws.default_key().await?);
-        }
-    }
+    let encryption = Encryption::of_new(home.is_encrypted, wanted.kms_key_id.is_some());
+    let mut account = encrypting(aws, encryption).await?;
     if is_public_wanted(wanted) {
         account.public_block = public_block(aws).await?;
+    }
+    Ok(account)
+}
+
+/// What decides how that is encrypted which is made there so.
+pub(in crate::reconcile) async fn encrypting(
+    aws: &Aws,
+    encryption: Encryption,
+) -> Result<AccountSettings, AwsError> {
+    let mut account = AccountSettings::default();
+    if encryption == Encryption::ByAccount {
+        account.encrypts_by_default = aws.encrypts_by_default().await?;
+    }
+    if encryption.takes_default_key(account) {
+        account.has_managed_key = is_managed_key(&aws.default_key().await?);
     }
     Ok(account)
 }

@@ -37,6 +37,7 @@ use crate::manifest::Problem;
 use super::context::Error;
 use super::manifest_reader::ManifestRead;
 use super::step_context::{StepContext, is_final, retrying};
+pub(super) use account::encrypting;
 use copy::Searched;
 pub(crate) use in_place::Replacing;
 use observe::Seen;

@@ -4,7 +4,7 @@ use http::StatusCode;
 use localaws::ec2::{ImageBlock, SeedSnapshot};
 use localaws::faults::Fault;
 
-use super::doctor::{KEY, disk, found, open, with};
+use super::doctor::{KEY, disk, found, open, opened, with};
 use crate::support::{EMAIL, REGION, TestStack};
 
 #[tokio::test(start_paused = true)]
@@ -268,4 +268,80 @@ async fn an_unencrypted_snapshot_is_not_judged_by_the_key_for_new_ones() {
     ec2.set_encryption_by_default(REGION, true, None);
     let manifest = with(&stack, "access: {accounts: ['111122223333']}\n");
     assert_eq!(found(&stack, Some(&manifest)).await, (0, String::new()));
+}
+
+/// A snapshot is shared as it is; only KMS tells whose its key is.
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_that_is_encrypted_with_the_key_of_aws_is_told() {
+    let mut stack = open().await;
+    let ec2 = stack.world.ec2();
+    ec2.set_image_block(REGION, ImageBlock::Unblocked);
+    let encrypted = SeedSnapshot {
+        id: Some("snap-0123456789abcdef0".to_owned()),
+        encrypted: true,
+        ..SeedSnapshot::default()
+    };
+    stack.snapshot = ec2.seed_snapshot(REGION, encrypted);
+    let shared = "access: {accounts: ['111122223333']}\n";
+    let (code, first) = found(&stack, Some(&with(&stack, shared))).await;
+    insta::assert_snapshot!(first, @r"
+    todo     encryption of snap-0123456789abcdef0 in us-east-1: with arn:aws:kms:us-east-1:000000000000:key/91d2efbf-8b09-5462-d383-cc2f32a81a24, which AWS manages: the AMI cannot be shared; copy it with a key of your own, and name the copy in the manifest: aws ec2 copy-snapshot --region us-east-1 --source-region us-east-1 --source-snapshot-id snap-0123456789abcdef0 --encrypted --kms-key-id KEY
+    ");
+    assert_eq!(code, 3);
+    // Its copy in another Region would have the key by default there.
+    let copied = format!("{shared}regions: {{eu-west-1: }}\n");
+    let (_, second) = found(&stack, Some(&with(&stack, &copied))).await;
+    insta::assert_snapshot!(second, @r"
+    todo     encryption by default in eu-west-1: off, but what is copied is encrypted, with alias/aws/ebs, which AWS manages: the AMI cannot be shared; name a key of your own in the manifest, or make one the default: aws ec2 modify-ebs-default-kms-key-id --region eu-west-1 --kms-key-id KEY
+    todo     encryption of snap-0123456789abcdef0 in us-east-1: with arn:aws:kms:us-east-1:000000000000:key/91d2efbf-8b09-5462-d383-cc2f32a81a24, which AWS manages: the AMI cannot be shared; copy it with a key of your own, and name the copy in the manifest: aws ec2 copy-snapshot --region us-east-1 --source-region us-east-1 --source-snapshot-id snap-0123456789abcdef0 --encrypted --kms-key-id KEY
+    ");
+    let public = with(&stack, "access: {public: true}\n");
+    let (_, third) = found(&stack, Some(&public)).await;
+    insta::assert_snapshot!(third, @r"
+    todo     encryption of snap-0123456789abcdef0 in us-east-1: encrypted: an encrypted AMI cannot be public; name one that is not encrypted, or share the AMI with accounts in place of public
+    ");
+    // Nobody else needs the key of an AMI that is not shared.
+    let alone = with(&stack, "");
+    assert_eq!(found(&stack, Some(&alone)).await, (0, String::new()));
+    // Of one's own: its policy is another matter.
+    let arn = format!("arn:aws:kms:{REGION}:000000000000:key/{KEY}");
+    let snapshot = stack.snapshot.clone();
+    ec2.edit_snapshot(REGION, &snapshot, |it| it.kms_key_id = Some(arn));
+    let manifest = with(&stack, shared);
+    assert_eq!(found(&stack, Some(&manifest)).await, (0, String::new()));
+}
+
+/// A copy within the Region keeps the key; one from another Region gets the key by default.
+#[tokio::test(start_paused = true)]
+async fn an_ami_whose_copy_would_have_the_key_of_aws_is_told() {
+    let arn = format!("arn:aws:kms:{REGION}:000000000000:key/{KEY}");
+    let stack = TestStack::built(|builder| opened(builder).parameter("KmsKeys", &arn)).await;
+    for region in [REGION, "eu-west-1"] {
+        let encrypted = SeedSnapshot {
+            id: Some("snap-0123456789abcdef0".to_owned()),
+            encrypted: true,
+            ..SeedSnapshot::default()
+        };
+        let id = stack.image_of(region, encrypted).await;
+        let manifest = |source: &str| {
+            format!(
+                "name: web\nsource: {{image: {{id: {id}, region: {region}{source}}}}}\n\
+                 access: {{accounts: ['111122223333']}}\n"
+            )
+        };
+        let (code, told) = found(&stack, Some(&manifest(""))).await;
+        assert_eq!(code, 3, "{told}");
+        let what = match region {
+            REGION => "encryption of snap-0123456789abcdef0 in us-east-1: with arn:aws:kms:",
+            _ => {
+                "encryption by default in us-east-1: off, but what is copied is encrypted, with alias/aws/ebs"
+            }
+        };
+        assert!(told.contains(what), "{told}");
+        let named = format!(", encrypted: true, kmsKeyId: '{arn}'");
+        assert_eq!(
+            found(&stack, Some(&manifest(&named))).await,
+            (0, String::new())
+        );
+    }
 }

@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use localaws::ec2::{Billing, ImageBlock, SeedImage, SeedInstance};
 
 use super::plan::{KEY, PARTNER, manifest, named, plan_and_drop, planned, screen, stack};
-use crate::support::{REGION, TestStack, refused};
+use crate::support::{REGION, TestStack, refused, vmdk};
 
 #[tokio::test(start_paused = true)]
 async fn what_the_stack_does_not_open_is_rejected_or_named() {
@@ -233,4 +233,29 @@ async fn a_look_that_is_refused_says_what_would_help() {
         let report = plan.unwrap_err().report();
         assert!(report.contains(help), "{code}: {report}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_would_be_encrypted_with_the_key_of_aws_is_blocked_before_it_is_imported() {
+    let stack = stack().await;
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    let ec2 = stack.world.ec2();
+    ec2.set_encryption_by_default(REGION, true, None);
+    let content = format!(
+        "name: web\nsource: {{disk: {{object: web.vmdk, format: vmdk}}}}\naccess: {{accounts: ['{PARTNER}']}}\n"
+    );
+    let (planned, text) = screen(&stack, &content).await;
+    assert_eq!(planned, Planned::Changes);
+    assert_snapshot!(text, @r"
+    web.image.yaml -> s3://local-bucket/golden/web.image.yaml
+    A new AMI is asked for, and cannot be made.
+
+    us-east-1  a new AMI
+      ! AMI  because it would be encrypted with the key that AWS manages for EBS, and what is encrypted with that key cannot be shared; name a key of your own (`kmsKeyId` of the source, or `regions.REGION.kmsKeyId` for a copy), whose policy lets the recipients use it, or make one the default key for EBS in that Region, then upload the manifest if it had to be changed; if not, run: amiwright retry s3://local-bucket/golden/web.image.yaml
+
+    1 blocked. 0 changing AWS calls.
+    ");
+    plan_and_drop(&stack, &content).await;
+    assert_eq!(stack.status(KEY).await["state"], "failed");
+    assert_eq!(stack.count("ImportSnapshot"), 0);
 }

@@ -28,6 +28,7 @@ mod publish_copies;
 mod publish_delete;
 mod publish_delete_kept;
 mod publish_many_accounts;
+mod publish_encrypted;
 mod publish_others;
 mod publish_regions;
 mod publish_release;

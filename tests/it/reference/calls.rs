@@ -183,7 +183,7 @@ async fn the_work_of_awspub_takes_no_more_calls() {
          Of the work's own reads, the calls that awspub does not make, either, protect something, too: who may use an AMI and its \
          snapshots is read before it is shared, so that what somebody else shared is never taken back as ours, and after, \
          because a parameter is to point only to what was seen to be shared; copies are searched for by their tags before \
-         they are asked for; a Region's encryption by default is read before a copy is made that could not be shared; and \
+         they are asked for; a Region's encryption by default is read before an AMI or a copy is made that could not be shared; and \
          parameters are read again, because Systems Manager checks them after it has answered.",
         table(&columns, &rows),
         kept.awspub,

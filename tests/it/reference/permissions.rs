@@ -10,7 +10,7 @@ use super::{hold, table};
 const TEMPLATE: &str = include_str!("../../../template.yaml");
 
 /// Parameters that grant more, and a value of each.
-const OPENING: [(&str, &str); 9] = [
+const OPENING: [(&str, &str); 10] = [
     ("AllowPublic", "true"),
     ("AllowRetire", "true"),
     ("BundleKeyParameter", "/amiwright/bundle-key"),
@@ -20,13 +20,14 @@ const OPENING: [(&str, &str); 9] = [
         "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab",
     ),
     ("ParameterPrefix", "/images"),
+    ("ShareWith", "111122223333"),
     ("SourceBuckets", "arn:aws:s3:::source-bucket"),
     ("SourceOwners", "self,amazon"),
     ("StoreBuckets", "arn:aws:s3:::store-bucket"),
 ];
 
 /// Parameters that open something in the functions' own checks alone, because IAM has no key for it.
-const WITHOUT_IAM: [(&str, &str); 2] = [("ShareWith", "111122223333"), ("TagKeys", "team")];
+const WITHOUT_IAM: [(&str, &str); 1] = [("TagKeys", "team")];
 
 fn deployed(parameters: &[(&str, &str)]) -> Stack {
     let parameters: BTreeMap<String, String> = parameters

@@ -329,7 +329,11 @@ impl TestStack {
 
     /// An available AMI in another Region; its id.
     pub(crate) async fn image_elsewhere(&self, region: &str) -> String {
-        let snapshot = SeedSnapshot::default();
+        self.image_of(region, SeedSnapshot::default()).await
+    }
+
+    /// The same of such a snapshot.
+    pub(crate) async fn image_of(&self, region: &str, snapshot: SeedSnapshot) -> String {
         let snapshot = self.world.ec2().seed_snapshot(region, snapshot);
         let answer = self
             .ask_ec2(

@@ -76,10 +76,14 @@ impl Service {
         image.tags.extend(tags.image.clone());
         for snapshot in snapshots {
             let new = target.new_snapshot_id(&self.ids);
-            image.replace_snapshot(&snapshot.id, &new, false);
+            let is_encrypted = target.account.encrypts_by_default;
+            image.restore_snapshot(&snapshot.id, &new, is_encrypted);
+            let key = target.account.own_key(region);
             let mut snapshot = Snapshot {
                 id: new,
                 state: SnapshotState::Pending,
+                encrypted: is_encrypted,
+                kms_key_id: key.filter(|_| is_encrypted),
                 started_at: timeline.started_at,
                 ..snapshot
             };

@@ -71,7 +71,12 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
     let (snapshots, next) = page.cut(found, |snapshot| snapshot.id.clone());
     Ok(Xml::answer(&call.action, &call.request_id, |xml| {
         xml.items("snapshotSet", snapshots, |xml, snapshot| {
-            write(xml, snapshot, &progress(snapshot, region, now));
+            write(
+                xml,
+                snapshot,
+                &progress(snapshot, region, now),
+                &call.region,
+            );
         });
         xml.optional("nextToken", next);
     }))
@@ -103,7 +108,7 @@ fn progress(snapshot: &Snapshot, region: &Region, now: Timestamp) -> String {
     format!("{percent}%")
 }
 
-fn write(xml: &mut Xml, snapshot: &Snapshot, progress: &str) {
+fn write(xml: &mut Xml, snapshot: &Snapshot, progress: &str, region: &str) {
     xml.text("snapshotId", &snapshot.id);
     xml.text("volumeId", NO_VOLUME);
     xml.text("status", snapshot.state);
@@ -115,6 +120,6 @@ fn write(xml: &mut Xml, snapshot: &Snapshot, progress: &str) {
     xml.text("description", &snapshot.description);
     tags::write(xml, &snapshot.tags);
     xml.text("encrypted", snapshot.encrypted);
-    xml.optional("kmsKeyId", snapshot.kms_key_id.as_ref());
+    xml.optional("kmsKeyId", snapshot.key_arn(region));
     xml.text("storageTier", "standard");
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ec2::model::key;
 use crate::ec2::wire::error::{Failure, refuse};
 
 /// What the account has set in a Region.
@@ -30,6 +31,11 @@ impl Default for AccountSettings {
 }
 
 impl AccountSettings {
+    /// The ARN of the key by default; none if it is the one that AWS manages, or is none of the Region.
+    pub(crate) fn own_key(&self, region: &str) -> Option<String> {
+        key::arn(region, self.default_key.as_deref()?)
+    }
+
     /// Refuses a change of what a declarative policy sets. Code and words are not documented.
     pub(crate) fn check_changeable(&self) -> Result<(), Failure> {
         if self.by_policy {

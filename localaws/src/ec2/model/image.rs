@@ -183,13 +183,25 @@ impl Image {
 
     /// Puts the new snapshot in the place of the old one.
     pub(crate) fn replace_snapshot(&mut self, old: &str, new: &str, encrypted: bool) {
-        let volumes = self.block_device_mappings.iter_mut();
-        for ebs in volumes.filter_map(|mapping| mapping.ebs.as_mut()) {
-            if ebs.snapshot_id.as_deref() == Some(old) {
-                ebs.snapshot_id = Some(new.to_owned());
-                ebs.encrypted |= encrypted;
-            }
+        for ebs in self.volumes_of(old) {
+            ebs.snapshot_id = Some(new.to_owned());
+            ebs.encrypted |= encrypted;
         }
+    }
+
+    /// The same where it was stored: "the snapshots are decrypted as part of the store process" ("Create a store image task",
+    /// EC2 User Guide).
+    pub(crate) fn restore_snapshot(&mut self, old: &str, new: &str, encrypted: bool) {
+        for ebs in self.volumes_of(old) {
+            ebs.snapshot_id = Some(new.to_owned());
+            ebs.encrypted = encrypted;
+        }
+    }
+
+    fn volumes_of(&mut self, snapshot: &str) -> impl Iterator<Item = &mut Ebs> {
+        let volumes = self.block_device_mappings.iter_mut();
+        let volumes = volumes.filter_map(|mapping| mapping.ebs.as_mut());
+        volumes.filter(move |ebs| ebs.snapshot_id.as_deref() == Some(snapshot))
     }
 }
 

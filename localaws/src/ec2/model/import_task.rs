@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::ACCOUNT;
+use crate::ec2::model::account::AccountSettings;
 use crate::ec2::model::disk::{Disk, DiskSource};
 use crate::ec2::model::snapshot::{Snapshot, SnapshotState};
 use crate::ec2::model::timeline::{TaskKind, Timeline};
@@ -201,6 +202,14 @@ impl ImportTask {
             None => self.complete.then_some(self.timeline.ends_at),
         };
         ended_at.is_some_and(|ended_at| Timeline::is_past(ended_at, LISTED_FOR, now))
+    }
+
+    /// Encrypts what it makes as the account says, where the request does not ("Encryption by default", EBS User Guide).
+    pub(crate) fn encrypt(&mut self, account: &AccountSettings, region: &str) {
+        self.encrypted |= account.encrypts_by_default;
+        if self.encrypted && self.kms_key_id.is_none() {
+            self.kms_key_id = account.own_key(region);
+        }
     }
 
     pub(crate) fn snapshot(&self, id: &str, disk: &Disk, state: SnapshotState) -> Snapshot {

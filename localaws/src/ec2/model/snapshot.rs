@@ -56,6 +56,13 @@ impl Snapshot {
         self.encrypted && self.kms_key_id.as_ref().is_none_or(managed)
     }
 
+    /// The ARN of the key that it is encrypted with.
+    pub(crate) fn key_arn(&self, region: &str) -> Option<String> {
+        let managed = || key::arn(region, key::MANAGED_ALIAS);
+        let named = self.kms_key_id.clone();
+        self.encrypted.then(|| named.or_else(managed)).flatten()
+    }
+
     /// Whether this account may see it, copy it and make images of it.
     pub(crate) fn is_usable(&self) -> bool {
         let permissions = &self.create_volume_permissions;

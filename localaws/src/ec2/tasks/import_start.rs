@@ -99,6 +99,7 @@ impl Service {
         let mut store = self.store();
         task.failure = store.next_failure(task.kind());
         let state = store.region(region);
+        task.encrypt(&state.account, region);
         let prefix = if task.machine.is_some() {
             "import-ami"
         } else {

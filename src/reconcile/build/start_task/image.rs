@@ -12,7 +12,7 @@ use crate::image::plan::REGISTER_GRACE;
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::SourceKind;
 use crate::manifest::image::Image as SourceImage;
-use crate::reconcile::build::sources;
+use crate::reconcile::build::{encryption, sources};
 use crate::reconcile::context::Error;
 use crate::reconcile::lookup;
 use crate::reconcile::spec::Spec;
@@ -32,6 +32,9 @@ pub(super) async fn copy(
         Err(outcome) => return Ok(outcome),
     };
     let found = sources.image.clone().unwrap_or_default();
+    if let Some(outcome) = Box::pin(encryption::check(step, spec, Some(&found))).await {
+        return Ok(outcome);
+    }
     let tags = spec.tags(step.status);
     let further_tags = match source.copy_tags {
         Some(true) => ownership::copied_tags(&found.tags),
@@ -72,6 +75,9 @@ pub(super) async fn copy(
 pub(super) async fn restore(step: &StepContext<'_>, spec: &Spec) -> Result<StepOutcome, Error> {
     let kind = TaskKind::RestoreImage;
     if let Some(outcome) = already_there(step, kind).await? {
+        return Ok(outcome);
+    }
+    if let Some(outcome) = Box::pin(encryption::check(step, spec, None)).await {
         return Ok(outcome);
     }
     let build = &step.status.build;
