@@ -151,7 +151,7 @@ fn everything_that_anybody_may_do() {
         people()
     );
     let introduction = "What [template.yaml](../../template.yaml) grants, statement by statement; why each is needed stands \
-        beside it there, and tests show that each is used. `ShareWith` and `TagKeys` grant nothing: IAM has \
+        beside it there, and tests show that each is used. `TagKeys` grants nothing, and `ShareWith` only looks: IAM has \
         no key for what they open, so the functions check it alone. With `BundleKeyParameter` there is a policy for the \
         user of that key. Buckets have the names that `amiwright local` gives them. Who needs which policy: \
         [permissions](../operating.md#permissions).";
