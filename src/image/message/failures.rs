@@ -256,6 +256,14 @@ pub fn blocked(what: &RegionAction, blocker: Blocker) -> Failure {
             let message = format!("{}; nothing was changed in this Region", unshareable(why));
             Failure::new(FailureKind::NotShareable { why }, doing, message)
         }
+        Blocker::DeprecatedTooLate { latest } => Failure::new(
+            FailureKind::Blocked,
+            doing,
+            format!(
+                "a public AMI is deprecated two years after it was made at the latest, this one at {latest}; nothing was \
+                 changed in this Region. Give an earlier time in `deprecate`, or leave `public` out"
+            ),
+        ),
     }
 }
 

@@ -9,6 +9,7 @@ use super::blockers::{self, AccountSettings};
 use super::copy::{self, Copied};
 use super::difference::{difference, is_in_vain};
 use super::observation::{CopyFault, Observation, Observed, Pending};
+use super::public_date;
 use super::release::{self, ReleasePlan};
 use super::settings::Shown;
 use super::share;
@@ -161,7 +162,9 @@ impl Plan {
             let left = left.into_iter().map(|it| in_region(region, it));
             self.left.extend(left);
         }
-        if let Some((action, why)) = blockers::sharing(&found.ready, shown, account) {
+        let unshareable = blockers::sharing(&found.ready, shown, account);
+        let is_dated = || public_date::too_late(&found, &wanted.desired, shown, now);
+        if let Some((action, why)) = unshareable.or_else(is_dated) {
             self.blocked.push((in_region(region, action), why));
             return;
         }

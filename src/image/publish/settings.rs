@@ -43,6 +43,8 @@ pub struct Shown {
     pub snapshots: BTreeMap<String, BTreeSet<String>>,
     /// The snapshots that other AMIs have as well, with those and the accounts that may launch them and are to lose this one.
     pub common_snapshots: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
+    /// When it was made; none if that is not known.
+    pub created_at: Option<Timestamp>,
     /// When it is deprecated.
     pub deprecate_at: Option<Timestamp>,
     /// Its deregistration protection, in EC2's words.

@@ -20,6 +20,7 @@ mod properties;
 mod publish;
 mod publish_blockers;
 mod publish_overlaps;
+mod publish_public_date;
 mod release;
 mod removed;
 mod requests;

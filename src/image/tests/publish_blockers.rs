@@ -41,7 +41,9 @@ fn planned(
 fn blocked(plan: &Plan) -> BTreeMap<&str, Why> {
     let why = |blocker: &Blocker| match blocker {
         Blocker::NotShareable(why) => *why,
-        Blocker::Public | Blocker::ProductCode => panic!("nothing of that is set"),
+        Blocker::Public | Blocker::ProductCode | Blocker::DeprecatedTooLate { .. } => {
+            panic!("nothing of that is set")
+        }
     };
     let blocked = plan.blocked.iter();
     blocked

@@ -216,6 +216,11 @@ pub enum Blocker {
     ProductCode,
     /// EC2 does not let the AMI be shared so.
     NotShareable(UnshareableReason),
+    /// It would be public, and be deprecated later than a public AMI may be (EnableImageDeprecation, DeprecateAt).
+    DeprecatedTooLate {
+        /// The latest time.
+        latest: Timestamp,
+    },
 }
 
 /// Why an AMI cannot be shared as its manifest says.

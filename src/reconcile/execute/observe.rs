@@ -208,6 +208,7 @@ fn shown(image: &ObservedImage) -> Shown {
         product_codes: None,
         grants: None,
         snapshots: BTreeMap::new(),
+        created_at: image.created_at,
         deprecate_at: image.deprecate_at,
         protection: image.protection.clone(),
         public: image.public,

@@ -259,3 +259,34 @@ async fn what_would_be_encrypted_with_the_key_of_aws_is_blocked_before_it_is_imp
     assert_eq!(stack.status(KEY).await["state"], "failed");
     assert_eq!(stack.count("ImportSnapshot"), 0);
 }
+
+/// What EC2 would refuse once the AMI is public is blocked before.
+#[tokio::test(start_paused = true)]
+async fn a_public_ami_is_not_planned_to_be_deprecated_too_late() {
+    let stack = TestStack::built(|builder| builder.parameter("AllowPublic", "true")).await;
+    let ec2 = stack.world.ec2();
+    ec2.set_image_block(REGION, ImageBlock::Unblocked);
+    stack.drop_and_rest(KEY, manifest(&stack, "")).await;
+    let made = "2025-11-21T10:00:00Z".parse().unwrap();
+    let id = stack.only_image().id;
+    assert!(ec2.edit_image(REGION, &id, |image| image.created_at = made));
+    let public = "description: Web tier\naccess: {public: true}\n";
+    let late = format!("{public}deprecate: {{at: 2028-10-21T10:00:00Z}}\n");
+    let late = manifest(&stack, &late);
+    let (planned, text) = screen(&stack, &late).await;
+    assert_eq!(planned, Planned::Changes);
+    assert_snapshot!(text, @r"
+    web.image.yaml -> s3://local-bucket/golden/web.image.yaml
+    The AMI that exists is changed in place.
+
+    us-east-1  ami-us-east-1-0
+      ! share  everybody  because a public AMI is deprecated two years after it was made at the latest, this one at 2027-11-21T10:00:00Z; nothing was changed in this Region. Give an earlier time in `deprecate`, or leave `public` out
+
+    1 blocked. 0 changing AWS calls.
+    ");
+    plan_and_drop(&stack, &late).await;
+    assert_eq!(stack.status(KEY).await["state"], "incomplete");
+    let early = format!("{public}deprecate: {{at: 2027-10-21T10:00:00Z}}\n");
+    plan_and_drop(&stack, &manifest(&stack, &early)).await;
+    assert_eq!(stack.status(KEY).await["state"], "available");
+}
