@@ -126,15 +126,12 @@ impl Members {
 
     /// A list of tags: keys and values.
     pub(crate) fn tags(&mut self, name: &str) -> Result<Vec<(String, String)>, Failure> {
-        let Some(Value::Array(list)) = self.take(name) else {
-            return Ok(Vec::new());
+        let read = |mut tag: Self| {
+            let (key, value) = (tag.text("Key")?, tag.text("Value")?);
+            tag.finish()?;
+            key.zip(value).ok_or_else(|| wrong_type(name))
         };
-        let read = |tag: &Value| {
-            let (key, value) = (tag["Key"].as_str()?, tag["Value"].as_str()?);
-            Some((key.to_owned(), value.to_owned()))
-        };
-        let tags: Option<Vec<_>> = list.iter().map(read).collect();
-        tags.ok_or_else(|| wrong_type(name))
+        self.structures(name)?.into_iter().map(read).collect()
     }
 
     /// The page that is wanted: `MaxResults`, from 1 to `most`, and what the last page ended with.

@@ -2,6 +2,7 @@
 
 mod describe;
 mod images;
+mod options;
 mod tags;
 
 use std::time::Duration;

@@ -59,9 +59,15 @@ fn needed(spec: &ImageManifest, home: &str) -> Vec<(String, DryRun)> {
     let mut of_first: BTreeSet<_> = making.filter_map(|name| DryRun::named(name)).collect();
     of_first.extend(&of_all);
     of_first.extend(cancel(SourceKind::from(&spec.build.source)));
+    of_first.extend(clean_up(SourceKind::from(&spec.build.source)));
     let stores = spec.publish.store.is_some();
     of_first.extend(stores.then_some(DryRun::CreateStoreImageTask));
-    of_all.insert(DryRun::CopyImage);
+    // A copy that has failed is removed before it is made again.
+    of_all.extend([
+        DryRun::CopyImage,
+        DryRun::DeregisterImage,
+        DryRun::DeleteSnapshot,
+    ]);
     let in_region = |region: &str, calls: &BTreeSet<DryRun>| {
         let calls = calls.iter().map(|call| (region.to_owned(), *call));
         calls.collect::<Vec<_>>()
@@ -114,6 +120,19 @@ fn cancel(source: SourceKind) -> Option<DryRun> {
         SourceKind::Disk | SourceKind::Vm => Some(DryRun::CancelImportTask),
         SourceKind::Instance => Some(DryRun::CancelBundleTask),
         SourceKind::Snapshot | SourceKind::Bundle | SourceKind::Stored | SourceKind::Image => None,
+    }
+}
+
+/// What removes an AMI that EC2 has failed, and what its task has made for it.
+fn clean_up(source: SourceKind) -> Vec<DryRun> {
+    match source {
+        // The snapshot is somebody's, or there is none.
+        SourceKind::Snapshot | SourceKind::Bundle | SourceKind::Instance => {
+            vec![DryRun::DeregisterImage]
+        }
+        SourceKind::Disk | SourceKind::Vm | SourceKind::Stored | SourceKind::Image => {
+            vec![DryRun::DeregisterImage, DryRun::DeleteSnapshot]
+        }
     }
 }
 
@@ -171,15 +190,15 @@ mod tests {
             "tags: {team: web}\ndeprecate: {after: 90d}\nprotect: true\nregions: {eu-west-1: }",
         );
         insta::assert_snapshot!(needed, @r"
-        us-east-1: RegisterImage CreateTags DeleteTags EnableImageDeprecation DisableImageDeprecation EnableImageDeregistrationProtection DisableImageDeregistrationProtection
-        eu-west-1: CopyImage CreateTags DeleteTags EnableImageDeprecation DisableImageDeprecation EnableImageDeregistrationProtection DisableImageDeregistrationProtection
+        us-east-1: RegisterImage CreateTags DeleteTags EnableImageDeprecation DisableImageDeprecation EnableImageDeregistrationProtection DisableImageDeregistrationProtection DeregisterImage
+        eu-west-1: CopyImage CreateTags DeleteTags EnableImageDeprecation DisableImageDeprecation EnableImageDeregistrationProtection DisableImageDeregistrationProtection DeregisterImage DeleteSnapshot
         ");
     }
 
     #[test]
     fn what_is_shared_is_read_and_what_is_imported_can_be_cancelled() {
         let needed = needed_by("access: {accounts: ['111122223333'], copy: true}");
-        insta::assert_snapshot!(needed, @"us-east-1: RegisterImage CreateTags ModifyImageAttribute ModifySnapshotAttribute DescribeImageAttribute DescribeSnapshotAttribute");
+        insta::assert_snapshot!(needed, @"us-east-1: RegisterImage CreateTags ModifyImageAttribute ModifySnapshotAttribute DeregisterImage DescribeImageAttribute DescribeSnapshotAttribute");
         let of_sources = SourceKind::ALL.map(|source| cancel(source).map(DryRun::action));
         let of_sources: Vec<_> = of_sources.into_iter().flatten().collect();
         let cancels = ["CancelImportTask", "CancelImportTask", "CancelBundleTask"];
@@ -199,6 +218,31 @@ mod tests {
         insta::assert_snapshot!(of_manifest_removed, @"us-east-1: RegisterImage CreateTags EnableImageDeprecation DisableImageDeregistrationProtection DeregisterImage DescribeImageReferences");
         assert!(needed_by("onDelete: deprecate").contains("EnableImageDeprecation"));
         assert!(!needed_by("onDelete: keep").contains("Deprecation"));
+    }
+
+    /// As the template's CleanUpOwnImages and CleanUpCopies grant it.
+    #[test]
+    fn what_a_failed_ami_leaves_can_be_removed() {
+        let of = |source| {
+            let calls = clean_up(source).into_iter().map(DryRun::action);
+            calls.collect::<Vec<_>>().join(" ")
+        };
+        for source in SourceKind::ALL {
+            let makes_snapshots = match source {
+                SourceKind::Snapshot | SourceKind::Bundle | SourceKind::Instance => false,
+                SourceKind::Disk | SourceKind::Vm | SourceKind::Stored | SourceKind::Image => true,
+            };
+            let expected = match makes_snapshots {
+                true => "DeregisterImage DeleteSnapshot",
+                false => "DeregisterImage",
+            };
+            assert_eq!(of(source), expected, "{source:?}");
+        }
+        let copied = needed_by("regions: {eu-west-1: }");
+        insta::assert_snapshot!(copied, @r"
+        us-east-1: RegisterImage CreateTags DeregisterImage
+        eu-west-1: CopyImage CreateTags DeregisterImage DeleteSnapshot
+        ");
     }
 
     #[test]

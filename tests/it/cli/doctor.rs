@@ -166,6 +166,8 @@ async fn what_a_manifest_needs_is_looked_at_in_every_region_of_it() {
     ok       ec2:DisableImageDeprecation in us-east-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:EnableImageDeregistrationProtection in us-east-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:DisableImageDeregistrationProtection in us-east-1: you may (DryRun: what IAM says, and of you, not of the functions)
+    ok       ec2:DeregisterImage in us-east-1: you may (DryRun: what IAM says, and of you, not of the functions)
+    ok       ec2:DeleteSnapshot in us-east-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:DescribeImageAttribute in us-east-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:DescribeSnapshotAttribute in us-east-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:CancelImportTask in us-east-1: you may (DryRun: what IAM says, and of you, not of the functions)
@@ -177,9 +179,11 @@ async fn what_a_manifest_needs_is_looked_at_in_every_region_of_it() {
     ok       ec2:DisableImageDeprecation in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:EnableImageDeregistrationProtection in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:DisableImageDeregistrationProtection in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
+    ok       ec2:DeregisterImage in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
+    ok       ec2:DeleteSnapshot in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:DescribeImageAttribute in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
     ok       ec2:DescribeSnapshotAttribute in eu-west-1: you may (DryRun: what IAM says, and of you, not of the functions)
-    stack local in us-east-1: 56 ok, 0 to do, 0 could not be looked at
+    stack local in us-east-1: 60 ok, 0 to do, 0 could not be looked at
     ");
     assert_eq!(code, 0);
 }
@@ -279,6 +283,7 @@ async fn the_operators_policy_is_enough_to_look_at_everything() {
     insta::assert_snapshot!(findings(&text), @r"
     unknown  ec2:RegisterImage in us-east-1: could not look: you may not, and DryRun tells about you only: the functions, whose roles are their own, may still be allowed ec2:RegisterImage
     unknown  ec2:CreateTags in us-east-1: could not look: you may not, and DryRun tells about you only: the functions, whose roles are their own, may still be allowed ec2:CreateTags
+    unknown  ec2:DeregisterImage in us-east-1: could not look: you may not, and DryRun tells about you only: the functions, whose roles are their own, may still be allowed ec2:DeregisterImage
     ");
     assert_eq!(code, 4);
 }

@@ -3,6 +3,7 @@
 mod credentials;
 mod doctor;
 mod doctor_findings;
+mod doctor_keys;
 mod first;
 mod local_activity;
 mod local_metrics;
@@ -14,6 +15,7 @@ mod plan_blocked;
 mod plan_in_place;
 mod plan_parameters;
 mod plan_shares;
+mod plan_product_codes;
 mod programs;
 mod push;
 mod push_files;

@@ -13,7 +13,9 @@ use localaws::faults::Fault;
 use serde_json::json;
 
 use super::flow::Flow;
-use super::ready::{BUNDLE, COPIED, ENCRYPTED, KEY_HERE, KEY_THERE, OTHER, PART, Ready};
+use super::ready::{
+    BUNDLE, COPIED, COPIED_TOO, ENCRYPTED, KEY_HERE, KEY_THERE, OTHER, PART, Ready,
+};
 use crate::flows::guardrails::foreign_image;
 use crate::support::{REGION, meddle, minutes, vmdk, whole_seconds};
 
@@ -264,6 +266,7 @@ impl Ready {
                 keys(REGION) == [KEY_HERE; 2] && keys(COPIED) == [KEY_THERE] && here.len() == 2
             }
             Flow::Foreign => here.len() == 2,
+            Flow::Copies => (there.len(), of(COPIED_TOO).len()) == (1, 1),
             _ => true,
         };
         (!is_done).then(|| format!("{:?}: {here:#?} {there:#?}", self.flow))

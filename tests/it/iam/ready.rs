@@ -11,8 +11,9 @@ pub(super) const PART: &[u8] = include_bytes!("../../fixtures/image.part.0");
 /// A bucket that is not the stack's.
 pub(super) const OTHER: &str = "other";
 
-/// A Region that gets copies.
+/// A Region that gets copies, and another.
 pub(super) const COPIED: &str = "us-west-2";
+pub(super) const COPIED_TOO: &str = "eu-central-1";
 
 /// Keys of the account, in the stack's Region and in the one of copies.
 pub(super) const KEY_HERE: &str =
@@ -59,12 +60,11 @@ impl Flow {
             None => {
                 let started = (self == Self::Retry).to_string();
                 let copies = match self {
-                    Self::Copies
-                    | Self::Keys
-                    | Self::Public
-                    | Self::ReplaceCopies
-                    | Self::Audit => COPIED,
-                    _ => "",
+                    Self::Copies => format!("{COPIED},{COPIED_TOO}"),
+                    Self::Keys | Self::Public | Self::ReplaceCopies | Self::Audit => {
+                        COPIED.to_owned()
+                    }
+                    _ => String::new(),
                 };
                 let keys = match self {
                     Self::Keys => format!("{KEY_HERE},{KEY_THERE}"),
@@ -86,7 +86,7 @@ impl Flow {
                         .parameter("AllowRetire", retires)
                         .parameter("ShareWith", "*")
                         .parameter("AllowPublic", &public)
-                        .parameter("CopyRegions", copies)
+                        .parameter("CopyRegions", &copies)
                         .parameter("KmsKeys", &keys)
                         .parameter("SourceOwners", owners)
                         .parameter("ParameterPrefix", "/images")
@@ -115,7 +115,7 @@ impl Flow {
                     .ec2()
                     .fail_next_task(TaskKind::CopyImage, failed);
                 format!(
-                    "{}regions: {{{COPIED}: {{}}}}\n",
+                    "{}regions: {{{COPIED}: {{}}, {COPIED_TOO}: {{}}}}\n",
                     stack.manifest("web-{digest}")
                 )
             }
