@@ -21,7 +21,7 @@ pub(super) enum Flow {
     Paid,
     /// Its settings are added, and removed again.
     Settings,
-    /// It is copied to two other Regions, where the first copy fails, and its settings are changed there, too; and an AMI
+    /// It is copied to two other Regions, where the first copies fail, and its settings are changed there, too; and an AMI
     /// of another Region is copied to the stack's.
     Copies,
     /// A disk is encrypted with one key and copied with another; and an AMI of another Region is copied with the first.

@@ -60,10 +60,8 @@ impl Flow {
             None => {
                 let started = (self == Self::Retry).to_string();
                 let copies = match self {
-                    Self::Copies => format!("{COPIED},{COPIED_TOO}"),
-                    Self::Keys | Self::Public | Self::ReplaceCopies | Self::Audit => {
-                        COPIED.to_owned()
-                    }
+                    Self::Copies | Self::Public => format!("{COPIED},{COPIED_TOO}"),
+                    Self::Keys | Self::ReplaceCopies | Self::Audit => COPIED.to_owned(),
                     _ => String::new(),
                 };
                 let keys = match self {
@@ -110,10 +108,10 @@ impl Flow {
         match self {
             Self::Copies => {
                 let failed = "Client.InternalError: Copy image failed";
-                stack
-                    .world
-                    .ec2()
-                    .fail_next_task(TaskKind::CopyImage, failed);
+                for _ in [COPIED, COPIED_TOO] {
+                    let ec2 = stack.world.ec2();
+                    ec2.fail_next_task(TaskKind::CopyImage, failed);
+                }
                 format!(
                     "{}regions: {{{COPIED}: {{}}, {COPIED_TOO}: {{}}}}\n",
                     stack.manifest("web-{digest}")
@@ -151,12 +149,15 @@ impl Flow {
     }
 }
 
-/// A world in which all is encrypted in one Region, and a manifest that is to be public.
+/// A world in which all is encrypted in one Region, and a manifest that is to be public there, too.
 fn partly_public(stack: &TestStack) -> String {
     let ec2 = stack.world.ec2();
-    ec2.set_image_block(REGION, ImageBlock::Unblocked);
+    for region in [REGION, COPIED_TOO] {
+        ec2.set_image_block(region, ImageBlock::Unblocked);
+    }
     ec2.set_encryption_by_default(COPIED, true, None);
-    let public = format!("access: {{public: true}}\nregions: {{{COPIED}: {{}}}}\n");
+    let regions = format!("regions: {{{COPIED}: {{}}, {COPIED_TOO}: {{}}}}\n");
+    let public = format!("access: {{public: true}}\n{regions}");
     stack.manifest("web-{digest}") + &public
 }
 
