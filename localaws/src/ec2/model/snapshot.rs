@@ -58,9 +58,8 @@ impl Snapshot {
 
     /// The ARN of the key that it is encrypted with.
     pub(crate) fn key_arn(&self, region: &str) -> Option<String> {
-        let managed = || key::arn(region, key::MANAGED_ALIAS);
-        let named = self.kms_key_id.clone();
-        self.encrypted.then(|| named.or_else(managed)).flatten()
+        let managed = self.encrypted.then(|| key::arn(region, key::MANAGED_ALIAS));
+        self.kms_key_id.clone().or(managed.flatten())
     }
 
     /// Whether this account may see it, copy it and make images of it.
