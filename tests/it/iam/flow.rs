@@ -26,6 +26,8 @@ pub(super) enum Flow {
     Copies,
     /// A disk is encrypted with one key and copied with another; and an AMI of another Region is copied with the first.
     Keys,
+    /// A disk is shared that the account encrypts by default, with a key of its own.
+    Encrypted,
     /// A snapshot and an AMI of other accounts.
     Foreign,
     /// It is made public, but not in a Region in which everything is encrypted.
@@ -73,6 +75,7 @@ pub(super) fn flows() -> Vec<Flow> {
         Settings,
         Copies,
         Keys,
+        Encrypted,
         Foreign,
         Public,
         Retry,

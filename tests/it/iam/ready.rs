@@ -128,6 +128,12 @@ impl Flow {
                 let copy = format!("{COPIED}: {{kmsKeyId: '{KEY_THERE}'}}");
                 format!("name: web-{{digest}}\nsource: {{disk: {{{disk}}}}}\nregions: {{{copy}}}\n")
             }
+            Self::Encrypted => {
+                stack.drop_file("golden/web.vmdk", vmdk()).await;
+                let ec2 = stack.world.ec2();
+                ec2.set_encryption_by_default(REGION, true, Some(KEY_HERE));
+                format!("{DISK}access: {{accounts: ['111122223333']}}\n")
+            }
             Self::Foreign => {
                 let id = foreign_snapshot(stack);
                 format!("name: web-{{digest}}\nsource: {{snapshot: {{id: {id}}}}}\n")
