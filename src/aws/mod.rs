@@ -39,7 +39,7 @@ pub use imports::{Import, ImportedDisk, ImportedMachine};
 #[cfg(feature = "doctor")]
 pub use inspect::{
     Bucket, Caller, DeployedStack, DryRun, FunctionState, Key, LogEvent, LogFilter, LogPage,
-    RuleState, SnapshotEncryption, StackResource, Subscription, Subscriptions, Verdict,
+    RuleState, StackResource, Subscription, Subscriptions, Verdict,
 };
 pub use instance_metadata::{InstanceMetadata, MetadataError};
 pub use objects::{Object, ObjectInfo, ObjectPart, Saved, Which};

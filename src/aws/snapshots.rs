@@ -43,7 +43,8 @@ impl Aws {
         .await
     }
 
-    /// Whose these snapshots are, by their ids: the account's own, and those that others share with it.
+    /// Whose these snapshots are and how they are encrypted, by their ids: the account's own, and those that others share with
+    /// it.
     ///
     /// # Errors
     /// If EC2 does not answer, or refuses: with `InvalidSnapshot.NotFound` if the account may not see one of them.
@@ -62,6 +63,8 @@ impl Aws {
                 alias: snapshot.owner_alias,
             },
             has_failed: snapshot.state == Some(SnapshotState::Error),
+            is_encrypted: snapshot.encrypted.unwrap_or_default(),
+            kms_key_id: snapshot.kms_key_id,
         };
         Ok(snapshots.map(named).collect())
     }

@@ -91,6 +91,10 @@ pub struct NamedSnapshot {
     pub owner: Owner,
     /// Whether it could not be made: it never becomes completed.
     pub has_failed: bool,
+    /// Whether it is encrypted.
+    pub is_encrypted: bool,
+    /// The ARN of the KMS key that it is encrypted with.
+    pub kms_key_id: Option<String>,
 }
 
 /// A parameter, as GetParameters shows it. One that is not a `String` keeps its value to itself.

@@ -11,7 +11,6 @@ mod key;
 mod logs;
 mod role;
 mod rule;
-mod snapshot;
 mod stack;
 mod subscriptions;
 
@@ -22,6 +21,5 @@ pub use function::FunctionState;
 pub use key::Key;
 pub use logs::{LogEvent, LogFilter, LogPage};
 pub use rule::RuleState;
-pub use snapshot::SnapshotEncryption;
 pub use stack::{DeployedStack, StackResource};
 pub use subscriptions::{Subscription, Subscriptions};

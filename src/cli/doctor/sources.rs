@@ -3,7 +3,8 @@
 use super::finding::Check;
 use super::key_manager::{NotKnown, is_managed};
 use super::scene::Scene;
-use crate::aws::{AwsError, SnapshotEncryption};
+use crate::aws::AwsError;
+use crate::image::observed::NamedSnapshot;
 use crate::manifest::image::{Image, Source};
 
 /// What the manifest names, as far as it matters to whom its AMI is to be shared with.
@@ -32,7 +33,7 @@ pub(super) async fn look(scene: &Scene<'_>) -> Sources {
     if ids.is_empty() {
         return sources;
     }
-    match scene.aws.snapshot_encryption(&ids).await {
+    match scene.aws.named_snapshots(&ids).await {
         Ok(found) => {
             for snapshot in &found {
                 sources.is_encrypted |= snapshot.is_encrypted;
@@ -66,7 +67,7 @@ async fn copied(scene: &Scene<'_>, image: &Image, sources: &mut Sources) -> Vec<
     }
 }
 
-async fn one(scene: &Scene<'_>, snapshot: &SnapshotEncryption) -> Check {
+async fn one(scene: &Scene<'_>, snapshot: &NamedSnapshot) -> Check {
     let subject = format!("encryption of {} in {}", snapshot.id, scene.home());
     if !snapshot.is_encrypted {
         return Check::ok(subject, "not encrypted");
@@ -77,7 +78,7 @@ async fn one(scene: &Scene<'_>, snapshot: &SnapshotEncryption) -> Check {
             "name one that is not encrypted, or share the AMI with accounts in place of public";
         return Check::todo(subject, what, next);
     }
-    let Some(key) = &snapshot.key else {
+    let Some(key) = &snapshot.kms_key_id else {
         return Check::unknown(subject, "EC2 does not say with which key");
     };
     match is_managed(scene.aws, key).await {
