@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::document::Value;
-pub use crate::rules::{INSTANCE_STORE_COPY, keys::NamedKey};
+pub use crate::rules::{INSTANCE_STORE_COPY, YEARS_PUBLIC, keys::NamedKey};
 pub use crate::spec::{
     Access, Architecture, BlockDeviceMapping, BootMode, BuildSpec, Bundle, Deprecate, Disk,
     DiskFormat, Ebs, Image, ImageManifest, ImdsSupport, Instance, LicenseType, NameTemplate,

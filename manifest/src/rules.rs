@@ -20,6 +20,7 @@ mod volumes;
 
 use jiff::Timestamp;
 
+pub use deprecate::YEARS_PUBLIC;
 pub use regions::INSTANCE_STORE_COPY;
 
 use crate::{findings::Findings, spec::ImageManifest};

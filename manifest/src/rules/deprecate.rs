@@ -12,9 +12,11 @@ use crate::{
 
 const RULE: &str = "EC2 API Reference, EnableImageDeprecation (DeprecateAt)";
 
-/// Furthest ahead, in years; a public AMI's is shorter.
+/// Furthest ahead, in years.
 const YEARS: i16 = 10;
-const YEARS_PUBLIC: i16 = 2;
+
+/// The same of a public AMI: in years from when it was made.
+pub const YEARS_PUBLIC: i16 = 2;
 
 pub(super) fn check(manifest: &ImageManifest, now: Timestamp, findings: &mut Findings) {
     let Some(deprecate) = &manifest.publish.deprecate else {

@@ -9,9 +9,7 @@ use super::protect::to_minute;
 use super::settings::{Desired, Difference, Shown};
 use crate::image::status::{Action, Grantee};
 use crate::image::words::Blocker;
-
-/// In years from when the AMI was made: for a copy, when that was.
-const YEARS: i32 = 2;
+use crate::manifest::image::YEARS_PUBLIC;
 
 /// Why an AMI that is or becomes public could not be deprecated as it would be then, and the change that this is about. A
 /// time that has passed is none that EC2 would be asked for.
@@ -40,10 +38,12 @@ pub(super) fn too_late(
     Some((action, Blocker::DeprecatedTooLate { latest }))
 }
 
-/// In whole minutes, as EC2 takes it.
+/// In whole minutes, as EC2 takes it. A copy has its own time.
 fn latest(created_at: Timestamp) -> Option<Timestamp> {
     let created_at = created_at.to_zoned(TimeZone::UTC);
-    let latest = created_at.checked_add(YEARS.years()).ok()?;
+    let latest = created_at
+        .checked_add(i64::from(YEARS_PUBLIC).years())
+        .ok()?;
     Some(to_minute(latest.timestamp()))
 }
 
