@@ -17,6 +17,8 @@ pub mod client;
 pub mod clock;
 mod connection;
 pub mod deliveries;
+#[cfg(test)]
+mod dispatched;
 pub mod ec2;
 pub mod events;
 pub mod faults;

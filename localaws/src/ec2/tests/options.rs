@@ -5,18 +5,10 @@ use std::time::Duration;
 
 use super::bundle_tasks::{classic, usual};
 use super::*;
+use crate::dispatched::actions;
 use crate::ec2::SeedInstance;
 
 const ACTIONS: &str = include_str!("../actions/mod.rs");
-
-/// The actions that are built, as they stand where one is chosen.
-fn actions() -> BTreeSet<&'static str> {
-    let arms = ACTIONS.lines().filter_map(|line| {
-        let (name, _) = line.trim().strip_prefix('"')?.split_once("\" =>")?;
-        Some(name)
-    });
-    arms.collect()
-}
 
 /// A world in which each action has something to act on: an image that is available and stored, one to be stored, one that is
 /// disabled, a snapshot, a disk, an instance that is being bundled, and another one.
@@ -176,7 +168,7 @@ async fn no_action_takes_an_option_that_it_does_not_act_on() {
     let (_, known) = world().await;
     let requests = [makes(&known), shows(&known), others(&known)].concat();
     let asked: BTreeSet<&str> = requests.iter().map(|(action, _)| *action).collect();
-    assert_eq!(asked, actions());
+    assert_eq!(asked, actions(ACTIONS));
     for (action, fields) in requests {
         let (world, same) = world().await;
         assert_eq!(same, known);

@@ -3,17 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::dispatched::actions;
 
 const ACTIONS: &str = include_str!("../actions/mod.rs");
-
-/// The actions that are built, as they stand where one is chosen.
-fn actions() -> BTreeSet<&'static str> {
-    let arms = ACTIONS.lines().filter_map(|line| {
-        let (name, _) = line.trim().strip_prefix('"')?.split_once("\" =>")?;
-        Some(name)
-    });
-    arms.collect()
-}
 
 /// What each action is asked of a parameter that has a tag, so that it is done.
 fn requests() -> Vec<(&'static str, Value)> {
@@ -73,7 +65,7 @@ fn with_one_more(request: &Value) -> Vec<Value> {
 async fn no_action_takes_an_option_that_it_does_not_act_on() {
     let requests = requests();
     let asked: BTreeSet<&str> = requests.iter().map(|(action, _)| *action).collect();
-    assert_eq!(asked, actions());
+    assert_eq!(asked, actions(ACTIONS));
     for (action, request) in requests {
         let world = World::new();
         let tags = json!([{"Key": "team", "Value": "web"}]);
