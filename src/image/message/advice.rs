@@ -290,7 +290,8 @@ fn for_refused(action: &str, failure: &Failure) -> &'static str {
         _ if code == "InvalidManifest" => for_bundle(&failure.message),
         _ if says("kms") && says("key") => {
             "let the function's role use the KMS key: its ARN belongs in the stack's parameter KmsKeys, and its policy has to \
-             allow kms:DescribeKey, CreateGrant, Decrypt, ReEncrypt*, GenerateDataKeyWithoutPlaintext; and check that the key is enabled and in this Region"
+             allow kms:DescribeKey, CreateGrant, Decrypt, ReEncrypt*, GenerateDataKeyWithoutPlaintext; and check that the key \
+             is enabled and in this Region"
         }
         _ => for_code(code),
     }

@@ -350,9 +350,8 @@ fn a_plan_says_by_its_exit_code_whether_there_is_anything_to_do() {
     assert_eq!(code, Some(1));
 }
 
-#[test]
-fn a_plan_of_what_is_made_has_nothing_to_do_and_one_that_fails_is_no_change() {
-    let local = Local::start(&["--speed", "60"]);
+/// Files of a disk, its manifest, and a manifest that would be rejected: the directory, and the paths of both manifests.
+fn good_and_bad() -> (tempfile::TempDir, String, String) {
     let files = tempfile::tempdir().unwrap();
     let file = |name: &str, content: &[u8]| {
         let file = files.path().join(name);
@@ -362,6 +361,13 @@ fn a_plan_of_what_is_made_has_nothing_to_do_and_one_that_fails_is_no_change() {
     file("disk.raw", &[0; 4096]);
     let good = file("disk.image.yaml", &example("disk.image.yaml"));
     let bad = file("bad.image.yaml", b"name: web\n");
+    (files, good, bad)
+}
+
+#[test]
+fn a_plan_of_what_is_made_has_nothing_to_do_and_one_that_fails_is_no_change() {
+    let local = Local::start(&["--speed", "60"]);
+    let (_files, good, bad) = good_and_bad();
     let plan = |file: &str, place: [&str; 8]| {
         let args = ["plan", file, "--exit-code"];
         let output = amiwright().args(args).args(place).output().unwrap();
@@ -386,15 +392,7 @@ fn a_plan_of_what_is_made_has_nothing_to_do_and_one_that_fails_is_no_change() {
 #[test]
 fn a_push_prints_json_for_programs_and_nothing_where_it_is_to_be_quiet() {
     let local = Local::start(&[]);
-    let files = tempfile::tempdir().unwrap();
-    let file = |name: &str, content: &[u8]| {
-        let file = files.path().join(name);
-        std::fs::write(&file, content).unwrap();
-        file.to_str().unwrap().to_owned()
-    };
-    file("disk.raw", &[0; 4096]);
-    let good = file("disk.image.yaml", &example("disk.image.yaml"));
-    let bad = file("bad.image.yaml", b"name: web\n");
+    let (_files, good, bad) = good_and_bad();
     let json =
         |output: &Output| -> serde_json::Value { serde_json::from_slice(&output.stdout).unwrap() };
 

@@ -27,6 +27,11 @@ pub(super) async fn finished(settings: &str) -> TestStack {
             .parameter("AuditSchedule", "rate(3000 days)")
     })
     .await;
+    finished_in(stack, settings).await
+}
+
+/// The same in this world.
+pub(super) async fn finished_in(stack: TestStack, settings: &str) -> TestStack {
     let manifest = format!("{}{settings}", stack.manifest("web-{digest}"));
     stack.drop_and_rest(KEY, manifest).await;
     stack.audit().await;

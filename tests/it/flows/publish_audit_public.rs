@@ -3,7 +3,7 @@
 
 use localaws::ec2::ImageBlock;
 
-use super::publish_audit::{KEY, OREGON, edit, id};
+use super::publish_audit::{KEY, OREGON, edit, finished_in, id};
 use crate::support::{REGION, TestStack, changes_by_name};
 
 /// A finished public AMI and its copy, of which the first audits have found nothing.
@@ -21,12 +21,7 @@ async fn public(settings: &str) -> TestStack {
         ec2.set_image_block(region, ImageBlock::Unblocked);
     }
     let public = format!("access: {{public: true}}\nregions: {{{OREGON}: {{}}}}\n{settings}");
-    let manifest = format!("{}{public}", stack.manifest("web-{digest}"));
-    stack.drop_and_rest(KEY, manifest).await;
-    stack.audit().await;
-    assert_eq!(stack.in_sync(KEY).await, "true");
-    assert_eq!(stack.emails().len(), 1);
-    stack
+    finished_in(stack, &public).await
 }
 
 /// What AWS does to the AMI of a Region.
