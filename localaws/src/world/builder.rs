@@ -52,6 +52,7 @@ pub struct Builder {
     speed: f64,
     seed: u64,
     directory: Option<PathBuf>,
+    temporary: PathBuf,
     runner: FunctionRunner,
     schedules: bool,
     era: Era,
@@ -73,6 +74,7 @@ impl Default for Builder {
             speed: 1.0,
             seed: 0,
             directory: None,
+            temporary: std::env::temp_dir(),
             runner: FunctionRunner::Nothing,
             schedules: true,
             era: Era::Today,
@@ -158,6 +160,13 @@ impl Builder {
         self
     }
 
+    /// Where the temporary directory is made; where the system has them unless set.
+    #[must_use]
+    pub fn temporary_in(mut self, path: &Path) -> Self {
+        path.clone_into(&mut self.temporary);
+        self
+    }
+
     /// How functions run; not at all unless set.
     #[must_use]
     pub fn functions(mut self, runner: FunctionRunner) -> Self {
@@ -227,7 +236,7 @@ impl Builder {
         } else {
             Vec::new()
         };
-        let directory = Directory::open(self.directory.as_deref())?;
+        let directory = Directory::open(self.directory.as_deref(), &self.temporary)?;
         let stack = Arc::new(stack);
         let (services, events) = self.services(&directory, &stack)?;
         let services = Arc::new(services);

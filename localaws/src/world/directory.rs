@@ -13,18 +13,17 @@ pub(super) enum Directory {
 }
 
 impl Directory {
-    pub(super) fn open(path: Option<&Path>) -> Result<Self, WorldError> {
-        let Some(path) = path else {
-            let temporary = tempfile::Builder::new().prefix("localaws-").tempdir();
-            let failed = |source| WorldError::Directory {
-                path: std::env::temp_dir(),
-                source,
-            };
-            return temporary.map(Self::Temporary).map_err(failed);
-        };
+    /// The folder at `path`; without one, a new one in `temporary`.
+    pub(super) fn open(path: Option<&Path>, temporary: &Path) -> Result<Self, WorldError> {
         let failed = |source| WorldError::Directory {
-            path: path.to_owned(),
+            path: path.unwrap_or(temporary).to_owned(),
             source,
+        };
+        let Some(path) = path else {
+            let made = tempfile::Builder::new()
+                .prefix("localaws-")
+                .tempdir_in(temporary);
+            return made.map(Self::Temporary).map_err(failed);
         };
         std::fs::create_dir_all(path).map_err(failed)?;
         path.canonicalize().map(Self::Kept).map_err(failed)

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Poll, ready};
 use std::time::Duration;
 
 use amiwright::advance_tasks::{self, PollingHistory};
 use amiwright::aws::{Aws, RateLimiter};
 use amiwright::config::Config;
+use amiwright::keys;
 use amiwright::metrics::Meter;
 use amiwright::{notify, register_image};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -17,6 +18,7 @@ use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use jiff::{SignedDuration, Timestamp, Unit};
 use localaws::clock::Clock;
 use localaws::lambda::{FunctionError, Handler, Invocation};
+use localaws::s3::S3;
 use serde_json::{Value, json};
 
 use super::stack::REGION;
@@ -56,6 +58,17 @@ pub(crate) struct Machines {
     ahead: AtomicI64,
     /// Which invocations die, counted from now, and after how many polls of their code.
     deaths: Mutex<Vec<(u64, u64)>>,
+    /// Set where ticks are left out that would find nothing, as the last one did.
+    idleness: OnceLock<Idleness>,
+}
+
+/// What tells that a tick would find nothing: what is open is all that it looks for.
+#[derive(Debug)]
+struct Idleness {
+    s3: S3,
+    state_bucket: String,
+    /// The last tick found nothing.
+    last_found_nothing: AtomicBool,
 }
 
 impl Machines {
@@ -67,6 +80,29 @@ impl Machines {
     /// Kills the `nth` invocation from now (from 1) where it waits for the `polls`th time, wherever that is.
     pub(crate) fn kill(&self, nth: u64, polls: u64) {
         self.deaths.lock().unwrap().push((nth.max(1), polls.max(1)));
+    }
+
+    /// Leaves out ticks that would find nothing, as the last one did: histories wait for days. The first of them runs.
+    pub(crate) fn leave_out_idle_ticks(&self, s3: S3, state_bucket: String) {
+        let last_found_nothing = AtomicBool::default();
+        let idleness = Idleness {
+            s3,
+            state_bucket,
+            last_found_nothing,
+        };
+        self.idleness.set(idleness).unwrap();
+    }
+
+    /// Whether this is a tick that finds nothing, as the last one did.
+    async fn is_left_out(&self, invocation: &Invocation) -> bool {
+        let is_tick = invocation.payload == json!({"task": "advance"});
+        let Some(idleness) = self.idleness.get().filter(|_| is_tick) else {
+            return false;
+        };
+        let (bucket, prefix) = (&idleness.state_bucket, keys::OPEN);
+        let finds_nothing = idleness.s3.keys(bucket, prefix).await.unwrap().is_empty();
+        let last = &idleness.last_found_nothing;
+        last.swap(finds_nothing, Ordering::Relaxed) && finds_nothing
     }
 
     /// Nothing is unusual any more.
@@ -127,9 +163,15 @@ pub(super) fn handler(updated: Variables, machines: Arc<Machines>) -> Handler {
         let is_of = |name: &&str| *name == invocation.function.binary;
         let process = names.iter().position(is_of).map(|at| processes[at].clone());
         let config = config(&environment);
-        let clock = machines.clock(invocation.clock);
-        let code = run(invocation, config, process.unwrap_or_default(), clock);
-        Box::pin(until_death(Box::pin(code), machines.dies_after()))
+        let machines = Arc::clone(&machines);
+        Box::pin(async move {
+            if machines.is_left_out(&invocation).await {
+                return Ok(Value::Null);
+            }
+            let clock = machines.clock(invocation.clock);
+            let code = run(invocation, config, process.unwrap_or_default(), clock);
+            until_death(Box::pin(code), machines.dies_after()).await
+        })
     })
 }
 
