@@ -62,8 +62,7 @@ pub(crate) async fn set(script: &Script, monitor: &Arc<Monitor>) -> (TestStack, 
             .parameter("NotifyStarted", &given.notify_started.to_string())
     })
     .await;
-    let s3 = stack.world.s3().clone();
-    (stack.machines).leave_out_idle_ticks(s3, stack.state_bucket.clone());
+    (stack.machines).leave_out_idle_ticks(&stack.world, &stack.state_bucket);
     let sources = sources(script, &stack).await;
     others(&stack, &sources);
     monitor.open_eyes(&stack, &sources);

@@ -133,6 +133,12 @@ impl Faults {
         state.plans.iter().filter(is_once).count()
     }
 
+    /// Whether anything is to go wrong, once or always.
+    #[must_use]
+    pub fn are_planned(&self) -> bool {
+        !self.lock().plans.is_empty()
+    }
+
     /// The calls so far; of very many the last 100,000.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {

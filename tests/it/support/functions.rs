@@ -17,8 +17,10 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use jiff::{SignedDuration, Timestamp, Unit};
 use localaws::clock::Clock;
+use localaws::faults::Faults;
 use localaws::lambda::{FunctionError, Handler, Invocation};
 use localaws::s3::S3;
+use localaws::world::World;
 use serde_json::{Value, json};
 
 use super::stack::REGION;
@@ -58,7 +60,7 @@ pub(crate) struct Machines {
     ahead: AtomicI64,
     /// Which invocations die, counted from now, and after how many polls of their code.
     deaths: Mutex<Vec<(u64, u64)>>,
-    /// Set where ticks are left out that would find nothing, as the last one did.
+    /// Set where not all ticks run.
     idleness: OnceLock<Idleness>,
 }
 
@@ -67,6 +69,7 @@ pub(crate) struct Machines {
 struct Idleness {
     s3: S3,
     state_bucket: String,
+    faults: Faults,
     /// The last tick found nothing.
     last_found_nothing: AtomicBool,
 }
@@ -82,13 +85,14 @@ impl Machines {
         self.deaths.lock().unwrap().push((nth.max(1), polls.max(1)));
     }
 
-    /// Leaves out ticks that would find nothing, as the last one did: histories wait for days. The first of them runs.
-    pub(crate) fn leave_out_idle_ticks(&self, s3: S3, state_bucket: String) {
-        let last_found_nothing = AtomicBool::default();
+    /// Leaves out ticks that would find nothing, as the last one did: what waits for weeks waits less. The
+    /// first of them runs, and all do while anything is to go wrong.
+    pub(crate) fn leave_out_idle_ticks(&self, world: &World, state_bucket: &str) {
         let idleness = Idleness {
-            s3,
-            state_bucket,
-            last_found_nothing,
+            s3: world.s3().clone(),
+            state_bucket: state_bucket.to_owned(),
+            faults: world.faults().clone(),
+            last_found_nothing: AtomicBool::default(),
         };
         self.idleness.set(idleness).unwrap();
     }
@@ -102,7 +106,8 @@ impl Machines {
         let (bucket, prefix) = (&idleness.state_bucket, keys::OPEN);
         let finds_nothing = idleness.s3.keys(bucket, prefix).await.unwrap().is_empty();
         let last = &idleness.last_found_nothing;
-        last.swap(finds_nothing, Ordering::Relaxed) && finds_nothing
+        let as_the_last = last.swap(finds_nothing, Ordering::Relaxed) && finds_nothing;
+        as_the_last && !idleness.faults.are_planned() && self.deaths.lock().unwrap().is_empty()
     }
 
     /// Nothing is unusual any more.
