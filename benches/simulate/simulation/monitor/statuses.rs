@@ -21,8 +21,8 @@ pub(super) struct Written {
     pub(super) last: BTreeMap<String, Value>,
     /// The notices that were recorded, by their ids: what they say.
     pub(super) notices: BTreeMap<String, String>,
-    /// What was published, by its id: of which kind and about which version.
-    published: BTreeMap<String, String>,
+    /// What was published, by its id, and how many versions there were of its manifest then.
+    published: BTreeMap<String, (String, usize)>,
 }
 
 impl State {
@@ -127,21 +127,21 @@ impl State {
         }
         let manifest = id.split('#').next().unwrap_or_default();
         let what = format!("{event} {manifest} {subject} {}", text(&notice, "/at"));
-        if let Some(before) = self.written.published.get(&id)
+        if let Some((before, _)) = self.written.published.get(&id)
             && *before != what
         {
             let what = format!("{id} was published as `{before}`, and now as `{what}`");
             self.wrong(call, &what);
         }
-        let twins = self.written.published.iter();
-        let twin = twins
-            .filter(|(other, said)| **other != id && **said == what)
-            .map(|(other, _)| other.clone())
-            .next();
-        if let Some(twin) = twin {
+        // Two versions that came in one second may be wrong in the same way.
+        let versions = self.wanted.get(manifest).map_or(0, Vec::len);
+        let said = (what.clone(), versions);
+        let mut twins = self.written.published.iter();
+        let twin = twins.find(|(other, it)| **other != id && **it == said);
+        if let Some(twin) = twin.map(|(other, _)| other.clone()) {
             self.wrong(call, &format!("{id} says the same as {twin}: {what}"));
         }
-        self.written.published.insert(id, what);
+        self.written.published.insert(id, said);
     }
 }
 
