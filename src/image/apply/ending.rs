@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::changes::{move_to, note, record_notice, wait};
+use super::changes::{all_told, move_to, note, record_notice, wait};
 use crate::image::message;
 use crate::image::plan;
 use crate::image::status::{Cancel, Failure, Orphan, Retry, Status};
@@ -59,6 +59,7 @@ fn end(status: &mut Status, reason: TerminalReason, why: impl Into<String>, now:
     };
     status.build.ending = None;
     move_to(status, state, status.build.step, why, now);
+    all_told(status);
     record_notice(status, notice, now);
 }
 

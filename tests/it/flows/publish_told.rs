@@ -1,5 +1,7 @@
 //! The email of a change says what was changed, whether or not EC2's answers have come through.
 
+use std::time::Duration;
+
 use localaws::faults::Fault;
 
 use crate::support::TestStack;
@@ -9,8 +11,13 @@ const PARTNER: &str = "111122223333";
 const OTHER: &str = "444455556666";
 
 async fn finished() -> TestStack {
+    finished_in(include_str!("../../../template.yaml")).await
+}
+
+async fn finished_in(template: &str) -> TestStack {
     let stack = TestStack::built(|builder| {
         builder
+            .template(template)
             .parameter("ShareWith", "*")
             .parameter("ParameterPrefix", "/images")
     })
@@ -57,12 +64,7 @@ async fn a_change_is_told_whose_answer_was_lost() {
             assert_eq!(stack.status(KEY).await["state"], "available");
             let email = stack.emails().pop().unwrap();
             assert!(email.subject.starts_with("Changed"), "{}", email.subject);
-            let list = email.text.split("What was changed:\n").nth(1);
-            let list = list.unwrap_or_else(|| panic!("{action} {fault:?}: {}", email.text));
-            let lines: Vec<&str> = list
-                .lines()
-                .take_while(|it| it.starts_with("  - "))
-                .collect();
+            let lines = changes_of(&email.text);
             assert_eq!(lines.len(), 1, "{action} {fault:?}: {lines:?}");
             assert!(lines[0].contains(told), "{action} {fault:?}: {lines:?}");
         }
@@ -80,12 +82,7 @@ async fn a_parameter_is_told_whose_write_was_not_answered() {
         let change = "parameters: [{name: /images/web}]\n";
         stack.drop_and_rest(KEY, settings(&stack, change)).await;
         let email = stack.emails().pop().unwrap();
-        let list = email.text.split("What was changed:\n").nth(1);
-        let list = list.unwrap_or_else(|| panic!("{fault:?}: {}", email.text));
-        let lines: Vec<&str> = list
-            .lines()
-            .take_while(|it| it.starts_with("  - "))
-            .collect();
+        let lines = changes_of(&email.text);
         assert_eq!(lines.len(), 1, "{fault:?}: {lines:?}");
         assert!(lines[0].contains("/images/web"), "{fault:?}: {lines:?}");
     }
@@ -115,10 +112,43 @@ async fn what_was_changed_before_the_next_change_is_told_with_it() {
     let third = format!("access: {{accounts: ['{OTHER}']}}\n");
     stack.drop_and_rest(KEY, settings(&stack, &third)).await;
     let email = stack.emails().pop().unwrap();
-    let list = email.text.split("What was changed:\n").nth(1).unwrap();
-    let lines: Vec<&str> = list
-        .lines()
-        .take_while(|it| it.starts_with("  - "))
-        .collect();
+    let lines = changes_of(&email.text);
     assert_eq!(lines.len(), 1, "{lines:?}");
+}
+
+/// The manifest is removed before all of a change is done: its email says what was done, and the next email does not.
+#[tokio::test(start_paused = true)]
+async fn what_was_changed_before_a_manifest_was_removed_is_told_once() {
+    // Where versions are kept, one that is removed is read, and applied.
+    let stack = finished_in(&TestStack::template_without_versions()).await;
+    let first = "parameters: [{name: /images/web}]\n";
+    stack.drop_file(KEY, settings(&stack, first)).await;
+    // Written, and not seen yet.
+    stack.world.run_for(Duration::from_secs(10)).await;
+    assert_eq!(stack.count("PutParameter"), 1);
+    stack.remove(KEY).await;
+    stack.rest().await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "incomplete");
+    assert_eq!(status.get("untold"), None);
+    let email = stack.emails().pop().unwrap();
+    let lines = changes_of(&email.text);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("/images/web"), "{lines:?}");
+
+    let second = "description: Web tier\n";
+    stack.drop_and_rest(KEY, settings(&stack, second)).await;
+    let email = stack.emails().pop().unwrap();
+    assert!(email.subject.starts_with("Changed"), "{}", email.subject);
+    let lines = changes_of(&email.text);
+    assert!(lines.iter().any(|it| it.contains("description")));
+    assert!(!lines.iter().any(|it| it.contains("written")), "{lines:?}");
+}
+
+/// The lines of an email that say what was changed.
+fn changes_of(email: &str) -> Vec<&str> {
+    let list = email.split("What was changed:\n").nth(1);
+    let list = list.unwrap_or_else(|| panic!("nothing was changed: {email}"));
+    let lines = list.lines();
+    lines.take_while(|it| it.starts_with("  - ")).collect()
 }
