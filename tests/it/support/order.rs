@@ -18,8 +18,8 @@ use localaws::world::World;
 
 use super::uploads::Upload;
 
-const MANIFEST_TAG: &str = "amiwright:manifest";
-const DIGEST_TAG: &str = "amiwright:digest";
+pub(super) const MANIFEST_TAG: &str = "amiwright:manifest";
+pub(super) const DIGEST_TAG: &str = "amiwright:digest";
 
 /// What happened in a world.
 #[derive(Debug, Clone)]

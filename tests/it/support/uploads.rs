@@ -1,9 +1,13 @@
 //! When somebody asked for something else, and for what.
 
-use amiwright::manifest::image::{PublishSpec, parse};
+use amiwright::manifest::image::{ImageManifest, PublishSpec, parse};
+use amiwright::manifest::sha256_hex;
 use jiff::{SignedDuration, Timestamp};
+use localaws::ec2::Image;
 use localaws::faults::Call;
+use md5::{Digest as _, Md5};
 
+use super::order::{DIGEST_TAG, MANIFEST_TAG};
 use super::stack::TestStack;
 
 /// For how long an invocation may still do what a manifest said when it began (Lambda's limit).
@@ -42,30 +46,55 @@ impl TestStack {
     }
 }
 
-/// What a manifest, of which its AMIs have the address, may have said to the invocation that made a call: what it said last,
-/// and what it said a moment before. None where it was not there, or could not be read.
-pub(super) fn said(uploads: &[Upload], manifest: &str, call: &Call) -> Vec<Option<PublishSpec>> {
-    let mut specs = Vec::new();
+/// What the manifest of an AMI may have said to the invocation that made a call: what it said last, what it said a moment
+/// before, and all since the version that the AMI is of, for a version that was begun is finished. None where it was not
+/// there, or could not be read.
+pub(super) fn said(uploads: &[Upload], image: &Image, call: &Call) -> Vec<Option<PublishSpec>> {
+    let manifest = image.tags.get(MANIFEST_TAG).map_or("", String::as_str);
+    let earlier = || uploads.iter().filter(|it| it.number < call.number);
+    let objects = earlier().filter_map(|it| it.object.as_ref());
+    let mut source_versions: Vec<String> = objects
+        .filter_map(|(_, content)| content.as_ref())
+        .map(|content| etag(content))
+        .collect();
+    source_versions.push(String::new());
+    let is_own = |read: &ImageManifest| {
+        let build = read.build.digest();
+        let digest = |it: &String| sha256_hex(format!("{build}\n{it}\n").as_bytes());
+        let mut digests = source_versions.iter().map(digest);
+        digests.any(|it| image.tags.get(DIGEST_TAG) == Some(&it))
+    };
+    let (mut specs, mut lately, mut own) = (Vec::new(), None, None);
     for upload in uploads.iter().rev() {
-        let Some((key, content)) = upload
+        let of_manifest = upload
             .object
             .as_ref()
-            .filter(|_| upload.number < call.number)
-        else {
+            .filter(|(key, _)| is_of(manifest, key));
+        let Some((key, content)) = of_manifest.filter(|_| upload.number < call.number) else {
             continue;
         };
-        if !is_of(manifest, key) {
-            continue;
-        }
         let read = content
             .as_ref()
             .and_then(|it| parse(key, it, upload.at).ok());
+        let is_own = read.as_ref().is_some_and(is_own);
         specs.push(read.map(|it| it.publish));
         if call.at.duration_since(upload.at) > INVOCATION {
-            break;
+            lately = lately.or(Some(specs.len()));
+        }
+        if is_own {
+            own = own.or(Some(specs.len()));
         }
     }
+    let lately = lately.unwrap_or(specs.len());
+    specs.truncate(lately.max(own.unwrap_or(0)));
     specs
+}
+
+/// What S3 calls an object of this content that came in one piece.
+fn etag(content: &[u8]) -> String {
+    let digest = Md5::digest(content);
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{hex}\"")
 }
 
 fn is_of(manifest: &str, key: &str) -> bool {

@@ -66,8 +66,7 @@ impl Happened<'_> {
 
     /// The Regions that the manifest of an AMI says are required, at the time of a call.
     fn required(&self, image: &Image, call: &Call) -> BTreeSet<String> {
-        let manifest = image.tags.get(MANIFEST_TAG);
-        let said = said(&self.all.uploads, manifest.map_or("", String::as_str), call);
+        let said = said(&self.all.uploads, image, call);
         let each = said.into_iter().map(|spec| {
             let regions = spec.map(|it| it.regions).unwrap_or_default();
             let is_required = |(_, copy): &(String, Option<_>)| {

@@ -120,8 +120,7 @@ impl<'a> Happened<'a> {
 
     /// The parameters that the manifest of an AMI named at the time of a call, in this Region.
     fn named(&self, image: &Image, call: &Call) -> BTreeSet<(String, String)> {
-        let manifest = image.tags.get(MANIFEST_TAG);
-        let said = said(&self.all.uploads, manifest.map_or("", String::as_str), call);
+        let said = said(&self.all.uploads, image, call);
         let each = said.into_iter().map(|spec| {
             let named = spec.map(|it| it.parameters).unwrap_or_default();
             let named = named
