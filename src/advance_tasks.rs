@@ -15,6 +15,7 @@ mod publishing;
 mod read_ahead;
 mod report;
 mod requested;
+mod reviews;
 mod sweep;
 mod unchanged;
 

@@ -65,7 +65,7 @@ pub(super) async fn tell(
     failures: &mut Failures,
 ) {
     for object in objects {
-        if context.is_over() || history.has_reviewed(object, object) {
+        if history.has_reviewed(object, object) || context.is_over() {
             continue;
         }
         match tell_one(context, object).await {

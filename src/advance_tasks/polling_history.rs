@@ -1,7 +1,7 @@
 //! What a process of `advance-tasks` remembers of its earlier invocations, so that it asks for nothing twice: when each
 //! task was last polled, the statuses of open images, and which manifests the sweep has reviewed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::known::KnownStatuses;
 use super::pause::Pause;
+use super::reviews::Reviews;
 use crate::aws::ObjectInfo;
 use crate::limits::{REMEMBERED_STATUS_BYTES, REMEMBERED_STATUSES};
 use crate::status_store::{Loaded, OpenMarker, StatusObject};
@@ -21,9 +22,6 @@ const TASKS_MAX: usize = 50_000;
 
 /// How long a poll is remembered once there are more than [`TASKS_MAX`]: no polling interval is that long.
 const MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
-
-/// How many manifests are remembered that the sweep has reviewed: some hundred kilobytes.
-const REVIEWS_MAX: usize = 50_000;
 
 /// How long an image may stay unread: only the functions move one that is being imported, but where the functions fail,
 /// a wish to cancel is seen after this time.
@@ -51,7 +49,7 @@ pub struct PollingHistory {
     waits: Mutex<HashMap<u64, Timestamp>>,
     statuses: Mutex<HashMap<u64, Remembered>>,
     known: Mutex<KnownStatuses>,
-    reviews: Mutex<HashSet<u64>>,
+    reviews: Mutex<Reviews>,
     failures: Mutex<HashMap<String, Timestamp>>,
     time_scale: f64,
 }
@@ -224,19 +222,20 @@ impl PollingHistory {
         locked(&self.known).record_dear_list(now);
     }
 
+    /// A sweep begins: it asks for each review that is to be remembered.
+    pub(super) fn begin_sweep(&self) {
+        locked(&self.reviews).begin_sweep();
+    }
+
     /// Whether a sweep has reviewed this object against this status, both as they were listed.
     #[must_use]
     pub(super) fn has_reviewed(&self, object: &ObjectInfo, status: &ObjectInfo) -> bool {
-        locked(&self.reviews).contains(&review(object, status))
+        locked(&self.reviews).has(object, status)
     }
 
     /// Remembers that this object, as it was listed, says nothing that this status does not know.
     pub(super) fn record_review(&self, object: &ObjectInfo, status: &ObjectInfo) {
-        let mut reviews = locked(&self.reviews);
-        if reviews.len() >= REVIEWS_MAX {
-            reviews.clear();
-        }
-        reviews.insert(review(object, status));
+        locked(&self.reviews).record(object, status);
     }
 
     /// Whether an image that fails in the same way at every tick is to fail this one. Remembers it then.
@@ -262,13 +261,6 @@ impl PollingHistory {
 fn opening(marker: &OpenMarker) -> u64 {
     let hasher = BuildHasherDefault::<DefaultHasher>::default();
     hasher.hash_one((&marker.manifest_key, &marker.etag))
-}
-
-/// An upload and a write of a status, in eight bytes.
-fn review(object: &ObjectInfo, status: &ObjectInfo) -> u64 {
-    let hasher = BuildHasherDefault::<DefaultHasher>::default();
-    let written = (&status.etag, status.modified_at);
-    hasher.hash_one((&object.key, &object.etag, object.modified_at, written))
 }
 
 /// No holder of these locks can panic half-way, so what a poisoned one has is still consistent.

@@ -44,6 +44,7 @@ pub(super) async fn sweep(
     if !listed.is_complete {
         failures.add("the sweep", &TooMany);
     }
+    history.begin_sweep();
     let uploaded: BTreeSet<&str> = listed.manifests.iter().map(|it| it.key.as_str()).collect();
     let open: BTreeSet<&str> = listed
         .open
