@@ -2,6 +2,7 @@
 //! less often it searches for manifests whose events were lost.
 
 mod audit;
+mod batches;
 mod changed;
 mod known;
 mod late_notices;
@@ -17,6 +18,7 @@ mod report;
 mod requested;
 mod reviews;
 mod sweep;
+mod turns;
 mod unchanged;
 
 use std::collections::HashSet;
@@ -37,7 +39,7 @@ use crate::image::plan::{self, Next};
 use crate::image::words::Step;
 use crate::metrics::{Meter, Metric};
 use crate::reconcile::{self, Context, Error, Outcome, Recovery};
-use crate::status_store::{self, Loaded, Open, OpenMarker};
+use crate::status_store::{self, Fetched, Loaded, Open, OpenMarker};
 use leaving::leave;
 pub use polling_history::PollingHistory;
 use polling_history::Remembered;
@@ -183,12 +185,12 @@ async fn advance(
     };
     let visits = visitor.visit_all(&open, sender, report, failures);
     let polled = polling::poll(context, history, &read_ahead, receiver);
-    let (skipped, (polled, failed, unpublished)) = join(visits, polled).await;
-    *report += polled;
-    failures.append(failed);
+    let (skipped, polls) = join(visits, polled).await;
+    *report += polls.report;
+    failures.append(polls.failures);
     let is_first_left = |it: &&OpenMarker| {
         skipped.is_some_and(|skipped| skipped == *it)
-            || unpublished.as_ref() == Some(&it.manifest_key)
+            || polls.unpublished.as_ref() == Some(&it.manifest_key)
     };
     if many
         && let Some(next) = open.iter().find(is_first_left)
@@ -252,7 +254,7 @@ impl<'a> Visitor<'a> {
         if self.history.waits(marker, self.context.now) {
             return (marker, Some(Ok(Visit::UNCHANGED)));
         }
-        let room = self.read_ahead.room().await;
+        let room = self.read_ahead.usual_room().await;
         if self.context.is_over() {
             return (marker, None);
         }
@@ -277,14 +279,22 @@ impl<'a> Visitor<'a> {
     }
 
     /// Reads the status of an image, with its size, and keeps it if it only waits for EC2. Its text is not held for longer.
-    async fn read(self, key: &str) -> Result<Option<(Loaded, usize)>, Error> {
-        let context = self.context;
-        let object = status_store::load_object(context.aws, context.config, key).await?;
+    async fn read(self, key: &str, room: &mut Room) -> Result<Option<(Loaded, usize)>, Error> {
+        let Context { aws, config, .. } = self.context;
+        let object = match status_store::load_usual_object(aws, config, key).await? {
+            None => None,
+            Some(Fetched::Object(object)) => Some(object),
+            Some(Fetched::Larger(_)) => {
+                room.give_back();
+                *room = self.read_ahead.room().await;
+                status_store::load_object(aws, config, key).await?
+            }
+        };
         let Some(object) = object else {
             return Ok(None);
         };
-        let loaded = object.read(context.config, key)?;
-        if plan::next(&loaded.status, context.now) == Next::Poll {
+        let loaded = object.read(config, key)?;
+        if plan::next(&loaded.status, self.context.now) == Next::Poll {
             self.history.record_object(key, &object);
         }
         Ok(Some((loaded, object.content.len())))
@@ -307,7 +317,7 @@ impl<'a> Visitor<'a> {
                 room,
             })));
         }
-        let sized = self.read(key).await?;
+        let sized = self.read(key, &mut room).await?;
         let current = sized.as_ref().map(|(loaded, _)| loaded);
         let recovery = Box::pin(reconcile::recover_draft(context, marker, current)).await?;
         if recovery == Recovery::Written {

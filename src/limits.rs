@@ -13,6 +13,10 @@ pub const MANIFEST_BYTES: u64 = limits::MANIFEST_BYTES as u64;
 /// a status is in it several times.
 pub const STATUS_BYTES: usize = 512 * 1024;
 
+/// Bytes of a status that a tick makes room for before it knows how large it is: one of a usual image has some 5 kB. What is
+/// larger is read once more, in the room of the largest (`src/advance_tasks/read_ahead.rs`).
+pub const USUAL_STATUS_BYTES: usize = 32 * 1024;
+
 /// Bytes of the largest open marker that is read: a first line with a digest and times, and the draft of a status.
 pub const MARKER_BYTES: u64 = STATUS_BYTES as u64 + 2048;
 

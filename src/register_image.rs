@@ -106,7 +106,10 @@ async fn reconcile_object(context: Context<'_>, object: &ObjectRef) -> Result<Do
                 tracing::info!(manifest = manifest_key, "another invocation has started it");
                 return Ok(Done::Images(1));
             }
-            if let Outcome::Status { loaded, advanced } = outcome {
+            if let Outcome::Status {
+                loaded, advanced, ..
+            } = outcome
+            {
                 let status = &loaded.status;
                 tracing::info!(
                     manifest = manifest_key,

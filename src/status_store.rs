@@ -10,7 +10,7 @@ mod size;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
-use crate::aws::{Aws, AwsError, ObjectInfo, Saved, Which};
+use crate::aws::{Aws, AwsError, Object, ObjectInfo, Saved, Which};
 use crate::config::Config;
 use crate::image::Status;
 use crate::image::apply;
@@ -63,6 +63,18 @@ pub struct StatusObject {
 }
 
 impl StatusObject {
+    /// The object that was written for a status that is in the bucket as it is here; none if its `ETag` is not known.
+    #[must_use]
+    pub fn written(config: &Config, loaded: &Loaded) -> Option<Self> {
+        let Loaded { status, etag } = loaded;
+        let key = keys::status_key(&status.manifest.key);
+        let content = written_status(&config.state_bucket, &key, status).ok()?;
+        (!etag.is_empty()).then(|| Self {
+            etag: etag.clone(),
+            content,
+        })
+    }
+
     /// The status of this manifest that it holds.
     ///
     /// # Errors
@@ -86,30 +98,59 @@ pub async fn load_object(
     config: &Config,
     manifest_key: &str,
 ) -> Result<Option<StatusObject>, StoreError> {
-    let key = keys::status_key(manifest_key);
-    let Some(object) = aws
+    let (bucket, key) = (&config.state_bucket, keys::status_key(manifest_key));
+    let object = aws
+        .get_object(bucket, &key, Which::Current, limits::STATUS_BYTES as u64)
+        .await?;
+    match object.map(fetched) {
+        None => Ok(None),
+        Some(Fetched::Object(object)) => Ok(Some(object)),
+        Some(Fetched::Larger(size)) => Err(StoreError::Unreadable {
+            bucket: bucket.clone(),
+            key,
+            reason: format!("it has {size} bytes, and at most {STATUS_BYTES} are read"),
+        }),
+    }
+}
+
+/// The object of a status, or how large it is.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Fetched {
+    /// It has at most as many bytes as were to be read.
+    Object(StatusObject),
+    /// It has so many.
+    Larger(u64),
+}
+
+/// Reads the object of a manifest's status if it has at most [`limits::USUAL_STATUS_BYTES`]; none if there is none.
+///
+/// # Errors
+/// If S3 fails.
+pub async fn load_usual_object(
+    aws: &Aws,
+    config: &Config,
+    manifest_key: &str,
+) -> Result<Option<Fetched>, AwsError> {
+    let (bucket, key) = (&config.state_bucket, keys::status_key(manifest_key));
+    let object = aws
         .get_object(
-            &config.state_bucket,
+            bucket,
             &key,
             Which::Current,
-            limits::STATUS_BYTES as u64,
+            limits::USUAL_STATUS_BYTES as u64,
         )
-        .await?
-    else {
-        return Ok(None);
-    };
-    let bucket = config.state_bucket.clone();
-    let Some(content) = object.content else {
-        let size = object.info.size;
-        let reason = format!("it has {size} bytes, and at most {STATUS_BYTES} are read");
-        return Err(StoreError::Unreadable {
-            bucket,
-            key,
-            reason,
-        });
-    };
-    let etag = object.info.etag;
-    Ok(Some(StatusObject { etag, content }))
+        .await?;
+    Ok(object.map(fetched))
+}
+
+fn fetched(object: Object) -> Fetched {
+    let Object { info, content } = object;
+    content.map_or(Fetched::Larger(info.size), |content| {
+        Fetched::Object(StatusObject {
+            etag: info.etag,
+            content,
+        })
+    })
 }
 
 /// Writes a status: in place of the one with this `ETag`, or, with none, where there is none yet. Where it has a new

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use lz4_flex::block::{compress_with_dict, decompress_with_dict};
 
 use crate::keys;
-use crate::limits::KEPT_STATUS_BYTES;
+use crate::limits::{KEPT_STATUS_BYTES, USUAL_STATUS_BYTES};
 use crate::status_store::{OpenMarker, StatusObject};
 
 /// For how long `ETag`s are not listed after a list that failed or cost more than it saved: most statuses in it were of other
@@ -16,9 +16,6 @@ const LIST_AGAIN: SignedDuration = SignedDuration::from_mins(15);
 
 /// Bytes that one takes besides its texts and its content: its place in the map, and what the allocator adds.
 const OVERHEAD: usize = 160;
-
-/// LZ4 looks back so far.
-const EXAMPLE_MAX: usize = 64 * 1024;
 
 /// The statuses that a process keeps: of open images that wait for EC2 only.
 #[derive(Debug, Default)]
@@ -42,13 +39,15 @@ struct Kept {
 }
 
 impl KnownStatuses {
-    /// Keeps a status as it was read, if there is room: those for which there is none are read at every tick.
+    /// Keeps a status as it was read, if it is of a usual size and there is room: others are read at every tick.
     pub(super) fn record(&mut self, manifest_key: &str, object: &StatusObject) {
         let key = keys::status_key(manifest_key);
         self.forget(&key);
+        if object.content.len() > USUAL_STATUS_BYTES {
+            return;
+        }
         if self.by_key.is_empty() {
-            let length = object.content.len().min(EXAMPLE_MAX);
-            self.example = object.content[..length].to_vec();
+            self.example.clone_from(&object.content);
         }
         let kept = Kept {
             etag: object.etag.as_str().into(),
@@ -199,16 +198,17 @@ mod tests {
     }
 
     #[test]
-    fn very_large_and_empty_statuses_are_kept_as_they_are() {
+    fn usual_and_empty_statuses_are_kept_as_they_are_and_larger_ones_are_not() {
         let mut known = KnownStatuses::default();
-        for length in [0, 1, EXAMPLE_MAX + 1, crate::limits::STATUS_BYTES] {
+        for length in [0, 1, USUAL_STATUS_BYTES, USUAL_STATUS_BYTES + 1] {
             let content: Vec<u8> = (0..=250).cycle().take(length).collect();
             let large = StatusObject {
                 etag: "\"1\"".to_owned(),
                 content,
             };
             known.record(&key(length), &large);
-            assert_eq!(known.get(&key(length)), Some(large));
+            let kept = Some(large).filter(|_| length <= USUAL_STATUS_BYTES);
+            assert_eq!(known.get(&key(length)), kept);
         }
     }
 }

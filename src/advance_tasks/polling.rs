@@ -1,75 +1,79 @@
-//! Polling: what images wait for is described in batches, one Describe call for many. No id that EC2 could
-//! refuse hides the others: a call filters, lists everything page by page, or is sent again without the id (store
+//! Polling: what images wait for is described in batches, one Describe call for many, and some of these at once. No id that
+//! EC2 could refuse hides the others: a call filters, lists everything page by page, or is sent again without the id (store
 //! tasks).
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use futures_util::{StreamExt, stream};
+use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use jiff::SignedDuration;
-use tokio::sync::mpsc;
+use tokio::sync::{OnceCell, Semaphore, mpsc};
 
+use super::batches::{Batch, Batches, Kind, awaited_id};
 use super::late_notices;
+use super::leaving::keep_written;
 use super::polling_history::{PollingHistory, Remembered, TICK_JITTER};
 use super::publishing;
 use super::read_ahead::{AT_ONCE, Awaiting, ReadAhead};
-use super::report::{Report, count, fail};
+use super::report::{Polls, count, fail, leave};
+use super::turns::Turns;
 use crate::Failures;
-use crate::aws::{AwsError, FILTER_VALUES_MAX, STORED_IDS_MAX};
+use crate::aws::AwsError;
 use crate::image::Status;
 use crate::image::observed::{ObservedImage, ObservedTask};
 use crate::image::outcome::Evidence;
 use crate::image::plan::{self, Next};
 use crate::image::task::{TaskKind, polling_interval};
-use crate::image::words::Step;
-use crate::reconcile::{self, Context, Error};
+use crate::reconcile::{self, Context, Error, Outcome};
 use crate::status_store::{Loaded, OpenMarker};
 
-/// The tasks that store AMIs.
-const STORED: Batch = Batch::Tasks(TaskKind::StoreImage);
+/// Batches that are under way while more are taken: EC2 answers for some of them while what it has said of others is kept.
+const BATCHES_AT_ONCE: usize = 16;
 
-/// What one Describe call polls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Batch {
-    Images,
-    Tasks(TaskKind),
-    /// AMIs of all Regions that are being published: the last, because much may be done for them.
-    Published,
-}
-
-/// The images of a tick that wait for EC2.
-struct Polled<'a> {
-    context: Context<'a>,
-    history: &'a PollingHistory,
-    read_ahead: &'a ReadAhead,
-    waiting: BTreeMap<Batch, Vec<Awaiting>>,
-    listed: BTreeMap<Batch, Vec<ObservedTask>>,
-    /// The key of the first image that there was no time to publish.
-    unpublished: Option<String>,
-}
-
-/// Describes all that come, as soon as there are as many of a kind as one call can describe. The key is of the first image
-/// for which there was no time.
+/// Describes all that come, as soon as there are as many of a kind as one call can describe. Whichever batch is answered
+/// first, they are reported in their order.
 pub(super) async fn poll(
     context: Context<'_>,
     history: &PollingHistory,
     read_ahead: &ReadAhead,
     mut awaiting: mpsc::Receiver<Awaiting>,
-) -> (Report, Failures, Option<String>) {
-    let (mut report, mut failures) = (Report::default(), Failures::default());
-    let mut polled = Polled {
-        context,
-        history,
-        read_ahead,
-        waiting: BTreeMap::new(),
-        listed: BTreeMap::new(),
-        unpublished: None,
+) -> Polls {
+    let home = &context.config.region;
+    let poller = Poller::new(context, history);
+    let poll = |(number, batch)| {
+        let poll = poller.poll(batch);
+        Box::pin(async move { (number, poll.await) })
     };
-    while let Some(image) = awaiting.recv().await {
-        polled.add(image, &mut report, &mut failures).await;
+    let mut numbers = 0_usize..;
+    let (mut batches, mut polls, mut ended) =
+        (Batches::default(), FuturesUnordered::new(), Vec::new());
+    loop {
+        let is_short = read_ahead.is_short();
+        if is_short && polls.is_empty() {
+            // They have the room that those need which are to be read.
+            let all = batches.take_all(home, history);
+            polls.extend(numbers.by_ref().zip(all).map(poll));
+        }
+        let has_room = polls.is_empty() || (!is_short && polls.len() < BATCHES_AT_ONCE);
+        tokio::select! {
+            biased;
+            Some(poll) = polls.next() => ended.push(poll),
+            image = awaiting.recv(), if has_room => {
+                let Some(image) = image else {
+                    break;
+                };
+                if is_due(context, history, &image.loaded.status) {
+                    let full = batches.add(image);
+                    polls.extend(numbers.by_ref().zip(full).map(poll));
+                }
+            }
+        }
     }
-    polled.look_at_all(&mut report, &mut failures).await;
-    (report, failures, polled.unpublished)
+    let rest = batches.take_all(home, history);
+    polls.extend(numbers.zip(rest).map(poll));
+    ended.extend(polls.collect::<Vec<_>>().await);
+    ended.sort_unstable_by_key(|(number, _)| *number);
+    let ended = ended.into_iter().map(|(_, polls)| polls);
+    ended.fold(Polls::default(), Polls::and)
 }
 
 /// What one poll returned, by id.
@@ -78,141 +82,118 @@ enum Seen {
     Tasks(Vec<ObservedTask>),
 }
 
-impl Polled<'_> {
-    /// Adds an image that waits, if its poll is due; polls as soon as there are as many as one call can describe.
-    async fn add(&mut self, image: Awaiting, report: &mut Report, failures: &mut Failures) {
-        if !is_due(self.context, self.history, &image.loaded.status) {
-            return;
-        }
-        let batch = batch(&image.loaded.status);
-        let waiting = self.waiting.entry(batch).or_default();
-        waiting.push(image);
-        if waiting.len() >= FILTER_VALUES_MAX && batch != STORED {
-            let full = std::mem::take(waiting);
-            self.poll(batch, full, report, failures).await;
-        }
-        if self.read_ahead.is_short() {
-            self.look_at_all(report, failures).await;
+/// The tasks of a kind that EC2 lists, or why it does not: asked for once a tick.
+type Listed = OnceCell<Result<Vec<ObservedTask>, AwsError>>;
+
+/// What polls the images of a tick.
+struct Poller<'a> {
+    context: Context<'a>,
+    history: &'a PollingHistory,
+    turns: Turns,
+    /// Images that are advanced at once, of whatever batches.
+    advancing: Semaphore,
+    /// The batches that are being published come one after the other: each may have much to do.
+    publishing: Semaphore,
+    machines: Listed,
+    disks: Listed,
+}
+
+impl<'a> Poller<'a> {
+    fn new(context: Context<'a>, history: &'a PollingHistory) -> Self {
+        Self {
+            context,
+            history,
+            turns: Turns::default(),
+            advancing: Semaphore::new(AT_ONCE),
+            publishing: Semaphore::new(1),
+            machines: OnceCell::new(),
+            disks: OnceCell::new(),
         }
     }
 
-    /// Polls all that wait.
-    async fn look_at_all(&mut self, report: &mut Report, failures: &mut Failures) {
-        for (batch, waiting) in std::mem::take(&mut self.waiting) {
-            if batch == STORED {
-                self.look_at_stored(waiting, report, failures).await;
-            } else {
-                self.poll(batch, waiting, report, failures).await;
-            }
-        }
-    }
-
-    /// EC2 takes one call for 20 tasks every other second, and its list has a month's: where that is too few for all,
-    /// those that were not polled for the longest come first.
-    async fn look_at_stored(
-        &mut self,
-        mut waiting: Vec<Awaiting>,
-        report: &mut Report,
-        failures: &mut Failures,
-    ) {
-        let history = self.history;
-        waiting.sort_by_cached_key(|image| {
-            awaited_id(self.context, &image.loaded.status).and_then(|id| history.last_poll(&id))
-        });
-        while !waiting.is_empty() {
-            let rest = waiting.split_off(waiting.len().min(STORED_IDS_MAX));
-            let some = std::mem::replace(&mut waiting, rest);
-            self.poll(STORED, some, report, failures).await;
-        }
-    }
-
-    async fn poll(
-        &mut self,
-        batch: Batch,
-        waiting: Vec<Awaiting>,
-        report: &mut Report,
-        failures: &mut Failures,
-    ) {
-        if waiting.is_empty() {
-            return;
-        }
+    /// Looks at what these images wait for, and does for each what can be done then.
+    async fn poll(&self, batch: Batch) -> Polls {
         let (context, history) = (self.context, self.history);
-        if batch == Batch::Published {
-            let left = publishing::advance(context, history, waiting, report, failures).await;
-            self.unpublished = self.unpublished.take().or(left);
-            return;
+        if batch.kind == Kind::Published {
+            // No semaphore is ever closed.
+            let _turn = self.publishing.acquire().await;
+            return publishing::advance(context, history, &self.advancing, batch.images).await;
         }
-        let seen = match self.observe(batch, &waiting).await {
+        let seen = match self.observe(&batch).await {
             Ok(seen) => seen,
-            Err(error) if error.is_rate_limited_locally() => {
-                report.skipped += waiting.len();
-                return;
-            }
-            Err(error) => {
-                report.failed += waiting.len();
-                failures.add("what is waited for", &error);
-                return tell_of_refusal(context, waiting, &error, failures).await;
-            }
+            Err(error) => return not_seen(context, batch.images, &error).await,
         };
         let seen = &seen;
-        let changes: Vec<_> = waiting
-            .into_iter()
-            .map(|image| async move {
-                let key = image.marker.manifest_key.clone();
-                (key, keep(context, history, image, seen).await)
-            })
-            .collect();
-        let mut changes = stream::iter(changes).buffered(AT_ONCE);
+        let changes = batch.images.into_iter().map(|image| async move {
+            let key = image.marker.manifest_key.clone();
+            let _turn = self.advancing.acquire().await;
+            (key, Box::pin(keep(context, history, image, seen)).await)
+        });
+        let mut changes = stream::iter(changes.collect::<Vec<_>>()).buffered(AT_ONCE);
+        let mut polls = Polls::default();
         while let Some((key, change)) = changes.next().await {
             match change {
-                Ok(advanced) => count(report, advanced, false),
-                Err(error) => fail(report, failures, &key, &error),
+                Ok(advanced) => count(&mut polls.report, advanced, false),
+                Err(error) => fail(&mut polls.report, &mut polls.failures, &key, &error),
             }
         }
+        polls
     }
 
-    async fn observe(&mut self, batch: Batch, waiting: &[Awaiting]) -> Result<Seen, AwsError> {
+    async fn observe(&self, batch: &Batch) -> Result<Seen, AwsError> {
         let aws = self.context.aws;
-        let ids: BTreeSet<String> = waiting
-            .iter()
-            .filter_map(|image| awaited_id(self.context, &image.loaded.status))
-            .collect();
-        let ids: Vec<String> = ids.into_iter().collect();
-        match batch {
-            Batch::Images
-            | Batch::Published
-            | Batch::Tasks(TaskKind::CopyImage | TaskKind::RestoreImage) => {
-                let images = aws.find_images("image-id", &ids).await?;
+        let ids = batch.ids(&self.context.config.region);
+        match batch.kind {
+            Kind::Images
+            | Kind::Published
+            | Kind::Tasks(TaskKind::CopyImage | TaskKind::RestoreImage) => {
+                let images = self.turns.take(aws.find_images("image-id", &ids)).await?;
                 let by_id = images.into_iter().map(|image| (image.id.clone(), image));
                 Ok(Seen::Images(by_id.collect()))
             }
-            Batch::Tasks(TaskKind::BundleInstance) => {
-                Ok(Seen::Tasks(aws.find_bundle_tasks("bundle-id", &ids).await?))
+            Kind::Tasks(TaskKind::BundleInstance) => {
+                let tasks = aws.find_bundle_tasks("bundle-id", &ids);
+                Ok(Seen::Tasks(self.turns.take(tasks).await?))
             }
-            Batch::Tasks(TaskKind::StoreImage) => {
-                Ok(Seen::Tasks(aws.find_store_image_tasks(&ids).await?))
+            Kind::Tasks(TaskKind::StoreImage) => {
+                let tasks = aws.find_store_image_tasks(&ids);
+                Ok(Seen::Tasks(self.turns.take(tasks).await?))
             }
-            Batch::Tasks(kind) => {
-                if let Entry::Vacant(unlisted) = self.listed.entry(batch) {
-                    unlisted.insert(match kind {
-                        TaskKind::ImportImage => aws.list_import_image_tasks().await?,
-                        _ => aws.list_import_snapshot_tasks().await?,
-                    });
-                }
-                Ok(Seen::Tasks(self.among(batch, &ids)))
+            Kind::Tasks(TaskKind::ImportImage) => {
+                let list = || self.turns.take(aws.list_import_image_tasks());
+                among(self.machines.get_or_init(list).await, &ids)
+            }
+            Kind::Tasks(TaskKind::ImportSnapshot) => {
+                let list = || self.turns.take(aws.list_import_snapshot_tasks());
+                among(self.disks.get_or_init(list).await, &ids)
             }
         }
     }
+}
 
-    /// The listed tasks with these ids.
-    fn among(&self, batch: Batch, ids: &[String]) -> Vec<ObservedTask> {
-        let ids: BTreeSet<&String> = ids.iter().collect();
-        let listed = self.listed.get(&batch).into_iter().flatten();
-        listed
-            .filter(|task| ids.contains(&task.id))
-            .cloned()
-            .collect()
+/// The listed tasks with these ids, which are sorted.
+fn among(listed: &Result<Vec<ObservedTask>, AwsError>, ids: &[String]) -> Result<Seen, AwsError> {
+    let tasks = listed.as_ref().map_err(AwsError::clone)?.iter();
+    let tasks = tasks.filter(|task| ids.binary_search(&task.id).is_ok());
+    Ok(Seen::Tasks(tasks.cloned().collect()))
+}
+
+/// What comes of it that EC2 did not answer for these images.
+async fn not_seen(context: Context<'_>, images: Vec<Awaiting>, error: &AwsError) -> Polls {
+    const ABOUT: &str = "what is waited for";
+    let mut polls = Polls::default();
+    if error.is_rate_limited() {
+        leave(&mut polls.report, images.len(), ABOUT, error);
+    } else {
+        polls.report.failed = images.len();
+        polls.failures.add(ABOUT, error);
     }
+    if error.is_rate_limited_locally() {
+        return polls;
+    }
+    // Others may throttle EC2's answers for hours.
+    tell_of_refusal(context, images, error, &mut polls.failures).await;
+    polls
 }
 
 /// It would go unnoticed otherwise: what cannot be polled does not change.
@@ -241,29 +222,9 @@ async fn tell_of_refusal(
     }
 }
 
-fn batch(status: &Status) -> Batch {
-    match (status.build.step, status.build.tasks.last()) {
-        (Step::AwaitTask | Step::AwaitStore, Some(task)) => Batch::Tasks(task.kind),
-        (Step::Publish, _) => Batch::Published,
-        _ => Batch::Images,
-    }
-}
-
-/// The id that EC2 knows by which what is waited for.
-fn awaited_id(context: Context<'_>, status: &Status) -> Option<String> {
-    match batch(status) {
-        Batch::Tasks(_) => status.build.tasks.last().map(|task| task.id.clone()),
-        Batch::Published => None,
-        Batch::Images => {
-            let region = status.image_in(&context.config.region);
-            region.map(|it| it.image.clone())
-        }
-    }
-}
-
 /// Whether it is time to poll: often while it is young, and whenever something is to end it.
 fn is_due(context: Context<'_>, history: &PollingHistory, status: &Status) -> bool {
-    let Some(id) = awaited_id(context, status) else {
+    let Some(id) = awaited_id(&context.config.region, status) else {
         return true;
     };
     let Some(last) = history.last_poll(&id) else {
@@ -302,8 +263,8 @@ fn record_wait(
 ) {
     let status = &remembered.loaded.status;
     let is_import = matches!(
-        batch(status),
-        Batch::Tasks(TaskKind::ImportSnapshot | TaskKind::ImportImage)
+        Kind::of(status),
+        Kind::Tasks(TaskKind::ImportSnapshot | TaskKind::ImportImage)
     );
     let is_seen = status
         .polled_task()
@@ -334,15 +295,16 @@ async fn keep(
         room: _room,
     } = image;
     history.forget_status(&marker);
-    let Some(id) = awaited_id(context, &loaded.status) else {
+    let Some(id) = awaited_id(&context.config.region, &loaded.status) else {
         return Ok(false);
     };
-    let advanced = match seen {
-        Seen::Images(images) => image_seen(context, loaded, images.get(&id)).await?,
+    let outcome = match seen {
+        Seen::Images(images) => image_polled(context, loaded, images.get(&id)).await?,
         Seen::Tasks(tasks) => {
             let status = &loaded.status;
             // One AMI may be stored in several buckets.
-            let store = status.store.as_ref().filter(|_| batch(status) == STORED);
+            let store = status.store.as_ref();
+            let store = store.filter(|_| Kind::of(status) == Kind::STORED);
             let bucket = store.map(|store| &*store.bucket);
             let is_awaited = |task: &&ObservedTask| {
                 let elsewhere = task
@@ -352,7 +314,10 @@ async fn keep(
             };
             let seen = tasks.iter().find(is_awaited).cloned();
             let outcome = reconcile::polled(context, loaded, Evidence::TaskPolled(seen)).await?;
-            if let reconcile::Outcome::Status { loaded, advanced } = &outcome {
+            if let Outcome::Status {
+                loaded, advanced, ..
+            } = &outcome
+            {
                 let remembered = Remembered {
                     loaded: (**loaded).clone(),
                     size,
@@ -360,9 +325,11 @@ async fn keep(
                 };
                 record_wait(context, history, remembered, &marker);
             }
-            finish(context, outcome).await?
+            outcome
         }
     };
+    keep_written(context, history, &outcome);
+    let advanced = finish(context, outcome).await?;
     history.record_poll(&id, context.now);
     Ok(advanced)
 }
@@ -373,18 +340,26 @@ pub(super) async fn image_seen(
     loaded: Loaded,
     seen: Option<&ObservedImage>,
 ) -> Result<bool, Error> {
+    let outcome = image_polled(context, loaded, seen).await?;
+    finish(context, outcome).await
+}
+
+async fn image_polled(
+    context: Context<'_>,
+    loaded: Loaded,
+    seen: Option<&ObservedImage>,
+) -> Result<Outcome, Error> {
     let evidence = Evidence::ImagePolled {
         region: context.config.region.clone(),
         image: seen.cloned().map(Box::new),
     };
-    let outcome = reconcile::polled(context, loaded, evidence).await?;
-    finish(context, outcome).await
+    reconcile::polled(context, loaded, evidence).await
 }
 
 /// Sends what is late. Returns whether the status changed.
-async fn finish(context: Context<'_>, outcome: reconcile::Outcome) -> Result<bool, Error> {
+async fn finish(context: Context<'_>, outcome: Outcome) -> Result<bool, Error> {
     let advanced = outcome.has_advanced();
-    if let reconcile::Outcome::Status { loaded, .. } = outcome {
+    if let Outcome::Status { loaded, .. } = outcome {
         late_notices::send(context, *loaded).await?;
     }
     Ok(advanced)

@@ -1,24 +1,23 @@
 //! The images that are being published: their AMIs are described together, with one call for each Region, and page.
 
 use futures_util::stream::{self, StreamExt};
+use tokio::sync::Semaphore;
 
 use super::leaving::leave;
 use super::polling_history::PollingHistory;
 use super::read_ahead::{AT_ONCE, Awaiting};
-use super::report::{Report, count, fail};
-use crate::Failures;
+use super::report::{Polls, count, fail};
 use crate::reconcile::{self, Context, Described, Error};
 
 /// Looks at the AMIs of these images, at most as many as one call can describe, and does for each image what can be done
-/// then. Returns the key of the first for which there was no time; for as many as are worked on at once there always is:
-/// whoever reads for so long that the time is up gets on all the same.
+/// then, in its turn among all that are `advancing`. For as many as are worked on at once there always is time: whoever reads
+/// for so long that the time is up gets on all the same.
 pub(super) async fn advance(
     context: Context<'_>,
     history: &PollingHistory,
+    advancing: &Semaphore,
     images: Vec<Awaiting>,
-    report: &mut Report,
-    failures: &mut Failures,
-) -> Option<String> {
+) -> Polls {
     let home = &context.config.region;
     let ids = images.iter().flat_map(|image| {
         let status = &image.loaded.status;
@@ -30,6 +29,8 @@ pub(super) async fn advance(
         .enumerate()
         .map(|(place, image)| async move {
             let key = image.marker.manifest_key.clone();
+            // The semaphore is never closed.
+            let _turn = advancing.acquire().await;
             if place >= AT_ONCE && context.is_over() {
                 return (key, None);
             }
@@ -37,18 +38,18 @@ pub(super) async fn advance(
             (key, Some(visit.await))
         });
     let mut visits = stream::iter(visits.collect::<Vec<_>>()).buffered(AT_ONCE);
-    let mut first = None;
+    let mut polls = Polls::default();
     while let Some((key, visit)) = visits.next().await {
         match visit {
-            Some(Ok(advanced)) => count(report, advanced, false),
-            Some(Err(error)) => fail(report, failures, &key, &error),
+            Some(Ok(advanced)) => count(&mut polls.report, advanced, false),
+            Some(Err(error)) => fail(&mut polls.report, &mut polls.failures, &key, &error),
             None => {
-                report.skipped += 1;
-                first = first.or(Some(key));
+                polls.report.skipped += 1;
+                polls.unpublished = polls.unpublished.or(Some(key));
             }
         }
     }
-    first
+    polls
 }
 
 /// Returns whether the image's status changed.

@@ -13,13 +13,17 @@ use crate::status_store::{Loaded, OpenMarker};
 /// in seven seconds. One connection each; fewer images need fewer.
 pub(super) const AT_ONCE: usize = 32;
 
-/// What all statuses that are held may have, in KiB of JSON: room for [`AT_ONCE`] that are being read, each of which
-/// may turn out to be the largest, and an eighth more for those that were. One that the functions wrote takes some
-/// three times its JSON, a forged one ten times (`benches/limits.py`): most of the function's memory.
+/// What all statuses that are held may have, in KiB of JSON. One that the functions wrote takes some three times its JSON, a
+/// forged one ten times (`benches/limits.py`): most of the function's memory. That is room for thirty-six of the largest, or for
+/// [`AT_ONCE`] that are being read, of which a usual size is assumed until they were, and some four thousand usual ones that
+/// wait for EC2.
 const CAPACITY_KIB: usize = 18 * 1024;
 
-/// What one status has at most: assumed until it was read.
+/// What one status has at most.
 const LARGEST_KIB: usize = limits::STATUS_BYTES.div_ceil(1024);
+
+/// What is assumed of a usual one until it was read.
+const USUAL_KIB: usize = limits::USUAL_STATUS_BYTES.div_ceil(1024);
 
 /// An image that was read and waits for EC2.
 #[derive(Debug)]
@@ -49,10 +53,18 @@ impl ReadAhead {
     /// Waits until there is room for the largest status. Whoever holds statuses until there are enough of them must let
     /// some go when [`Self::is_short`], or no image would get any room.
     pub(super) async fn room(&self) -> Room {
-        let largest = u32::try_from(LARGEST_KIB).unwrap_or(u32::MAX);
-        let permit = self.0.clone().acquire_many_owned(largest).await;
+        self.room_for(LARGEST_KIB).await
+    }
+
+    /// The same for a usual one. Who finds a larger one gives this back before asking for [`Self::room`].
+    pub(super) async fn usual_room(&self) -> Room {
+        self.room_for(USUAL_KIB).await
+    }
+
+    async fn room_for(&self, kib: usize) -> Room {
+        let kib = u32::try_from(kib).unwrap_or(u32::MAX);
         // The semaphore is never closed.
-        Room(permit.ok())
+        Room(self.0.clone().acquire_many_owned(kib).await.ok())
     }
 
     /// Whether there is not enough room for one more status of any size.
@@ -66,10 +78,15 @@ impl ReadAhead {
 pub(super) struct Room(Option<OwnedSemaphorePermit>);
 
 impl Room {
+    /// Gives back all of it.
+    pub(super) fn give_back(&mut self) {
+        self.0 = None;
+    }
+
     /// Gives back what a status of so many bytes does not need.
     pub(super) fn keep(&mut self, size: usize) {
         if let Some(permit) = &mut self.0 {
-            let needed = size.div_ceil(1024).clamp(1, LARGEST_KIB);
+            let needed = size.div_ceil(1024).max(1);
             drop(permit.split(permit.num_permits().saturating_sub(needed)));
         }
     }

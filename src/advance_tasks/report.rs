@@ -5,6 +5,8 @@ use std::ops::AddAssign;
 use serde::Serialize;
 
 use crate::Failures;
+use crate::aws::AwsError;
+use crate::failures::chain;
 use crate::reconcile::Error;
 
 /// What one invocation found and did.
@@ -18,7 +20,7 @@ pub struct Report {
     pub finalized: usize,
     /// Images that could not be polled or advanced; the next tick tries again.
     pub failed: usize,
-    /// Images left for the next tick because the time was up.
+    /// Images left for the next tick because the time was up, or there were too many requests.
     pub skipped: usize,
     /// Manifests that no event had named.
     pub swept: usize,
@@ -38,6 +40,34 @@ impl AddAssign for Report {
     }
 }
 
+/// What polls came to.
+#[derive(Debug, Default)]
+pub(super) struct Polls {
+    pub(super) report: Report,
+    pub(super) failures: Failures,
+    /// The key of the first image that there was no time to publish.
+    pub(super) unpublished: Option<String>,
+}
+
+impl Polls {
+    /// Both, these first.
+    pub(super) fn and(mut self, next: Self) -> Self {
+        self.report += next.report;
+        self.failures.append(next.failures);
+        self.unpublished = self.unpublished.or(next.unpublished);
+        self
+    }
+}
+
+/// Counts images that are left for the next tick because there were too many requests: nothing went wrong.
+pub(super) fn leave(report: &mut Report, images: usize, about: &str, error: &AwsError) {
+    report.skipped += images;
+    if error.is_throttled() {
+        let error = chain(error);
+        tracing::warn!(about, error, images, "throttled; retrying on the next tick");
+    }
+}
+
 pub(super) fn count(report: &mut Report, advanced: bool, finalized: bool) {
     report.advanced += usize::from(advanced);
     report.finalized += usize::from(finalized);
@@ -46,10 +76,10 @@ pub(super) fn count(report: &mut Report, advanced: bool, finalized: bool) {
 /// Counts an image that failed, and logs why. One that fails at every tick until a person does something does not fail
 /// every tick.
 pub(super) fn fail(report: &mut Report, failures: &mut Failures, key: &str, error: &Error) {
-    // Left for the next tick; nothing went wrong.
-    if matches!(error, Error::Aws(error) if error.is_rate_limited_locally()) {
-        report.skipped += 1;
-        return;
+    if let Error::Aws(error) = error
+        && error.is_rate_limited()
+    {
+        return leave(report, 1, key, error);
     }
     report.failed += 1;
     if error.lasts() {

@@ -104,8 +104,7 @@ pub(super) async fn sweep(
         });
         reconcile_removed(context, history, removed, report, failures).await;
     }
-    let mut open = listed.open.iter();
-    open.any(|object| object.key == keys::AUDIT_MARK)
+    listed.open.iter().any(|it| it.key == keys::AUDIT_MARK)
 }
 
 /// Where a sweep begins in the list: each one elsewhere, so that a manifest which ends the process, or a bucket with more

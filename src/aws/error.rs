@@ -234,7 +234,7 @@ impl AwsError {
     }
 
     /// Classifies what a service says of one of several things that a call named.
-    pub(super) fn of_one(
+    pub(crate) fn of_one(
         action: &'static str,
         doing: impl Into<String>,
         code: Option<&str>,
@@ -281,9 +281,7 @@ impl AwsError {
     /// Whether an error only says that there is too much at once: that passes, however long it takes.
     #[must_use]
     pub fn is_about_capacity(&self) -> bool {
-        self.is_rate_limited_locally()
-            || self.is_throttled()
-            || self.has_code("ResourceLimitExceeded")
+        self.is_rate_limited() || self.has_code("ResourceLimitExceeded")
     }
 
     /// Whether the service throttled the request.
@@ -292,6 +290,13 @@ impl AwsError {
         self.code
             .as_deref()
             .is_some_and(|code| THROTTLED.contains(&code))
+    }
+
+    /// Whether there were too many requests, as the service or our own [`RateLimiter`](super::RateLimiter) counts them:
+    /// nothing is wrong, and the next tick is early enough.
+    #[must_use]
+    pub fn is_rate_limited(&self) -> bool {
+        self.is_rate_limited_locally() || self.is_throttled()
     }
 
     /// Whether no credentials were found to sign the request. Nothing was sent.

@@ -151,6 +151,9 @@ pub enum Outcome {
         loaded: Box<Loaded>,
         /// Whether this invocation changed it.
         advanced: bool,
+        /// Whether the object with its `ETag` has all of it, and nothing else. Not if something was learned since that was
+        /// not worth saving.
+        is_saved: bool,
     },
 }
 

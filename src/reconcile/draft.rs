@@ -19,6 +19,8 @@ pub(super) struct Draft {
     pub(super) etag: Option<String>,
     /// Whether it differs from what is in the bucket.
     pub(super) dirty: bool,
+    /// Whether it is just what is in the bucket: what changes without being worth saving makes it another one, too.
+    is_saved: bool,
     /// Whether anything was saved.
     pub(super) advanced: bool,
     /// Whether nothing can have been sent for its step yet.
@@ -62,6 +64,7 @@ impl Draft {
             status: loaded.status,
             etag: Some(loaded.etag),
             dirty: false,
+            is_saved: true,
             advanced: false,
             is_first: false,
             start: Start::Saved,
@@ -82,6 +85,7 @@ impl Draft {
             status,
             etag,
             dirty: true,
+            is_saved: false,
             advanced: false,
             is_first: true,
             start,
@@ -92,6 +96,7 @@ impl Draft {
     /// Writes into the status what a step came to. Returns whether that is worth saving.
     pub(super) fn apply(&mut self, outcome: StepOutcome, now: Timestamp) -> bool {
         let before = self.status.build.step;
+        self.is_saved &= outcome == StepOutcome::Unchanged;
         let accepts = matches!(
             &outcome,
             StepOutcome::Advance(Evidence::ManifestAccepted(_))
@@ -139,6 +144,7 @@ impl Draft {
         match save(context, &self.status, self.etag.as_deref()).await? {
             Saved::Yes(etag) => {
                 self.etag = Some(etag);
+                self.is_saved = true;
                 self.advanced = true;
                 self.start = Start::Saved;
                 if std::mem::take(&mut self.is_accepted) {
@@ -152,6 +158,7 @@ impl Draft {
             Saved::Conflict => {
                 let loaded = reload(context, &self.status.manifest.key).await?;
                 (self.status, self.etag) = (loaded.status, Some(loaded.etag));
+                self.is_saved = true;
                 self.is_first = false;
                 self.is_accepted = false;
                 self.start = Start::Saved;
@@ -179,6 +186,7 @@ impl Draft {
         Outcome::Status {
             loaded: Box::new(loaded),
             advanced: self.advanced,
+            is_saved: self.is_saved && !self.dirty,
         }
     }
 }

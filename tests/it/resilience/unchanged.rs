@@ -15,10 +15,10 @@ use serde_json::json;
 use crate::support::{REGION, TestStack, minutes, whole_seconds};
 
 /// AMIs stay pending for as long as a test takes, unless it waits for this time.
-const LONG: Duration = Duration::from_secs(5 * 3600);
+pub(super) const LONG: Duration = Duration::from_secs(5 * 3600);
 
 /// A stack in which nothing ticks by itself, and so many images that wait for their AMIs. Their keys.
-async fn pending(count: usize) -> (TestStack, Vec<String>) {
+pub(super) async fn pending(count: usize) -> (TestStack, Vec<String>) {
     let stack = TestStack::built(|builder| builder.schedules(false)).await;
     stack.world.ec2().set_pending_time(LONG);
     // No event says that an AMI is available: ticks alone see it.
@@ -45,7 +45,7 @@ async fn pending(count: usize) -> (TestStack, Vec<String>) {
 }
 
 /// What the template gives its functions, all of them: ticks send notices that are late.
-fn config(stack: &TestStack) -> Config {
+pub(super) fn config(stack: &TestStack) -> Config {
     let functions = &stack.world.stack().functions;
     let variable = |name: &str| functions.iter().find_map(|it| it.environment.get(name));
     Config::read(|name| match name {
@@ -56,7 +56,7 @@ fn config(stack: &TestStack) -> Config {
 }
 
 /// One tick of the process that has this memory.
-async fn tick(stack: &TestStack, history: &PollingHistory) -> Report {
+pub(super) async fn tick(stack: &TestStack, history: &PollingHistory) -> Report {
     let (aws, config) = (stack.aws(), config(stack));
     let (now, meter) = (whole_seconds(stack.world.clock().now()), Meter::default());
     let event = json!({"task": "advance"});
@@ -65,17 +65,17 @@ async fn tick(stack: &TestStack, history: &PollingHistory) -> Report {
 }
 
 /// What one tick, a minute after the last one, asked for.
-struct Asked {
+pub(super) struct Asked {
     /// The calls by their actions.
-    actions: BTreeMap<String, usize>,
+    pub(super) actions: BTreeMap<String, usize>,
     /// Lists of statuses.
     lists: usize,
     /// The manifests whose statuses were read.
-    read: BTreeSet<String>,
+    pub(super) read: BTreeSet<String>,
 }
 
 impl Asked {
-    async fn by_a_tick(stack: &TestStack, history: &PollingHistory) -> Self {
+    pub(super) async fn by_a_tick(stack: &TestStack, history: &PollingHistory) -> Self {
         stack.world.settle().await;
         stack.world.run_for(minutes(1)).await;
         let before = stack.world.faults().count();
@@ -106,7 +106,7 @@ impl Asked {
     }
 
     /// How many of each: status lists, status reads, and all calls.
-    fn counts(&self) -> (usize, usize, usize) {
+    pub(super) fn counts(&self) -> (usize, usize, usize) {
         let all = self.actions.values().sum();
         (self.lists, self.read.len(), all)
     }

@@ -1,0 +1,199 @@
+//! What a tick polls it polls at once: no kind waits for another, none fails another, and what EC2 throttles is left for the
+//! next tick.
+
+use std::time::Duration;
+
+use amiwright::Failures;
+use amiwright::advance_tasks::{self, PollingHistory, Report};
+use amiwright::aws::Aws;
+use amiwright::metrics::Meter;
+use localaws::ec2::{Era, SeedInstance, TaskKind};
+use localaws::faults::Fault;
+use serde_json::json;
+
+use crate::support::{KEY_ID, REGION, SECRET, TestStack, minutes, vmdk, whole_seconds};
+
+/// All stay open for as long as a test takes.
+const VERY_LONG: Duration = Duration::from_secs(100 * 3600);
+
+/// The calls that poll [`KINDS`], in the order in which their batches are formed.
+const DESCRIBES: [&str; 4] = [
+    "DescribeImages",
+    "DescribeImportSnapshotTasks",
+    "DescribeImportImageTasks",
+    "DescribeBundleTasks",
+];
+
+const KINDS: [&str; 4] = ["snapshot", "disk", "vm", "instance"];
+
+/// A stack in which nothing ticks by itself, with one image of each kind that waits for EC2. Their keys.
+async fn one_of_each() -> (TestStack, Vec<String>) {
+    let stack = TestStack::built(|builder| builder.schedules(false).era(Era::Classic)).await;
+    let ec2 = stack.world.ec2();
+    ec2.set_bundle_key(KEY_ID, SECRET);
+    stack.keep_bundle_key(KEY_ID);
+    ec2.set_pending_time(VERY_LONG);
+    for kind in [
+        TaskKind::ImportSnapshot,
+        TaskKind::ImportImage,
+        TaskKind::BundleInstance,
+    ] {
+        ec2.set_task_time(kind, VERY_LONG);
+    }
+    stack.drop_file("many/web.vmdk", vmdk()).await;
+    let mut keys = Vec::new();
+    for kind in KINDS {
+        let source = match kind {
+            "disk" => "disk: {object: web.vmdk, format: vmdk}".to_owned(),
+            "vm" => "vm: {object: web.vmdk, format: vmdk}".to_owned(),
+            "instance" => {
+                let id = ec2.seed_instance(REGION, SeedInstance::default());
+                format!("instance: {{id: {id}}}")
+            }
+            _ => format!("snapshot: {{id: {}}}", stack.snapshot),
+        };
+        let key = format!("many/{kind}.image.yaml");
+        stack
+            .drop_file(&key, format!("name: web-{kind}\nsource: {{{source}}}\n"))
+            .await;
+        keys.push(key);
+    }
+    stack.world.run_for(Duration::from_secs(20)).await;
+    for key in &keys {
+        let step = stack.status(key).await["build"]["step"].clone();
+        assert!(
+            step == "await-image" || step == "await-task",
+            "{key}: {step}"
+        );
+    }
+    // So that each has made progress.
+    stack.world.run_for(VERY_LONG / 10).await;
+    (stack, keys)
+}
+
+/// One tick of a function that has just started.
+async fn tick(stack: &TestStack, aws: &Aws) -> Result<Report, Failures> {
+    let (history, meter) = (PollingHistory::default(), Meter::default());
+    let (event, now) = (
+        json!({"task": "advance"}),
+        whole_seconds(stack.world.clock().now()),
+    );
+    let config = stack.config();
+    let tick = advance_tasks::handle(aws, &config, &history, &event, now, None, &meter);
+    Box::pin(tick).await
+}
+
+/// The images whose tasks have made progress that a status knows of.
+async fn seen(stack: &TestStack, keys: &[String]) -> Vec<String> {
+    let mut seen = Vec::new();
+    for key in keys {
+        let status = stack.status(key).await;
+        let task = &status["build"]["tasks"][0];
+        if task.is_object() && task["updatedAt"] != task["startedAt"] {
+            seen.push(key.clone());
+        }
+    }
+    seen
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_kinds_wait_for_is_described_at_once() {
+    let (stack, keys) = one_of_each().await;
+    let takes = Duration::from_secs(3);
+    for action in DESCRIBES {
+        stack
+            .world
+            .faults()
+            .always("ec2", action, Fault::Slow(takes));
+    }
+    let begun = tokio::time::Instant::now();
+    let report = tick(&stack, &stack.aws()).await.unwrap();
+    let took = begun.elapsed();
+    stack.world.faults().clear();
+    assert_eq!((report.failed, report.skipped), (0, 0));
+    assert_eq!(seen(&stack, &keys).await, keys[1..]);
+    assert!(took < takes * 2, "{took:?}");
+}
+
+/// Of a snapshot that is only pending there is nothing to see.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_throttled_fails_nothing_and_holds_nothing_up() {
+    for (throttled, action) in DESCRIBES.into_iter().enumerate() {
+        let (stack, keys) = one_of_each().await;
+        let aws = stack.aws();
+        let faults = stack.world.faults();
+        faults.always("ec2", action, Fault::Throttle);
+        let report = tick(&stack, &aws).await;
+        let report = report.unwrap_or_else(|failed| panic!("{action}: {failed}"));
+        assert_eq!((report.failed, report.skipped), (0, 1), "{action}");
+        let others = |key: &String| *key != keys[throttled] && *key != keys[0];
+        let others: Vec<String> = keys.iter().filter(|key| others(key)).cloned().collect();
+        assert_eq!(seen(&stack, &keys).await, others, "{action}");
+
+        // The next tick does what was left.
+        faults.clear();
+        stack.world.run_for(minutes(1)).await;
+        let report = tick(&stack, &aws).await.unwrap();
+        assert_eq!((report.failed, report.skipped), (0, 0), "{action}");
+        assert_eq!(seen(&stack, &keys).await, keys[1..], "{action}");
+    }
+}
+
+/// What a step looks up is throttled, too.
+#[tokio::test(start_paused = true)]
+async fn a_step_that_is_throttled_fails_nothing() {
+    let stack = TestStack::built(|builder| builder.schedules(false)).await;
+    let faults = stack.world.faults();
+    faults.always("ec2", "DescribeImages", Fault::Throttle);
+    let key = "many/web.image.yaml";
+    stack.drop_file(key, stack.manifest("web")).await;
+    stack.world.run_for(Duration::from_secs(20)).await;
+    let step = stack.status(key).await["build"]["step"].clone();
+    assert_eq!(step, "register-image");
+    let report = tick(&stack, &stack.aws()).await.unwrap();
+    assert_eq!((report.failed, report.skipped), (0, 1));
+    assert_eq!(stack.images().len(), 0);
+    faults.clear();
+    stack.world.run_for(minutes(5)).await;
+    tick(&stack, &stack.aws()).await.unwrap();
+    assert_eq!(stack.images().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_refused_fails_the_tick_and_holds_nothing_up() {
+    for (refused, action) in DESCRIBES.into_iter().enumerate() {
+        let (stack, keys) = one_of_each().await;
+        stack.world.ec2().set_denied_actions(&[action]);
+        let failed = tick(&stack, &stack.aws()).await.unwrap_err();
+        assert_eq!(failed.count(), 1, "{action}: {failed}");
+        assert!(
+            failed.to_string().contains("UnauthorizedOperation"),
+            "{failed}"
+        );
+        let others = |key: &String| *key != keys[refused] && *key != keys[0];
+        let others: Vec<String> = keys.iter().filter(|key| others(key)).cloned().collect();
+        assert_eq!(seen(&stack, &keys).await, others, "{action}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_are_told_in_the_same_order_whichever_is_answered_first() {
+    let mut texts = Vec::new();
+    for slow in [None, Some(0), Some(2)] {
+        let (stack, _) = one_of_each().await;
+        stack.world.ec2().set_denied_actions(&DESCRIBES);
+        if let Some(slow) = slow {
+            let late = Fault::Slow(Duration::from_secs(5));
+            stack.world.faults().always("ec2", DESCRIBES[slow], late);
+        }
+        let failed = tick(&stack, &stack.aws()).await.unwrap_err();
+        assert_eq!(failed.count(), DESCRIBES.len(), "{failed}");
+        let doing = failed.to_string();
+        let doing = doing
+            .split("; ")
+            .map(|it| it.split(": Unauth").next().unwrap().to_owned());
+        texts.push(doing.collect::<Vec<_>>());
+    }
+    assert_eq!(texts[0], texts[1]);
+    assert_eq!(texts[0], texts[2]);
+}
