@@ -190,6 +190,10 @@ impl Opened {
     }
 
     async fn open(&self, count: usize) -> Result<(), Box<dyn Error>> {
+        // What is dropped later goes on at its usual pace.
+        if count == 0 {
+            return Ok(());
+        }
         let (stores, others): (Vec<_>, Vec<_>) = KINDS
             .into_iter()
             .cycle()
