@@ -24,7 +24,8 @@ pub(super) struct KnownStatuses {
     by_key: BTreeMap<String, Kept>,
     /// What all of them take: at most [`KEPT_STATUS_BYTES`].
     bytes: usize,
-    /// The first that was kept. What the others have in common with it, such as the names of fields, takes next to nothing.
+    /// The first that was kept, as much of it as a usual one has. What the others have in common with it, such as the names of
+    /// fields, takes next to nothing.
     example: Vec<u8>,
     /// No list is worth while before.
     list_after: Option<Timestamp>,
@@ -39,15 +40,13 @@ struct Kept {
 }
 
 impl KnownStatuses {
-    /// Keeps a status as it was read, if it is of a usual size and there is room: others are read at every tick.
+    /// Keeps a status as it was read, if there is room: others are read at every tick.
     pub(super) fn record(&mut self, manifest_key: &str, object: &StatusObject) {
         let key = keys::status_key(manifest_key);
         self.forget(&key);
-        if object.content.len() > USUAL_STATUS_BYTES {
-            return;
-        }
         if self.by_key.is_empty() {
-            self.example.clone_from(&object.content);
+            let usual = object.content.len().min(USUAL_STATUS_BYTES);
+            self.example = object.content[..usual].to_vec();
         }
         let kept = Kept {
             etag: object.etag.as_str().into(),
@@ -59,6 +58,12 @@ impl KnownStatuses {
             self.bytes += bytes;
             self.by_key.insert(key, kept);
         }
+    }
+
+    /// Bytes of a status that was kept.
+    pub(super) fn size(&self, manifest_key: &str) -> Option<usize> {
+        let kept = self.by_key.get(&keys::status_key(manifest_key))?;
+        Some(kept.size)
     }
 
     /// A status that was kept.
@@ -132,6 +137,7 @@ fn taken(key: &str, kept: &Kept) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::STATUS_BYTES;
 
     fn object(number: usize) -> StatusObject {
         let at = "2026-11-21T10:00:00Z";
@@ -198,17 +204,29 @@ mod tests {
     }
 
     #[test]
-    fn usual_and_empty_statuses_are_kept_as_they_are_and_larger_ones_are_not() {
-        let mut known = KnownStatuses::default();
-        for length in [0, 1, USUAL_STATUS_BYTES, USUAL_STATUS_BYTES + 1] {
-            let content: Vec<u8> = (0..=250).cycle().take(length).collect();
-            let large = StatusObject {
-                etag: "\"1\"".to_owned(),
-                content,
-            };
-            known.record(&key(length), &large);
-            let kept = Some(large).filter(|_| length <= USUAL_STATUS_BYTES);
-            assert_eq!(known.get(&key(length)), kept);
+    fn statuses_of_any_size_are_kept_as_they_are_whichever_is_the_first() {
+        let lengths = [
+            0,
+            1,
+            USUAL_STATUS_BYTES,
+            USUAL_STATUS_BYTES + 1,
+            STATUS_BYTES,
+        ];
+        let of = |length: usize| StatusObject {
+            etag: "\"1\"".to_owned(),
+            content: (0..=250).cycle().take(length).collect(),
+        };
+        for first in lengths {
+            let mut known = KnownStatuses::default();
+            known.record(&key(first), &of(first));
+            for length in lengths {
+                known.record(&key(length), &of(length));
+            }
+            for length in lengths {
+                assert_eq!(known.get(&key(length)), Some(of(length)), "{first}");
+                assert_eq!(known.size(&key(length)), Some(length));
+            }
+            assert!(known.example.len() <= USUAL_STATUS_BYTES);
         }
     }
 }

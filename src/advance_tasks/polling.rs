@@ -3,21 +3,22 @@
 //! tasks).
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use jiff::SignedDuration;
-use tokio::sync::{OnceCell, Semaphore, mpsc};
+use tokio::sync::{Mutex, OnceCell, Semaphore, mpsc};
 
 use super::batches::{Batch, Batches, Kind, awaited_id};
 use super::late_notices;
 use super::leaving::keep_written;
+use super::not_seen::not_seen;
 use super::polling_history::{PollingHistory, Remembered, TICK_JITTER};
 use super::publishing;
 use super::read_ahead::{AT_ONCE, Awaiting, ReadAhead};
-use super::report::{Polls, count, fail, leave};
+use super::report::Polls;
 use super::turns::Turns;
-use crate::Failures;
-use crate::aws::AwsError;
+use crate::aws::{Aws, AwsError};
 use crate::image::Status;
 use crate::image::observed::{ObservedImage, ObservedTask};
 use crate::image::outcome::Evidence;
@@ -35,7 +36,7 @@ pub(super) async fn poll(
     context: Context<'_>,
     history: &PollingHistory,
     read_ahead: &ReadAhead,
-    mut awaiting: mpsc::Receiver<Awaiting>,
+    mut awaiting: mpsc::UnboundedReceiver<Awaiting>,
 ) -> Polls {
     let home = &context.config.region;
     let poller = Poller::new(context, history);
@@ -50,6 +51,10 @@ pub(super) async fn poll(
         let is_short = read_ahead.is_short();
         if is_short && polls.is_empty() {
             // They have the room that those need which are to be read.
+            while let Ok(image) = awaiting.try_recv() {
+                let full = add_due(context, history, &mut batches, image);
+                polls.extend(numbers.by_ref().zip(full).map(poll));
+            }
             let all = batches.take_all(home, history);
             polls.extend(numbers.by_ref().zip(all).map(poll));
         }
@@ -61,11 +66,11 @@ pub(super) async fn poll(
                 let Some(image) = image else {
                     break;
                 };
-                if is_due(context, history, &image.loaded.status) {
-                    let full = batches.add(image);
-                    polls.extend(numbers.by_ref().zip(full).map(poll));
-                }
+                let full = add_due(context, history, &mut batches, image);
+                polls.extend(numbers.by_ref().zip(full).map(poll));
             }
+            // Images may be read in another order than they come here: then none comes while some wait for room.
+            () = read_ahead.wanted(), if polls.is_empty() => {}
         }
     }
     let rest = batches.take_all(home, history);
@@ -74,6 +79,17 @@ pub(super) async fn poll(
     ended.sort_unstable_by_key(|(number, _)| *number);
     let ended = ended.into_iter().map(|(_, polls)| polls);
     ended.fold(Polls::default(), Polls::and)
+}
+
+/// Adds an image, if it is time to poll it. Returns the batch that is full then.
+fn add_due(
+    context: Context<'_>,
+    history: &PollingHistory,
+    batches: &mut Batches,
+    image: Awaiting,
+) -> Option<Batch> {
+    let is_due = is_due(context, history, &image.loaded.status);
+    is_due.then(|| batches.add(image)).flatten()
 }
 
 /// What one poll returned, by id.
@@ -89,11 +105,13 @@ type Listed = OnceCell<Result<Vec<ObservedTask>, AwsError>>;
 struct Poller<'a> {
     context: Context<'a>,
     history: &'a PollingHistory,
+    /// What describes them: many images wait for each of these calls.
+    aws: Aws,
     turns: Turns,
     /// Images that are advanced at once, of whatever batches.
     advancing: Semaphore,
-    /// The batches that are being published come one after the other: each may have much to do.
-    publishing: Semaphore,
+    /// The batches that are being published come one after the other: each may have much to do. Whether one has come.
+    publishing: Mutex<bool>,
     machines: Listed,
     disks: Listed,
 }
@@ -103,45 +121,66 @@ impl<'a> Poller<'a> {
         Self {
             context,
             history,
+            aws: context.aws.patient(),
             turns: Turns::default(),
             advancing: Semaphore::new(AT_ONCE),
-            publishing: Semaphore::new(1),
+            publishing: Mutex::new(false),
             machines: OnceCell::new(),
             disks: OnceCell::new(),
         }
     }
 
-    /// Looks at what these images wait for, and does for each what can be done then.
+    /// Looks at what these images wait for, and does for each what can be done then. Once the time is up, no more are changed than
+    /// are worked on at once: for so many there always is time.
     async fn poll(&self, batch: Batch) -> Polls {
         let (context, history) = (self.context, self.history);
         if batch.kind == Kind::Published {
-            // No semaphore is ever closed.
-            let _turn = self.publishing.acquire().await;
-            return publishing::advance(context, history, &self.advancing, batch.images).await;
+            return self.publish(batch.images).await;
         }
         let seen = match self.observe(&batch).await {
             Ok(seen) => seen,
-            Err(error) => return not_seen(context, batch.images, &error).await,
+            Err(error) => return not_seen(context, &self.advancing, batch.images, &error).await,
         };
-        let seen = &seen;
+        // Those of which nothing new was seen take no time, and do not count.
+        let (seen, begun) = (&seen, &AtomicUsize::new(0));
         let changes = batch.images.into_iter().map(|image| async move {
             let key = image.marker.manifest_key.clone();
+            // The semaphore is never closed.
             let _turn = self.advancing.acquire().await;
-            (key, Box::pin(keep(context, history, image, seen)).await)
+            if begun.load(Ordering::Relaxed) >= AT_ONCE && context.is_over() {
+                return (key, None);
+            }
+            begun.fetch_add(1, Ordering::Relaxed);
+            let change = Box::pin(keep(context, history, image, seen)).await;
+            if matches!(change, Ok(false)) {
+                begun.fetch_sub(1, Ordering::Relaxed);
+            }
+            (key, Some(change))
         });
         let mut changes = stream::iter(changes.collect::<Vec<_>>()).buffered(AT_ONCE);
         let mut polls = Polls::default();
         while let Some((key, change)) = changes.next().await {
-            match change {
-                Ok(advanced) => count(&mut polls.report, advanced, false),
-                Err(error) => fail(&mut polls.report, &mut polls.failures, &key, &error),
-            }
+            polls.add(key, change);
         }
         polls
     }
 
+    /// Publishes these images, if there is time for them. For the first batch there always is.
+    async fn publish(&self, images: Vec<Awaiting>) -> Polls {
+        let context = self.context;
+        let mut has_published = self.publishing.lock().await;
+        if std::mem::replace(&mut *has_published, true) && context.is_over() {
+            let mut left = Polls::default();
+            for image in images {
+                left.add(image.marker.manifest_key, None);
+            }
+            return left;
+        }
+        publishing::advance(context, self.history, &self.aws, &self.advancing, images).await
+    }
+
     async fn observe(&self, batch: &Batch) -> Result<Seen, AwsError> {
-        let aws = self.context.aws;
+        let aws = &self.aws;
         let ids = batch.ids(&self.context.config.region);
         match batch.kind {
             Kind::Images
@@ -176,50 +215,6 @@ fn among(listed: &Result<Vec<ObservedTask>, AwsError>, ids: &[String]) -> Result
     let tasks = listed.as_ref().map_err(AwsError::clone)?.iter();
     let tasks = tasks.filter(|task| ids.binary_search(&task.id).is_ok());
     Ok(Seen::Tasks(tasks.cloned().collect()))
-}
-
-/// What comes of it that EC2 did not answer for these images.
-async fn not_seen(context: Context<'_>, images: Vec<Awaiting>, error: &AwsError) -> Polls {
-    const ABOUT: &str = "what is waited for";
-    let mut polls = Polls::default();
-    if error.is_rate_limited() {
-        leave(&mut polls.report, images.len(), ABOUT, error);
-    } else {
-        polls.report.failed = images.len();
-        polls.failures.add(ABOUT, error);
-    }
-    if error.is_rate_limited_locally() {
-        return polls;
-    }
-    // Others may throttle EC2's answers for hours.
-    tell_of_refusal(context, images, error, &mut polls.failures).await;
-    polls
-}
-
-/// It would go unnoticed otherwise: what cannot be polled does not change.
-async fn tell_of_refusal(
-    context: Context<'_>,
-    waiting: Vec<Awaiting>,
-    error: &AwsError,
-    failures: &mut Failures,
-) {
-    let kept: Vec<_> = waiting
-        .into_iter()
-        .map(|image| async move {
-            let key = image.marker.manifest_key.clone();
-            let kept = match reconcile::not_observed(context, image.loaded, error).await {
-                Ok(after) => late_notices::send(context, after).await,
-                Err(error) => Err(error),
-            };
-            (key, kept)
-        })
-        .collect();
-    let mut kept = stream::iter(kept).buffered(AT_ONCE);
-    while let Some((key, kept)) = kept.next().await {
-        if let Err(error) = kept {
-            failures.add(&key, &error);
-        }
-    }
 }
 
 /// Whether it is time to poll: often while it is young, and whenever something is to end it.

@@ -175,6 +175,11 @@ impl PollingHistory {
         locked(&self.known).record(manifest_key, object);
     }
 
+    /// Bytes of a status that is kept as it was read.
+    pub(super) fn object_size(&self, manifest_key: &str) -> Option<usize> {
+        locked(&self.known).size(manifest_key)
+    }
+
     /// A status as it was read, whenever that was: see [`Self::is_unchanged`].
     pub(super) fn object(&self, manifest_key: &str) -> Option<StatusObject> {
         locked(&self.known).get(manifest_key)

@@ -6,15 +6,17 @@ use tokio::sync::Semaphore;
 use super::leaving::leave;
 use super::polling_history::PollingHistory;
 use super::read_ahead::{AT_ONCE, Awaiting};
-use super::report::{Polls, count, fail};
+use super::report::Polls;
+use crate::aws::Aws;
 use crate::reconcile::{self, Context, Described, Error};
 
-/// Looks at the AMIs of these images, at most as many as one call can describe, and does for each image what can be done
-/// then, in its turn among all that are `advancing`. For as many as are worked on at once there always is time: whoever reads
-/// for so long that the time is up gets on all the same.
+/// Looks at the AMIs of these images, at most as many as one call can describe, by way of `aws`, and does for each image what
+/// can be done then, in its turn among all that are `advancing`. For as many as are worked on at once there always is time: a
+/// tick that reads for so long that the time is up gets on all the same.
 pub(super) async fn advance(
     context: Context<'_>,
     history: &PollingHistory,
+    aws: &Aws,
     advancing: &Semaphore,
     images: Vec<Awaiting>,
 ) -> Polls {
@@ -23,7 +25,7 @@ pub(super) async fn advance(
         let status = &image.loaded.status;
         reconcile::images_to_publish(status, home, context.now)
     });
-    let described = &Described::of(context.aws, ids).await;
+    let described = &Described::of(aws, ids).await;
     let visits = images
         .into_iter()
         .enumerate()
@@ -40,14 +42,7 @@ pub(super) async fn advance(
     let mut visits = stream::iter(visits.collect::<Vec<_>>()).buffered(AT_ONCE);
     let mut polls = Polls::default();
     while let Some((key, visit)) = visits.next().await {
-        match visit {
-            Some(Ok(advanced)) => count(&mut polls.report, advanced, false),
-            Some(Err(error)) => fail(&mut polls.report, &mut polls.failures, &key, &error),
-            None => {
-                polls.report.skipped += 1;
-                polls.unpublished = polls.unpublished.or(Some(key));
-            }
-        }
+        polls.add(key, visit);
     }
     polls
 }

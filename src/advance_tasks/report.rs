@@ -1,5 +1,6 @@
 //! What one invocation found and did.
 
+use std::collections::BTreeSet;
 use std::ops::AddAssign;
 
 use serde::Serialize;
@@ -45,16 +46,28 @@ impl AddAssign for Report {
 pub(super) struct Polls {
     pub(super) report: Report,
     pub(super) failures: Failures,
-    /// The key of the first image that there was no time to publish.
-    pub(super) unpublished: Option<String>,
+    /// The keys of the images for which there was no time.
+    pub(super) left: BTreeSet<String>,
 }
 
 impl Polls {
+    /// Counts an image: whether its status changed, or why it could not be advanced; none if there was no time for it.
+    pub(super) fn add(&mut self, key: String, advanced: Option<Result<bool, Error>>) {
+        match advanced {
+            Some(Ok(advanced)) => count(&mut self.report, advanced, false),
+            Some(Err(error)) => fail(&mut self.report, &mut self.failures, &key, &error),
+            None => {
+                self.report.skipped += 1;
+                self.left.insert(key);
+            }
+        }
+    }
+
     /// Both, these first.
     pub(super) fn and(mut self, next: Self) -> Self {
         self.report += next.report;
         self.failures.append(next.failures);
-        self.unpublished = self.unpublished.or(next.unpublished);
+        self.left.extend(next.left);
         self
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
@@ -15,7 +16,7 @@ use super::client_settings::{
     app_name, endpoint, endpoints, flag, https_client, timeouts, with_credentials,
 };
 use super::profile::Profile;
-use super::rate_limiter::RateLimiter;
+use super::rate_limiter::{PATIENT_WAIT_MAX, RateLimiter, WAIT_MAX};
 use super::reach::{Trouble, Try, listened};
 /// The AWS clients of one Region. Each is built on first use, so that a function contains only those that it needs.
 /// Clones share them.
@@ -26,6 +27,8 @@ pub struct Aws {
     /// Whether to read each service's own endpoint variable here; the SDK's configuration loader does so itself.
     reads_endpoints: bool,
     rate_limiter: Arc<RateLimiter>,
+    /// How long calls to EC2 wait for their tokens.
+    pub(super) token_wait: Duration,
     clients: Arc<Clients>,
     /// The clients of other Regions: a client has its own endpoint and its own connections, and takes milliseconds to
     /// build. Those of a Region do not hold this map, so that nothing holds itself.
@@ -115,6 +118,7 @@ impl Aws {
             path_style,
             reads_endpoints: false,
             rate_limiter: Arc::default(),
+            token_wait: WAIT_MAX,
             clients: Arc::default(),
             others: Arc::default(),
             enabled_regions: Arc::default(),
@@ -162,6 +166,16 @@ impl Aws {
         }
     }
 
+    /// The same clients, for calls that many images wait for: they wait for their tokens a second longer than other calls may.
+    /// So they get some however many others there are.
+    #[must_use]
+    pub fn patient(&self) -> Self {
+        Self {
+            token_wait: PATIENT_WAIT_MAX,
+            ..self.clone()
+        }
+    }
+
     /// Clients of a Region, with the same credentials and request limits. They are built once.
     #[must_use]
     pub fn in_region(&self, region: &str) -> Self {
@@ -170,8 +184,12 @@ impl Aws {
         }
         // Whoever held the lock only ever inserted a whole entry.
         let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        let token_wait = self.token_wait;
         if let Some(known) = others.get(region) {
-            return known.clone();
+            return Self {
+                token_wait,
+                ..known.clone()
+            };
         }
         let config = self.config.to_builder();
         let config = config.region(Region::new(region.to_owned())).build();
@@ -182,7 +200,10 @@ impl Aws {
             ..Self::new(config, self.path_style)
         };
         others.insert(region.to_owned(), other.clone());
-        other
+        Self {
+            token_wait,
+            ..other
+        }
     }
 
     /// What keeps these clients within EC2's request limits.

@@ -61,7 +61,10 @@ impl Aws {
         let doing = doing.into();
         let region = self.region();
         if !reserved.is_some_and(|token| token.is_for(region, action))
-            && let Err(refused) = self.rate_limiter().acquire(region, action).await
+            && let Err(refused) = self
+                .rate_limiter()
+                .acquire_within(region, action, self.token_wait)
+                .await
         {
             return Err(AwsError { doing, ..refused });
         }

@@ -20,7 +20,10 @@ const SHARE: f64 = 0.5;
 
 /// Longest wait for a token: short beside any function's timeout. A caller that would have to wait longer retries on the
 /// next tick, because waiting is a state.
-const WAIT_MAX: Duration = Duration::from_secs(2);
+pub(super) const WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// The same of a call that many images wait for: what others reserve, each for one image, is all sooner.
+pub(super) const PATIENT_WAIT_MAX: Duration = Duration::from_secs(3);
 
 /// A bucket's size in requests, and how many requests per second refill it.
 #[derive(Debug, Clone, Copy)]
@@ -76,11 +79,11 @@ impl Bucket {
     }
 
     /// Reserves a token, and returns how long until it is available; none, and nothing reserved, if that is too long.
-    fn reserve(&mut self, rate: Rate, now: Instant) -> Option<Duration> {
+    fn reserve(&mut self, rate: Rate, now: Instant, longest: Duration) -> Option<Duration> {
         self.refill(rate, now);
         let missing = (1.0 - self.tokens).max(0.0);
         let wait = Duration::try_from_secs_f64(missing / rate.refill).ok()?;
-        if wait > WAIT_MAX {
+        if wait > longest {
             return None;
         }
         self.tokens -= 1.0;
@@ -142,7 +145,21 @@ impl RateLimiter {
     /// # Errors
     /// If it would take longer: remedy [`Remedy::Later`], code `amiwright.RateLimited`. No token is taken then.
     pub async fn acquire(&self, region: &str, action: &'static str) -> Result<(), AwsError> {
-        let wait = self.with_bucket(region, action, Bucket::reserve);
+        self.acquire_within(region, action, WAIT_MAX).await
+    }
+
+    /// The same, waiting up to `longest` for it.
+    ///
+    /// # Errors
+    /// As [`Self::acquire`].
+    pub async fn acquire_within(
+        &self,
+        region: &str,
+        action: &'static str,
+        longest: Duration,
+    ) -> Result<(), AwsError> {
+        let reserve = |bucket: &mut Bucket, rate, now| bucket.reserve(rate, now, longest);
+        let wait = self.with_bucket(region, action, reserve);
         match wait {
             Some(Duration::ZERO) => Ok(()),
             Some(wait) => {
@@ -243,6 +260,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::future;
+
     use super::*;
 
     const HERE: &str = "us-east-1";
@@ -298,10 +317,16 @@ mod tests {
 
         let limiter = &RateLimiter::default();
         let together = (0..100).map(|_| limiter.acquire(HERE, "DescribeImages"));
-        let answers = futures_util::future::join_all(together).await;
-        let acquired = answers.iter().filter(|answer| answer.is_ok()).count();
-        assert_eq!(acquired, 50 + 20, "what comes within two seconds");
-        assert_eq!(limiter.take_limited(), limited(20, 30));
+        let patient =
+            (0..11).map(|_| limiter.acquire_within(HERE, "DescribeImages", PATIENT_WAIT_MAX));
+        let answers = future::join(future::join_all(together), future::join_all(patient));
+        let (answers, patient) = answers.await;
+        let acquired = |answers: Vec<Result<(), AwsError>>| {
+            answers.iter().filter(|answer| answer.is_ok()).count()
+        };
+        assert_eq!(acquired(answers), 50 + 20, "what comes within two seconds");
+        assert_eq!(acquired(patient), 10, "in the third second");
+        assert_eq!(limiter.take_limited(), limited(20 + 10, 30 + 1));
     }
 
     #[tokio::test(start_paused = true)]

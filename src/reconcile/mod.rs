@@ -40,5 +40,5 @@ pub(crate) use execute::observe::awaited as images_to_publish;
 pub(crate) use execute::{Publishing, Replacing, Retiring};
 pub(crate) use opening::is_dead;
 pub(crate) use preview::{Build, Meaning, Preview, preview};
-pub(crate) use recovery::{Recovery, recover_draft};
+pub(crate) use recovery::{Recovery, is_left, recover_draft};
 pub(crate) use requests::{Answer, answer as answer_request};

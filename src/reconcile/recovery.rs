@@ -22,6 +22,13 @@ pub(crate) enum Recovery {
     Written,
 }
 
+/// Whether an open marker may be what a dead invocation has left: with a draft, or without any status. `current` is the status
+/// that is there.
+pub(crate) fn is_left(context: Context<'_>, marker: &OpenMarker, current: Option<&Loaded>) -> bool {
+    let known = current.and_then(|current| current.status.open_marker.as_ref());
+    known != Some(&marker.etag) && is_dead(context, marker)
+}
+
 /// Writes the status that a dead invocation did not come to write, from the draft in its open marker. `current` is the
 /// status that is there. A draft counts only if S3 has the manifest's version, or EC2 shows what was made for it: who
 /// may write a marker could make up an image otherwise.
@@ -38,8 +45,7 @@ pub(crate) async fn recover_draft(
     let Context {
         aws, config, now, ..
     } = context;
-    let known = current.and_then(|current| current.status.open_marker.as_ref());
-    if known == Some(&marker.etag) || !is_dead(context, marker) {
+    if !is_left(context, marker, current) {
         return Ok(Recovery::Nothing);
     }
     let Some(draft) = status_store::load_draft(aws, config, marker).await? else {

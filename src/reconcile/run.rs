@@ -1,6 +1,8 @@
 //! Runs the steps of an image as far as they go at once, and saves what they came to, as one write if it can. Whatever keeps
 //! it from going on comes to one place, where what was done before is saved.
 
+use jiff::Timestamp;
+
 use super::build::{self, Rate};
 use super::context::{CONFLICTS_MAX, Context, Error, Outcome};
 use super::described::Described;
@@ -12,8 +14,10 @@ use super::record::Record;
 use super::step_context::{StepContext, retrying};
 use crate::aws::{Object, Remedy};
 use crate::image::outcome::{Claim, StepOutcome};
-use crate::image::plan::{self, Next};
-use crate::image::words::Step;
+use crate::image::plan::{self, Next, WAITING_LONG};
+use crate::image::status::{Status, Waiting};
+use crate::image::task::TaskKind;
+use crate::image::words::{Step, WaitReason};
 
 /// How many steps are done for an image at once; no workflow has more that need no waiting.
 const STEPS_MAX: usize = 16;
@@ -246,14 +250,15 @@ impl Run<'_> {
     }
 
     /// Saves what was done before an error, and records a refusal: a function that is denied a lookup would continue in
-    /// silence.
+    /// silence. So it would where AWS throttles a call again and again, which is no failure of a tick.
     async fn refused(mut self, error: Error) -> Error {
+        let (status, now) = (&self.draft.status, self.context.now);
         if let Error::Aws(refused) = &error
-            && refused.remedy == Remedy::Never
-            && !self.draft.status.state.is_final()
+            && (refused.remedy == Remedy::Never || refused.is_throttled() && is_long(status, now))
+            && !status.state.is_final()
         {
             let wait = StepOutcome::Wait(retrying(refused));
-            self.draft.apply(wait, self.context.now);
+            self.draft.apply(wait, now);
         }
         for _ in 0..CONFLICTS_MAX {
             match Box::pin(self.save(Saving::Changes)).await {
@@ -272,5 +277,17 @@ impl Run<'_> {
             }
         }
         error
+    }
+}
+
+/// Whether an image has been in its step for so long that people are to know what keeps it there. To wait for copies for hours
+/// is usual.
+fn is_long(status: &Status, now: Timestamp) -> bool {
+    match &status.build.waiting {
+        Some(Waiting {
+            reason: WaitReason::CopyPending { .. },
+            since,
+        }) => now.duration_since(*since) > TaskKind::CopyImage.stalled_after(),
+        _ => status.step_exceeds(WAITING_LONG, now),
     }
 }

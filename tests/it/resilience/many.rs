@@ -206,6 +206,37 @@ async fn ticks_cut_short_visit_every_image_in_turn() {
     assert!(visits.values().max().unwrap() - fewest <= 1, "{visits:?}");
 }
 
+/// EC2 answers once the time is up. Of each batch as many are changed as are worked on at once.
+#[tokio::test(start_paused = true)]
+async fn a_tick_whose_time_is_up_leaves_what_was_polled_to_the_next() {
+    let stack = TestStack::still().await;
+    // No event says that an AMI is available: ticks alone see it.
+    let rule = "AdvanceTasksImageStateChange";
+    assert!(stack.world.set_rule_enabled(rule, false));
+    let keys = stack.drop_many("snapshot", 210).await;
+    stack.until_all_wait(&keys).await;
+    stack.world.run_for(VERY_LONG).await;
+    let slow = Fault::Slow(Duration::from_millis(200));
+    stack.world.faults().always("ec2", "DescribeImages", slow);
+    let aws = stack.aws();
+    let report = stack.tick(&aws, Some(Duration::from_millis(300))).await;
+    assert_eq!((report.found, report.failed), (210, 0));
+    // 200 can be described with one call.
+    assert_eq!((report.advanced, report.skipped), (32 + 10, 200 - 32));
+    let point = stack
+        .world
+        .s3()
+        .get(&stack.state_bucket, keys::RESUME_POINT);
+    let point = String::from_utf8(point.await.unwrap().unwrap().to_vec()).unwrap();
+    let left = point.lines().nth(1).unwrap().to_owned();
+    assert_eq!(stack.status(&left).await["state"], "working");
+    stack.world.faults().clear();
+    stack.tick(&aws, None).await;
+    for key in &keys {
+        assert_eq!(stack.status(key).await["state"], "available", "{key}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn long_running_tasks_are_polled_less_often() {
     let stack = TestStack::new().await;

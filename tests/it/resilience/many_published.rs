@@ -20,7 +20,7 @@ const IRELAND: &str = "eu-west-1";
 const VERY_LONG: Duration = Duration::from_secs(100 * 3600);
 
 /// A stack in which nothing ticks by itself, and so many images that wait for copies in two Regions. Their keys.
-async fn copying(count: usize) -> (TestStack, Vec<String>) {
+pub(super) async fn copying(count: usize) -> (TestStack, Vec<String>) {
     let stack = TestStack::built(|builder| {
         let builder = builder.schedules(false);
         builder.parameter("CopyRegions", "eu-west-1,us-west-2")
@@ -56,7 +56,7 @@ async fn copying(count: usize) -> (TestStack, Vec<String>) {
 }
 
 /// One tick of a function that has just started.
-async fn tick(stack: &TestStack, aws: &Aws, time_left: Option<Duration>) -> Report {
+pub(super) async fn tick(stack: &TestStack, aws: &Aws, time_left: Option<Duration>) -> Report {
     let (event, now) = (json!({"task": "advance"}), stack.world.clock().now());
     let (config, history) = (stack.config(), PollingHistory::default());
     let (now, meter) = (whole_seconds(now), Meter::default());
@@ -80,7 +80,7 @@ fn waiting(status: &Value, region: &str) -> Value {
     status["copies"][region]["waiting"].clone()
 }
 
-async fn are_available(stack: &TestStack, keys: &[String]) {
+pub(super) async fn are_available(stack: &TestStack, keys: &[String]) {
     for key in keys {
         let status = stack.status(key).await;
         assert_eq!(status["state"], "available", "{status:#}");
@@ -113,7 +113,9 @@ async fn a_region_that_is_not_asked_or_does_not_answer_holds_up_no_other() {
     let aws = stack.aws();
     let limiter = aws.rate_limiter();
     while !matches!(
-        limiter.acquire(OREGON, "DescribeImages").now_or_never(),
+        limiter
+            .acquire_within(OREGON, "DescribeImages", Duration::from_secs(3))
+            .now_or_never(),
         Some(Err(_))
     ) {}
     // Longer than any Region may fail: what is not asked has not failed.

@@ -2,6 +2,7 @@
 
 mod at_once;
 mod changes;
+mod crowded;
 mod deleted;
 mod drafts;
 mod drafts_forged;

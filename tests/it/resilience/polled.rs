@@ -1,14 +1,17 @@
 //! What a tick polls it polls at once: no kind waits for another, none fails another, and what EC2 throttles is left for the
 //! next tick.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use amiwright::Failures;
 use amiwright::advance_tasks::{self, PollingHistory, Report};
 use amiwright::aws::Aws;
+use amiwright::keys;
 use amiwright::metrics::Meter;
+use futures_util::FutureExt;
 use localaws::ec2::{Era, SeedInstance, TaskKind};
-use localaws::faults::Fault;
+use localaws::faults::{Call, Fault};
 use serde_json::json;
 
 use crate::support::{KEY_ID, REGION, SECRET, TestStack, minutes, vmdk, whole_seconds};
@@ -159,6 +162,50 @@ async fn a_step_that_is_throttled_fails_nothing() {
     assert_eq!(stack.images().len(), 1);
 }
 
+/// It fails no tick: nobody would know.
+#[tokio::test(start_paused = true)]
+async fn a_step_that_is_throttled_for_long_is_told_once() {
+    let stack = TestStack::built(|builder| builder.schedules(false)).await;
+    let faults = stack.world.faults();
+    faults.always("ec2", "DescribeImages", Fault::Throttle);
+    let key = "many/web.image.yaml";
+    stack.drop_file(key, stack.manifest("web")).await;
+    stack.world.run_for(Duration::from_secs(20)).await;
+    for minute in 1..60 {
+        stack.world.run_for(minutes(1)).await;
+        let report = tick(&stack, &stack.aws()).await.unwrap();
+        assert_eq!((report.failed, report.skipped), (0, 1), "{minute}");
+        stack.world.settle().await;
+        let told = stack.emails().len();
+        assert!(told == 0 || minute >= 15, "after {minute} minutes");
+        assert!(told == 1 || minute < 17, "after {minute} minutes: {told}");
+    }
+    let status = stack.status(key).await;
+    let waiting = &status["build"]["waiting"];
+    assert_eq!(waiting["reason"], "retrying", "{status:#}");
+    assert_eq!(waiting["code"], "RequestLimitExceeded", "{status:#}");
+    assert_eq!(status["notices"][0]["kind"], "waiting-long");
+    faults.clear();
+    stack.world.run_for(minutes(5)).await;
+    tick(&stack, &stack.aws()).await.unwrap();
+    assert_eq!(stack.images().len(), 1);
+    assert!(stack.status(key).await["build"]["waiting"].is_null());
+}
+
+/// Whatever is done for single images takes tokens of the same action.
+#[tokio::test(start_paused = true)]
+async fn what_is_reserved_for_single_images_keeps_none_from_being_polled() {
+    let (stack, keys) = one_of_each().await;
+    let aws = stack.aws();
+    for action in DESCRIBES {
+        let limiter = aws.rate_limiter();
+        while !matches!(limiter.acquire(REGION, action).now_or_never(), Some(Err(_))) {}
+    }
+    let report = tick(&stack, &aws).await.unwrap();
+    assert_eq!((report.failed, report.skipped), (0, 0));
+    assert_eq!(seen(&stack, &keys).await, keys[1..]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_refused_fails_the_tick_and_holds_nothing_up() {
     for (refused, action) in DESCRIBES.into_iter().enumerate() {
@@ -196,4 +243,56 @@ async fn failures_are_told_in_the_same_order_whichever_is_answered_first() {
     }
     assert_eq!(texts[0], texts[1]);
     assert_eq!(texts[0], texts[2]);
+}
+
+/// One image waits for EC2 before its AMI is registered, and is the first; the others are only read. How many a short tick reads
+/// does not depend on it.
+#[tokio::test(start_paused = true)]
+async fn an_image_that_waits_for_a_call_keeps_no_other_from_being_read() {
+    const OTHERS: usize = 90;
+    let stack = TestStack::built(|builder| builder.schedules(false)).await;
+    stack.world.ec2().set_pending_time(VERY_LONG);
+    let faults = stack.world.faults();
+    let is_first = |call: &Call| {
+        call.action == "RegisterImage" && call.fields.iter().any(|(_, value)| value == "first")
+    };
+    faults.each(is_first, Fault::Throttle);
+    let first = "many/first.image.yaml";
+    stack.drop_file(first, stack.manifest("first")).await;
+    for number in 0..OTHERS {
+        let name = format!("web-{number}");
+        let key = format!("many/{name}.image.yaml");
+        stack.drop_file(&key, stack.manifest(&name)).await;
+        // As fast as AMIs are registered.
+        stack.world.run_for(Duration::from_secs(1)).await;
+    }
+    faults.clear();
+    let step = stack.status(first).await["build"]["step"].clone();
+    assert_eq!(step, "register-image");
+    assert_eq!(stack.images().len(), OTHERS);
+    assert_eq!(stack.open().await.len(), OTHERS + 1);
+
+    faults.always("s3", "GetObject", Fault::Slow(Duration::from_millis(20)));
+    faults.always("ec2", "DescribeImages", Fault::Slow(Duration::from_secs(3)));
+    let before = faults.count();
+    let (history, meter) = (PollingHistory::default(), Meter::default());
+    let (event, now) = (
+        json!({"task": "advance"}),
+        whole_seconds(stack.world.clock().now()),
+    );
+    let (aws, config) = (stack.aws(), stack.config());
+    let left = Some(Duration::from_secs(2));
+    let tick = advance_tasks::handle(&aws, &config, &history, &event, now, left, &meter);
+    let report = Box::pin(tick).await.unwrap();
+    faults.clear();
+    let calls = stack.world.calls();
+    let calls = calls.iter().filter(|call| call.number > before);
+    let read = calls.filter(|call| call.action == "GetObject");
+    let read: BTreeSet<_> = read
+        .filter_map(|call| keys::manifest_of_status(call.key.as_deref()?))
+        .collect();
+    assert_eq!(read.len(), OTHERS + 1);
+    // EC2 answers when the time is up: as many are changed as are worked on at once.
+    assert_eq!((report.failed, report.skipped), (0, OTHERS - 32));
+    assert_eq!(stack.images().len(), OTHERS + 1);
 }

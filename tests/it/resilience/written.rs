@@ -1,10 +1,14 @@
 //! A warm `advance-tasks` does not read what it has written itself; where it does not know what it has written, it does.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use amiwright::advance_tasks::{self, PollingHistory};
 use amiwright::keys;
 use amiwright::limits::USUAL_STATUS_BYTES;
 use amiwright::metrics::Meter;
-use localaws::faults::Fault;
+use localaws::faults::{Call, Fault};
 use serde_json::json;
 
 use super::unchanged::{Asked, LONG, config, pending, tick};
@@ -49,23 +53,31 @@ async fn what_a_tick_has_written_itself_is_not_read_by_the_next() {
     all_end_once(&stack, &keys, &history).await;
 }
 
-/// Whichever write's answer is lost, what the next tick knows is what is in the bucket.
+/// Whichever tries of a write are not answered, what the next tick knows is what is in the bucket.
 #[tokio::test(start_paused = true)]
 async fn a_write_whose_answer_is_lost_is_read_again() {
-    for retries in [1, 3] {
+    // All tries of the SDK, or each first one.
+    for every in [1, 2] {
         let (stack, keys) = imported(20).await;
         let history = PollingHistory::default();
-        // Of one or of all tries of the SDK.
-        for nth in 25..25 + retries {
-            let faults = stack.world.faults();
-            faults.on("s3", "PutObject", nth, Fault::LoseAnswer);
-        }
+        let (status, lost) = (keys::status_key(&keys[7]), Arc::new(AtomicU32::new(0)));
+        let count = lost.clone();
+        let is_lost = move |call: &Call| {
+            let is_meant = call.action == "PutObject" && call.key.as_deref() == Some(&*status);
+            is_meant && count.fetch_add(1, Ordering::Relaxed).is_multiple_of(every)
+        };
+        let faults = stack.world.faults();
+        faults.each(is_lost, Fault::LoseAnswer);
         stack.minute().await;
         let (aws, config, meter) = (stack.aws(), config(&stack), Meter::default());
         let (event, now) = (json!({"task": "advance"}), stack.world.clock().now());
         let now = whole_seconds(now);
         let tick = advance_tasks::handle(&aws, &config, &history, &event, now, None, &meter);
         let _failed = Box::pin(tick).await;
+        faults.clear();
+        assert!(lost.load(Ordering::Relaxed) >= 2, "{lost:?}");
+        let next = Asked::by_a_tick(&stack, &history).await;
+        assert_eq!(next.read, BTreeSet::from([keys[7].clone()]), "{every}");
         all_end_once(&stack, &keys, &history).await;
     }
 }
@@ -91,9 +103,9 @@ async fn all_end_once(stack: &TestStack, keys: &[String], history: &PollingHisto
     assert_eq!(stack.open().await, [""; 0]);
 }
 
-/// A tick makes room for usual statuses first. What is larger it reads once more, at every tick.
+/// A tick makes room for usual statuses first. What is larger it reads once more, and keeps like any other.
 #[tokio::test(start_paused = true)]
-async fn a_status_that_is_larger_than_usual_is_read_once_more_and_not_kept() {
+async fn a_status_that_is_larger_than_usual_is_read_once_more_and_then_kept() {
     let (stack, keys) = pending(20).await;
     let mut status = stack.status(&keys[7]).await;
     let mut entry = status["history"][0].clone();
@@ -107,8 +119,9 @@ async fn a_status_that_is_larger_than_usual_is_read_once_more_and_not_kept() {
     let history = PollingHistory::default();
     let cold = Asked::by_a_tick(&stack, &history).await;
     assert_eq!(cold.actions["GetObject"], 21, "{:?}", cold.actions);
-    let warm = Asked::by_a_tick(&stack, &history).await;
-    assert_eq!(warm.actions["GetObject"], 2, "{:?}", warm.actions);
-    assert_eq!(warm.read.into_iter().collect::<Vec<_>>(), keys[7..8]);
+    for _ in 0..3 {
+        let warm = Asked::by_a_tick(&stack, &history).await;
+        assert_eq!(warm.counts(), (1, 0, 3), "{:?}", warm.actions);
+    }
     all_end_once(&stack, &keys, &history).await;
 }
