@@ -3,6 +3,7 @@
 
 mod audit;
 mod batches;
+mod beginnings;
 mod changed;
 mod known;
 mod late_notices;
@@ -11,6 +12,7 @@ mod measured;
 mod misnamed;
 mod not_seen;
 mod pause;
+mod polled;
 mod polling;
 mod polling_history;
 mod publishing;
@@ -38,6 +40,7 @@ use crate::events::Tick;
 use crate::metrics::{Meter, Metric};
 use crate::reconcile::Context;
 use crate::status_store::{self, Open, OpenMarker};
+use beginnings::Beginnings;
 pub use polling_history::PollingHistory;
 use read_ahead::ReadAhead;
 pub use report::Report;
@@ -52,7 +55,8 @@ const MARGIN: Duration = Duration::from_secs(25);
 ///
 /// # Errors
 /// If anything failed; everything else was done all the same. What is wrong with one image and stays so fails a tick
-/// only now and then: every minute would say the same.
+/// only now and then: every minute would say the same. What AWS throttles fails a tick that comes every minute only if the
+/// ticks of the last quarter of an hour were all throttled.
 pub async fn handle(
     aws: &Aws,
     config: &Config,
@@ -68,7 +72,10 @@ pub async fn handle(
     }
     let mut failures = Failures::default();
     let mut report = Report::default();
-    match Tick::from_event(event) {
+    let tick = Tick::from_event(event);
+    // The next tick comes in a minute; nothing else comes again so soon.
+    let may_be_throttled = matches!(tick, Ok(Tick::Advance));
+    match tick {
         Ok(Tick::Image(change)) => {
             changed::visit(context, &change, &mut report, &mut failures).await;
         }
@@ -83,6 +90,9 @@ pub async fn handle(
         Err(error) => failures.add("the event", &error),
     }
     failures.count_lasting(|about| history.is_failure_due(about, now));
+    if !may_be_throttled || history.is_throttled_for_long(failures.is_throttled(), now) {
+        failures.count_throttled();
+    }
     measured::visits(meter, &report);
     context.measure_limited();
     let Report {
@@ -154,7 +164,7 @@ async fn advance(
     {
         failures.add("where the last tick ended", &error);
     }
-    let read_ahead = ReadAhead::default();
+    let (read_ahead, beginnings) = (ReadAhead::default(), Beginnings::new(context));
     let unchanged = unchanged::list(context, history, &open).await;
     let (sender, receiver) = mpsc::unbounded_channel();
     let visitor = Visitor {
@@ -162,9 +172,10 @@ async fn advance(
         history,
         read_ahead: &read_ahead,
         unchanged: &unchanged,
+        beginnings: &beginnings,
     };
     let visits = visitor.visit_all(&open, sender, report, failures);
-    let polled = polling::poll(context, history, &read_ahead, receiver);
+    let polled = polling::poll(context, history, &read_ahead, &beginnings, receiver);
     let (skipped, polls) = join(visits, polled).await;
     *report += polls.report;
     failures.append(polls.failures);

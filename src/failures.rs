@@ -23,6 +23,8 @@ pub struct Failures {
     list: Vec<String>,
     /// Those that are logged and do not fail the invocation, unless they are to: what each is about, and its text.
     lasting: Vec<(String, String)>,
+    /// What was throttled, which is logged and does not fail the invocation, unless it is to.
+    throttled: Vec<String>,
 }
 
 impl Failures {
@@ -44,10 +46,36 @@ impl Failures {
         self.list.extend(due.map(|(_, text)| text));
     }
 
+    /// Adds what AWS throttles: it passes by itself, and fails the invocation only if [`Self::count_throttled`] says so.
+    pub fn add_throttled(&mut self, about: &str, error: &dyn Error) {
+        let text = chain(error);
+        tracing::warn!(about, error = text, "throttled");
+        self.throttled.push(format!("{about}: {text}"));
+    }
+
+    /// Whether anything was throttled.
+    #[must_use]
+    pub fn is_throttled(&self) -> bool {
+        !self.throttled.is_empty()
+    }
+
+    /// Lets what was throttled fail the invocation, too: as one failure, for one says as much as thousands.
+    pub fn count_throttled(&mut self) {
+        let mut throttled = std::mem::take(&mut self.throttled).into_iter();
+        if let Some(first) = throttled.next() {
+            let others = throttled.len();
+            self.list.push(match others {
+                0 => first,
+                _ => format!("{first} (and {others} more were throttled)"),
+            });
+        }
+    }
+
     /// Adds the failures of another part of the invocation, which are logged already.
     pub fn append(&mut self, other: Self) {
         self.list.extend(other.list);
         self.lasting.extend(other.lasting);
+        self.throttled.extend(other.throttled);
     }
 
     /// The number of failures that fail the invocation.

@@ -1,7 +1,7 @@
 //! The one AMI that an event of EC2 names.
 
 use super::audit;
-use super::polling::image_seen;
+use super::polled::image_seen;
 use super::report::{Report, count, fail};
 use crate::Failures;
 use crate::events::ImageStateChange;

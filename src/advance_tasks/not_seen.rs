@@ -3,6 +3,7 @@
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::Semaphore;
 
+use super::beginnings::Beginnings;
 use super::late_notices;
 use super::read_ahead::{AT_ONCE, Awaiting};
 use super::report::{Polls, leave};
@@ -14,13 +15,20 @@ use crate::reconcile::{self, Context};
 pub(super) async fn not_seen(
     context: Context<'_>,
     advancing: &Semaphore,
+    beginnings: &Beginnings<'_>,
     images: Vec<Awaiting>,
     error: &AwsError,
 ) -> Polls {
     const ABOUT: &str = "what is waited for";
     let mut polls = Polls::default();
     if error.is_rate_limited() {
-        leave(&mut polls.report, images.len(), ABOUT, error);
+        leave(
+            &mut polls.report,
+            &mut polls.failures,
+            images.len(),
+            ABOUT,
+            error,
+        );
     } else {
         polls.report.failed = images.len();
         polls.failures.add(ABOUT, error);
@@ -29,7 +37,8 @@ pub(super) async fn not_seen(
         return polls;
     }
     // Others may throttle EC2's answers for hours.
-    tell_of_refusal(context, advancing, images, error, &mut polls.failures).await;
+    let told = tell_of_refusal(context, advancing, beginnings, images, error).await;
+    polls.failures.append(told);
     polls
 }
 
@@ -38,36 +47,35 @@ pub(super) async fn not_seen(
 async fn tell_of_refusal(
     context: Context<'_>,
     advancing: &Semaphore,
+    beginnings: &Beginnings<'_>,
     waiting: Vec<Awaiting>,
     error: &AwsError,
-    failures: &mut Failures,
-) {
-    let kept = waiting
-        .into_iter()
-        .enumerate()
-        .map(|(place, image)| async move {
-            // The room that it takes is kept until it is done.
-            let Awaiting {
-                loaded,
-                marker,
-                room: _room,
-                ..
-            } = image;
-            // The semaphore is never closed.
-            let _turn = advancing.acquire().await;
-            if place >= AT_ONCE && context.is_over() {
-                return (marker.manifest_key, Ok(()));
-            }
-            let kept = match reconcile::not_observed(context, loaded, error).await {
-                Ok(after) => late_notices::send(context, after).await,
-                Err(error) => Err(error),
-            };
-            (marker.manifest_key, kept)
-        });
+) -> Failures {
+    let mut failures = Failures::default();
+    let kept = waiting.into_iter().map(|image| async move {
+        // The room that it takes is kept until it is done.
+        let Awaiting {
+            loaded,
+            marker,
+            room: _room,
+            ..
+        } = image;
+        // The semaphore is never closed.
+        let _turn = advancing.acquire().await;
+        if !beginnings.may_begin() {
+            return (marker.manifest_key, Ok(()));
+        }
+        let kept = match reconcile::not_observed(context, loaded, error).await {
+            Ok(after) => late_notices::send(context, after).await,
+            Err(error) => Err(error),
+        };
+        (marker.manifest_key, kept)
+    });
     let mut kept = stream::iter(kept.collect::<Vec<_>>()).buffered(AT_ONCE);
     while let Some((key, kept)) = kept.next().await {
         if let Err(error) = kept {
             failures.add(&key, &error);
         }
     }
+    failures
 }

@@ -31,6 +31,9 @@ const WAIT_MAX: SignedDuration = SignedDuration::from_mins(5);
 /// hide what is new.
 const FAIL_AGAIN: SignedDuration = SignedDuration::from_mins(15);
 
+/// For how long ticks may be throttled, one after the other, until they fail: people are to know why nothing goes on.
+const THROTTLED_LONG: SignedDuration = SignedDuration::from_mins(15);
+
 /// A status as it was when it was last read or written.
 #[derive(Debug, Clone)]
 pub(super) struct Remembered {
@@ -51,6 +54,7 @@ pub struct PollingHistory {
     known: Mutex<KnownStatuses>,
     reviews: Mutex<Reviews>,
     failures: Mutex<HashMap<String, Timestamp>>,
+    throttled_since: Mutex<Option<Timestamp>>,
     time_scale: f64,
 }
 
@@ -72,6 +76,7 @@ impl PollingHistory {
             known: Mutex::default(),
             reviews: Mutex::default(),
             failures: Mutex::default(),
+            throttled_since: Mutex::default(),
             time_scale,
         }
     }
@@ -253,6 +258,13 @@ impl PollingHistory {
         }
         failures.insert(about.to_owned(), now);
         true
+    }
+
+    /// Whether ticks have been throttled for so long, one after the other, that they are to fail. Remembers whether this one was.
+    pub(super) fn is_throttled_for_long(&self, is_throttled: bool, now: Timestamp) -> bool {
+        let mut since = locked(&self.throttled_since);
+        *since = is_throttled.then(|| since.unwrap_or(now));
+        since.is_some_and(|since| now.duration_since(since) >= self.scaled(THROTTLED_LONG))
     }
 
     /// A polling interval by the process's own clock.

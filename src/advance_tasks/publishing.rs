@@ -3,6 +3,7 @@
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::Semaphore;
 
+use super::beginnings::Beginnings;
 use super::leaving::leave;
 use super::polling_history::PollingHistory;
 use super::read_ahead::{AT_ONCE, Awaiting};
@@ -11,13 +12,12 @@ use crate::aws::Aws;
 use crate::reconcile::{self, Context, Described, Error};
 
 /// Looks at the AMIs of these images, at most as many as one call can describe, by way of `aws`, and does for each image what
-/// can be done then, in its turn among all that are `advancing`. For as many as are worked on at once there always is time: a
-/// tick that reads for so long that the time is up gets on all the same.
+/// can be done then, in its turn among all that are advancing, if there is time for it.
 pub(super) async fn advance(
     context: Context<'_>,
     history: &PollingHistory,
     aws: &Aws,
-    advancing: &Semaphore,
+    (advancing, beginnings): (&Semaphore, &Beginnings<'_>),
     images: Vec<Awaiting>,
 ) -> Polls {
     let home = &context.config.region;
@@ -26,19 +26,16 @@ pub(super) async fn advance(
         reconcile::images_to_publish(status, home, context.now)
     });
     let described = &Described::of(aws, ids).await;
-    let visits = images
-        .into_iter()
-        .enumerate()
-        .map(|(place, image)| async move {
-            let key = image.marker.manifest_key.clone();
-            // The semaphore is never closed.
-            let _turn = advancing.acquire().await;
-            if place >= AT_ONCE && context.is_over() {
-                return (key, None);
-            }
-            let visit = Box::pin(one(context, history, image, described));
-            (key, Some(visit.await))
-        });
+    let visits = images.into_iter().map(|image| async move {
+        let key = image.marker.manifest_key.clone();
+        // The semaphore is never closed.
+        let _turn = advancing.acquire().await;
+        if !beginnings.may_begin() {
+            return (key, None);
+        }
+        let visit = Box::pin(one(context, history, image, described));
+        (key, Some(visit.await))
+    });
     let mut visits = stream::iter(visits.collect::<Vec<_>>()).buffered(AT_ONCE);
     let mut polls = Polls::default();
     while let Some((key, visit)) = visits.next().await {

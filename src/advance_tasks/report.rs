@@ -5,9 +5,9 @@ use std::ops::AddAssign;
 
 use serde::Serialize;
 
+use super::read_ahead::Awaiting;
 use crate::Failures;
 use crate::aws::AwsError;
-use crate::failures::chain;
 use crate::reconcile::Error;
 
 /// What one invocation found and did.
@@ -63,6 +63,15 @@ impl Polls {
         }
     }
 
+    /// There was no time for any of these.
+    pub(super) fn left(images: Vec<Awaiting>) -> Self {
+        let mut left = Self::default();
+        for image in images {
+            left.add(image.marker.manifest_key, None);
+        }
+        left
+    }
+
     /// Both, these first.
     pub(super) fn and(mut self, next: Self) -> Self {
         self.report += next.report;
@@ -72,12 +81,18 @@ impl Polls {
     }
 }
 
-/// Counts images that are left for the next tick because there were too many requests: nothing went wrong.
-pub(super) fn leave(report: &mut Report, images: usize, about: &str, error: &AwsError) {
+/// Counts images that are left for the next tick because there were too many requests: nothing went wrong, unless AWS throttles
+/// them again and again.
+pub(super) fn leave(
+    report: &mut Report,
+    failures: &mut Failures,
+    images: usize,
+    about: &str,
+    error: &AwsError,
+) {
     report.skipped += images;
     if error.is_throttled() {
-        let error = chain(error);
-        tracing::warn!(about, error, images, "throttled; retrying on the next tick");
+        failures.add_throttled(about, error);
     }
 }
 
@@ -92,7 +107,7 @@ pub(super) fn fail(report: &mut Report, failures: &mut Failures, key: &str, erro
     if let Error::Aws(error) = error
         && error.is_rate_limited()
     {
-        return leave(report, 1, key, error);
+        return leave(report, failures, 1, key, error);
     }
     report.failed += 1;
     if error.lasts() {

@@ -44,7 +44,6 @@ pub(super) async fn sweep(
     if !listed.is_complete {
         failures.add("the sweep", &TooMany);
     }
-    history.begin_sweep();
     let uploaded: BTreeSet<&str> = listed.manifests.iter().map(|it| it.key.as_str()).collect();
     let open: BTreeSet<&str> = listed
         .open
@@ -57,6 +56,7 @@ pub(super) async fn sweep(
         .filter_map(|object| Some((keys::manifest_of_status(&object.key)?, object)))
         .collect();
     if listed.is_complete {
+        history.begin_sweep();
         let removed = open.difference(&uploaded).map(|key| Removed {
             key,
             status: statuses.get(key).copied(),

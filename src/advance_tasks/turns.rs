@@ -8,7 +8,7 @@ use crate::aws::AwsError;
 
 /// Describe calls that are made at once. EC2 answers each after some 300 ms, so ten thousand images are described in a few
 /// seconds. Those that wait for a token of one action wait for less than a second, so none is left for the next tick for that
-/// (`src/aws/rate_limiter.rs`).
+/// (`src/aws/rate_limiter.rs`), but where images are stored: of that EC2 takes one call in two seconds.
 const CALLS_AT_ONCE: usize = 8;
 
 /// The turns of a tick's Describe calls.

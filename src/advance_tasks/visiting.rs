@@ -6,6 +6,7 @@ use futures_util::stream::{FuturesOrdered, FuturesUnordered, StreamExt};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
+use super::beginnings::Beginnings;
 use super::leaving::leave;
 use super::polling_history::{PollingHistory, Remembered};
 use super::read_ahead::{AT_ONCE, Awaiting, ReadAhead, Room};
@@ -21,8 +22,8 @@ use crate::status_store::{self, Fetched, Loaded, OpenMarker};
 
 /// Images for which something is done at once, beside those that are being read: as many as there is room for
 /// ([`ReadAhead::room`]), which are more than wait for the next tokens of an action (`src/aws/rate_limiter.rs`), and as many
-/// again that wait for room. So what is done for some, or cannot be done because EC2's limits are reached, keeps no other image
-/// from being read.
+/// again that wait for room. So what is done for one, or cannot be done because EC2's limits are reached, keeps no other image
+/// from being read; where it takes long for so many, the next tick goes on with those that are left.
 const ACTING_AT_ONCE: usize = 64;
 
 /// The result of a visit to one image.
@@ -61,6 +62,7 @@ pub(super) struct Visitor<'a> {
     pub(super) read_ahead: &'a ReadAhead,
     /// The keys of manifests whose statuses are as the process knows them.
     pub(super) unchanged: &'a HashSet<&'a str>,
+    pub(super) beginnings: &'a Beginnings<'a>,
 }
 
 impl<'a> Visitor<'a> {
@@ -223,11 +225,10 @@ impl<'a> Visitor<'a> {
     }
 
     /// Does what can be done for an image. Its manifest or its marker may be read for that: there is room for the largest. None
-    /// if the time was up before there was.
+    /// if there is no time for it then.
     async fn act_in_time(self, mut image: Acting) -> Option<Result<Visit, Error>> {
-        let waits = self.read_ahead.is_short();
         self.read_ahead.enlarge(&mut image.room).await;
-        if waits && self.context.is_over() {
+        if !self.beginnings.may_begin() {
             return None;
         }
         Some(Box::pin(self.act(image)).await)

@@ -15,9 +15,8 @@ use super::step_context::{StepContext, retrying};
 use crate::aws::{Object, Remedy};
 use crate::image::outcome::{Claim, StepOutcome};
 use crate::image::plan::{self, Next, WAITING_LONG};
-use crate::image::status::{Status, Waiting};
-use crate::image::task::TaskKind;
-use crate::image::words::{Step, WaitReason};
+use crate::image::status::Status;
+use crate::image::words::Step;
 
 /// How many steps are done for an image at once; no workflow has more that need no waiting.
 const STEPS_MAX: usize = 16;
@@ -250,11 +249,12 @@ impl Run<'_> {
     }
 
     /// Saves what was done before an error, and records a refusal: a function that is denied a lookup would continue in
-    /// silence. So it would where AWS throttles a call again and again, which is no failure of a tick.
+    /// silence. So it would where AWS throttles a call again and again, which is no failure of a tick; but what the image waits
+    /// for besides stays as it was, and so does the time since when.
     async fn refused(mut self, error: Error) -> Error {
         let (status, now) = (&self.draft.status, self.context.now);
         if let Error::Aws(refused) = &error
-            && (refused.remedy == Remedy::Never || refused.is_throttled() && is_long(status, now))
+            && (refused.remedy == Remedy::Never || refused.is_throttled() && is_kept(status, now))
             && !status.state.is_final()
         {
             let wait = StepOutcome::Wait(retrying(refused));
@@ -280,14 +280,7 @@ impl Run<'_> {
     }
 }
 
-/// Whether an image has been in its step for so long that people are to know what keeps it there. To wait for copies for hours
-/// is usual.
-fn is_long(status: &Status, now: Timestamp) -> bool {
-    match &status.build.waiting {
-        Some(Waiting {
-            reason: WaitReason::CopyPending { .. },
-            since,
-        }) => now.duration_since(*since) > TaskKind::CopyImage.stalled_after(),
-        _ => status.step_exceeds(WAITING_LONG, now),
-    }
+/// Whether an image has been in its step for so long that people are to know what keeps it there, and nothing is known to.
+fn is_kept(status: &Status, now: Timestamp) -> bool {
+    status.build.waiting.is_none() && status.step_exceeds(WAITING_LONG, now)
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 use localaws::ec2::{ImageState, SnapshotState};
 use localaws::faults::Fault;
+use serde_json::json;
 
 use super::bundles::{KEY as BUNDLE, MANIFEST, PART};
 use crate::support::{DISK, REGION, TestStack, minutes, vmdk};
@@ -70,6 +71,38 @@ async fn a_snapshot_that_failed_is_not_waited_for_and_one_that_stays_pending_not
         let text = stack.emails().pop().unwrap().text;
         assert!(text.contains("wait until it is completed"), "{text}");
     }
+}
+
+/// What is waited for, and since when, is known all the same.
+#[tokio::test(start_paused = true)]
+async fn throttled_ticks_between_others_do_not_prolong_the_wait() {
+    let stack = TestStack::built(|builder| builder.schedules(false)).await;
+    let manifest = stack.manifest("web");
+    let (ec2, faults) = (stack.world.ec2(), stack.world.faults());
+    let state = SnapshotState::Pending;
+    assert!(ec2.edit_snapshot(REGION, &stack.snapshot, |it| it.state = state));
+    stack.drop_file(KEY, &manifest).await;
+    for hour in 0..27 {
+        stack.world.run_for(minutes(60)).await;
+        if hour % 2 == 1 {
+            faults.always("ec2", "DescribeImages", Fault::Throttle);
+        }
+        let tick = json!({"task": "advance"});
+        stack.world.invoke("AdvanceTasks", tick).await.unwrap();
+        stack.world.settle().await;
+        faults.clear();
+        let status = stack.status(KEY).await;
+        assert!(hour > 22 || status["state"] == "working", "{status:#}");
+    }
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "failed", "{status:#}");
+    assert_eq!(status["build"]["failure"]["code"], "IncorrectState");
+    let subjects = stack.emails().into_iter().map(|it| it.subject);
+    let [waits, failed] = &subjects.collect::<Vec<_>>()[..] else {
+        panic!("two emails");
+    };
+    assert!(waits.starts_with("Still waiting"), "{waits}");
+    assert!(failed.starts_with("Failed"), "{failed}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -126,3 +126,49 @@ async fn a_region_that_is_disabled_meanwhile_is_told_at_once() {
     let email = stack.last_email();
     assert!(email.contains(MILAN), "{email}");
 }
+
+/// EC2 is asked for each shared AMI by itself, and throttles some of it. What was not seen is audited by a sweep.
+#[tokio::test(start_paused = true)]
+async fn what_is_throttled_is_audited_later() {
+    const IMAGES: usize = 12;
+    let stack = TestStack::built(|builder| {
+        builder
+            .parameter("ShareWith", "*")
+            .parameter("AuditSchedule", "rate(3000 days)")
+    })
+    .await;
+    let key = |number: usize| format!("many/{number:02}.image.yaml");
+    for number in 0..IMAGES {
+        let access = "access: {accounts: ['111122223333']}\n";
+        let manifest = stack.manifest(&format!("web-{number}")) + access;
+        stack.drop_file(&key(number), manifest).await;
+    }
+    stack.rest().await;
+    assert_eq!(stack.emails().len(), IMAGES);
+    stack.world.run_for(minutes(20)).await;
+    for image in stack.images() {
+        let ec2 = stack.world.ec2();
+        ec2.edit_image(REGION, &image.id, |it| it.launch_permissions.clear());
+    }
+    let faults = stack.world.faults();
+    faults.each(
+        |call| call.action == "DescribeImageAttribute" && !call.number.is_multiple_of(3),
+        Fault::Throttle,
+    );
+    let tick = json!({"task": "audit"});
+    let failed = stack.world.invoke("AdvanceTasks", tick).await.unwrap_err();
+    assert!(
+        failed.to_string().contains("RequestLimitExceeded"),
+        "{failed}"
+    );
+    stack.world.settle().await;
+    assert!(stack.emails().len() < 2 * IMAGES);
+    faults.clear();
+    stack.rest().await;
+    for number in 0..IMAGES {
+        assert_eq!(stack.in_sync(&key(number)).await, "false", "{number}");
+    }
+    let emails = stack.emails();
+    let drifted = emails.iter().filter(|it| it.subject.starts_with("Drifted"));
+    assert_eq!((drifted.count(), emails.len()), (IMAGES, 2 * IMAGES));
+}

@@ -2,6 +2,8 @@
 //! next tick.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use amiwright::Failures;
@@ -76,13 +78,23 @@ async fn one_of_each() -> (TestStack, Vec<String>) {
 
 /// One tick of a function that has just started.
 async fn tick(stack: &TestStack, aws: &Aws) -> Result<Report, Failures> {
-    let (history, meter) = (PollingHistory::default(), Meter::default());
+    next_tick(stack, aws, &PollingHistory::default(), None).await
+}
+
+/// One tick of the process that has this memory.
+async fn next_tick(
+    stack: &TestStack,
+    aws: &Aws,
+    history: &PollingHistory,
+    time_left: Option<Duration>,
+) -> Result<Report, Failures> {
+    let meter = Meter::default();
     let (event, now) = (
         json!({"task": "advance"}),
         whole_seconds(stack.world.clock().now()),
     );
     let config = stack.config();
-    let tick = advance_tasks::handle(aws, &config, &history, &event, now, None, &meter);
+    let tick = advance_tasks::handle(aws, &config, history, &event, now, time_left, &meter);
     Box::pin(tick).await
 }
 
@@ -192,6 +204,96 @@ async fn a_step_that_is_throttled_for_long_is_told_once() {
     assert!(stack.status(key).await["build"]["waiting"].is_null());
 }
 
+/// Then an alarm tells, whatever each image has told already.
+#[tokio::test(start_paused = true)]
+async fn ticks_that_are_throttled_for_a_quarter_of_an_hour_fail() {
+    let (stack, _) = one_of_each().await;
+    let (faults, history) = (stack.world.faults(), PollingHistory::default());
+    faults.always("ec2", "DescribeBundleTasks", Fault::Throttle);
+    let mut throttled = 0;
+    for minute in 0..50 {
+        // One tick that is not throttled, and all begins anew.
+        if minute == 10 {
+            faults.clear();
+        } else if minute == 11 {
+            faults.always("ec2", "DescribeBundleTasks", Fault::Throttle);
+        }
+        match next_tick(&stack, &stack.aws(), &history, None).await {
+            Ok(report) => {
+                assert!(throttled < 16 && report.failed == 0, "{report:?}");
+                throttled = (throttled + 1) * report.skipped;
+            }
+            Err(failed) => {
+                assert!(throttled >= 15, "after {throttled} minutes: {failed}");
+                assert_eq!(failed.count(), 1, "{failed}");
+                let text = failed.to_string();
+                assert!(text.contains("RequestLimitExceeded"), "{text}");
+                throttled += 1;
+            }
+        }
+        stack.minute().await;
+    }
+    assert!(throttled > 20, "{throttled}");
+    faults.clear();
+    next_tick(&stack, &stack.aws(), &history, None)
+        .await
+        .unwrap();
+}
+
+/// Each call may take as long as what is under way is given: only the first begins after that.
+#[tokio::test(start_paused = true)]
+async fn a_tick_whose_time_is_up_describes_no_more() {
+    let (stack, keys) = one_of_each().await;
+    let faults = stack.world.faults();
+    faults.always("s3", "GetObject", Fault::Slow(Duration::from_secs(2)));
+    let before = faults.count();
+    let (aws, history) = (stack.aws(), PollingHistory::default());
+    let left = Some(Duration::from_secs(1));
+    let report = next_tick(&stack, &aws, &history, left).await.unwrap();
+    assert_eq!((report.found, report.failed, report.skipped), (4, 0, 3));
+    let calls = stack.world.calls();
+    let described = |call: &&Call| call.number > before && call.action.starts_with("Describe");
+    assert_eq!(calls.iter().filter(described).count(), 1);
+    faults.clear();
+    next_tick(&stack, &aws, &history, None).await.unwrap();
+    assert_eq!(seen(&stack, &keys).await, keys[1..]);
+}
+
+/// Thousands of imports are among the tasks that one list has. A list that failed once is made again for the next of them.
+#[tokio::test(start_paused = true)]
+async fn a_list_that_fails_once_fails_no_other_batch() {
+    const IMPORTS: usize = 201;
+    let stack = TestStack::built(|builder| builder.schedules(false)).await;
+    let ec2 = stack.world.ec2();
+    ec2.set_task_time(TaskKind::ImportSnapshot, VERY_LONG);
+    stack.drop_file("many/web.vmdk", vmdk()).await;
+    for number in 0..IMPORTS {
+        let source = "disk: {object: web.vmdk, format: vmdk}";
+        let manifest = format!("name: web-{number}\nsource: {{{source}}}\n");
+        let key = format!("many/{number}.image.yaml");
+        stack.drop_file(&key, manifest).await;
+        stack.world.run_for(Duration::from_secs(2)).await;
+    }
+    assert_eq!(stack.open().await.len(), IMPORTS);
+    let failed = Arc::new(AtomicU32::new(0));
+    let (faults, tries) = (stack.world.faults(), failed.clone());
+    // All tries of the SDK.
+    faults.each(
+        move |call| {
+            let is_list = call.action == "DescribeImportSnapshotTasks";
+            is_list && tries.fetch_add(1, Ordering::Relaxed) < 3
+        },
+        Fault::LoseAnswer,
+    );
+    let history = PollingHistory::default();
+    let told = next_tick(&stack, &stack.aws(), &history, None).await;
+    let told = told.unwrap_err();
+    assert_eq!(told.count(), 1, "{told}");
+    assert!(failed.load(Ordering::Relaxed) > 3);
+    let ticked = next_tick(&stack, &stack.aws(), &history, None).await;
+    assert_eq!(ticked.unwrap().failed, 0);
+}
+
 /// Whatever is done for single images takes tokens of the same action.
 #[tokio::test(start_paused = true)]
 async fn what_is_reserved_for_single_images_keeps_none_from_being_polled() {
@@ -292,7 +394,7 @@ async fn an_image_that_waits_for_a_call_keeps_no_other_from_being_read() {
         .filter_map(|call| keys::manifest_of_status(call.key.as_deref()?))
         .collect();
     assert_eq!(read.len(), OTHERS + 1);
-    // EC2 answers when the time is up: as many are changed as are worked on at once.
-    assert_eq!((report.failed, report.skipped), (0, OTHERS - 32));
+    // EC2 answers when the time is up: as many are changed as are worked on at once, the first among them.
+    assert_eq!((report.failed, report.skipped), (0, OTHERS - 31));
     assert_eq!(stack.images().len(), OTHERS + 1);
 }
