@@ -161,21 +161,16 @@ async fn audit_batch(
     while let Some((key, audited)) = compared.next().await {
         match audited {
             Some(Ok((changed, error))) => {
+                report.audited += 1;
                 report.advanced += usize::from(changed);
-                let is_whole = error.as_ref().is_none_or(|it| !it.is_rate_limited());
-                report.audited += usize::from(is_whole);
                 if let Some(error) = error {
                     fail(report, failures, &key, &Error::Aws(error));
                 }
-                // The rest of it was not seen: it is audited again.
-                first = first.or((!is_whole).then_some(key));
             }
-            Some(Err(error)) => {
-                fail(report, failures, &key, &error);
-                let is_rate_limited =
-                    matches!(&error, Error::Aws(error) if error.is_rate_limited());
-                first = first.or(is_rate_limited.then_some(key));
+            Some(Err(Error::Aws(error))) if error.is_rate_limited_locally() => {
+                first = first.or(Some(key));
             }
+            Some(Err(error)) => fail(report, failures, &key, &error),
             None => first = first.or(Some(key)),
         }
     }

@@ -65,11 +65,18 @@ impl Batches {
         })
     }
 
-    /// All that wait, however few they are.
-    pub(super) fn take_all(&mut self, home: &str, history: &PollingHistory) -> Vec<Batch> {
+    /// All that wait, however few they are, if they are of such a kind.
+    pub(super) fn take_all(
+        &mut self,
+        home: &str,
+        history: &PollingHistory,
+        is_meant: impl Fn(Kind) -> bool,
+    ) -> Vec<Batch> {
         let mut batches = Vec::new();
         for (kind, images) in std::mem::take(&mut self.0) {
-            if kind == Kind::STORED {
+            if !is_meant(kind) {
+                self.0.insert(kind, images);
+            } else if kind == Kind::STORED {
                 batches.extend(stored(images, home, history));
             } else if !images.is_empty() {
                 batches.push(Batch { kind, images });

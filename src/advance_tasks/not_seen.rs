@@ -1,9 +1,8 @@
 //! What comes of it that EC2 does not answer for images that wait for it.
 
 use futures_util::stream::{self, StreamExt};
-use tokio::sync::Semaphore;
 
-use super::beginnings::Beginnings;
+use super::beginnings::Changing;
 use super::late_notices;
 use super::read_ahead::{AT_ONCE, Awaiting};
 use super::report::{Polls, leave};
@@ -14,14 +13,15 @@ use crate::reconcile::{self, Context};
 /// What comes of it that EC2 did not answer for these images.
 pub(super) async fn not_seen(
     context: Context<'_>,
-    advancing: &Semaphore,
-    beginnings: &Beginnings<'_>,
+    changing: Changing<'_>,
     images: Vec<Awaiting>,
     error: &AwsError,
 ) -> Polls {
     const ABOUT: &str = "what is waited for";
     let mut polls = Polls::default();
     if error.is_rate_limited() {
+        let keys = images.iter().map(|it| it.marker.manifest_key.clone());
+        polls.left.extend(keys);
         leave(
             &mut polls.report,
             &mut polls.failures,
@@ -37,7 +37,7 @@ pub(super) async fn not_seen(
         return polls;
     }
     // Others may throttle EC2's answers for hours.
-    let told = tell_of_refusal(context, advancing, beginnings, images, error).await;
+    let told = tell_of_refusal(context, changing, images, error).await;
     polls.failures.append(told);
     polls
 }
@@ -46,8 +46,7 @@ pub(super) async fn not_seen(
 /// `advancing`; those for which there is no time are told of at a later tick.
 async fn tell_of_refusal(
     context: Context<'_>,
-    advancing: &Semaphore,
-    beginnings: &Beginnings<'_>,
+    changing: Changing<'_>,
     waiting: Vec<Awaiting>,
     error: &AwsError,
 ) -> Failures {
@@ -60,13 +59,17 @@ async fn tell_of_refusal(
             room: _room,
             ..
         } = image;
-        // The semaphore is never closed.
-        let _turn = advancing.acquire().await;
-        if !beginnings.may_begin() {
+        let Some(_turn) = changing.turn().await else {
             return (marker.manifest_key, Ok(()));
-        }
+        };
+        let (etag, has_notice) = (loaded.etag.clone(), loaded.status.unsent().next().is_some());
         let kept = match reconcile::not_observed(context, loaded, error).await {
-            Ok(after) => late_notices::send(context, after).await,
+            Ok(after) => {
+                if after.etag == etag && !has_notice {
+                    changing.took_no_time();
+                }
+                late_notices::send(context, after).await
+            }
             Err(error) => Err(error),
         };
         (marker.manifest_key, kept)

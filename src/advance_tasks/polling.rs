@@ -2,13 +2,13 @@
 //! EC2 could refuse hides the others: a call filters, lists everything page by page, or is sent again without the id (store
 //! tasks).
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tokio::sync::{Mutex, OnceCell, Semaphore, mpsc};
 
 use super::batches::{Batch, Batches, Kind};
-use super::beginnings::Beginnings;
+use super::beginnings::{Beginnings, Changing};
 use super::not_seen::not_seen;
 use super::polled::{Seen, is_due, keep};
 use super::polling_history::PollingHistory;
@@ -35,15 +35,14 @@ pub(super) async fn poll(
 ) -> Polls {
     let home = &context.config.region;
     let poller = Poller::new(context, history, beginnings);
-    // How many batches are being described: these end soon, while others are published.
-    let described = &AtomicUsize::new(0);
+    let under_way = &UnderWay::default();
     let poll = |(number, batch): (usize, Batch)| {
-        let is_described = usize::from(batch.kind != Kind::Published);
-        described.fetch_add(is_described, Ordering::Relaxed);
+        let kind = batch.kind;
+        under_way.of(kind).fetch_add(1, Ordering::Relaxed);
         let poll = poller.poll(batch);
         Box::pin(async move {
             let polls = poll.await;
-            described.fetch_sub(is_described, Ordering::Relaxed);
+            under_way.of(kind).fetch_sub(1, Ordering::Relaxed);
             (number, polls)
         })
     };
@@ -52,15 +51,16 @@ pub(super) async fn poll(
         (Batches::default(), FuturesUnordered::new(), Vec::new());
     loop {
         let is_short = read_ahead.is_short();
-        let is_idle = described.load(Ordering::Relaxed) == 0;
-        if is_short && is_idle {
+        if is_short && !under_way.is_describing() {
             // They have the room that those need which are to be read. What is being published may take long, and is not waited
-            // for.
+            // for; what comes meanwhile is published together after it.
             while let Ok(image) = awaiting.try_recv() {
                 let full = add_due(context, history, &mut batches, image);
                 polls.extend(numbers.by_ref().zip(full).map(poll));
             }
-            let all = batches.take_all(home, history);
+            let is_publishing = under_way.is_publishing();
+            let is_meant = |kind| kind != Kind::Published || !is_publishing;
+            let all = batches.take_all(home, history, is_meant);
             polls.extend(numbers.by_ref().zip(all).map(poll));
         }
         let has_room = polls.is_empty() || (!is_short && polls.len() < BATCHES_AT_ONCE);
@@ -75,15 +75,40 @@ pub(super) async fn poll(
                 polls.extend(numbers.by_ref().zip(full).map(poll));
             }
             // Images may be read in another order than they come here: then none comes while some wait for room.
-            () = read_ahead.wanted(), if described.load(Ordering::Relaxed) == 0 => {}
+            () = read_ahead.wanted(), if !under_way.is_describing() => {}
         }
     }
-    let rest = batches.take_all(home, history);
+    let rest = batches.take_all(home, history, |_| true);
     polls.extend(numbers.zip(rest).map(poll));
     ended.extend(polls.collect::<Vec<_>>().await);
     ended.sort_unstable_by_key(|(number, _)| *number);
     let ended = ended.into_iter().map(|(_, polls)| polls);
     ended.fold(Polls::default(), Polls::and)
+}
+
+/// How many batches are under way.
+#[derive(Default)]
+struct UnderWay {
+    described: AtomicUsize,
+    published: AtomicUsize,
+}
+
+impl UnderWay {
+    fn of(&self, kind: Kind) -> &AtomicUsize {
+        match kind {
+            Kind::Published => &self.published,
+            Kind::Images | Kind::Tasks(_) => &self.described,
+        }
+    }
+
+    /// Such batches end soon.
+    fn is_describing(&self) -> bool {
+        self.described.load(Ordering::Relaxed) > 0
+    }
+
+    fn is_publishing(&self) -> bool {
+        self.published.load(Ordering::Relaxed) > 0
+    }
 }
 
 /// Adds an image, if it is time to poll it. Returns the batch that is full then.
@@ -108,12 +133,10 @@ struct Poller<'a> {
     /// What describes them: many images wait for each of these calls.
     aws: Aws,
     turns: Turns,
-    /// Whether a batch was described: for the first there always is time.
-    has_described: AtomicBool,
     /// Images that are advanced at once, of whatever batches.
     advancing: Semaphore,
-    /// The batches that are being published come one after the other: each may have much to do. Whether one has come.
-    publishing: Mutex<bool>,
+    /// The batches that are being published come one after the other: each may have much to do.
+    publishing: Mutex<()>,
     machines: Listed,
     disks: Listed,
 }
@@ -130,9 +153,8 @@ impl<'a> Poller<'a> {
             beginnings,
             aws: context.aws.patient(),
             turns: Turns::default(),
-            has_described: AtomicBool::new(false),
             advancing: Semaphore::new(AT_ONCE),
-            publishing: Mutex::new(false),
+            publishing: Mutex::new(()),
             machines: OnceCell::new(),
             disks: OnceCell::new(),
         }
@@ -141,25 +163,30 @@ impl<'a> Poller<'a> {
     /// Looks at what these images wait for, and does for each what can be done then, if there is time for it.
     async fn poll(&self, batch: Batch) -> Polls {
         let (context, history) = (self.context, self.history);
+        let changing = Changing {
+            kind: batch.kind,
+            advancing: &self.advancing,
+            beginnings: self.beginnings,
+        };
         if batch.kind == Kind::Published {
-            return self.publish(batch.images).await;
+            return self.publish(changing, batch.images).await;
         }
         let seen = match self.observe(&batch).await {
             Ok(Some(seen)) => seen,
             Ok(None) => return Polls::left(batch.images),
-            Err(error) => return self.not_seen(batch.images, &error).await,
+            Err(error) => return not_seen(context, changing, batch.images, &error).await,
         };
         let seen = &seen;
         let changes = batch.images.into_iter().map(|image| async move {
             let key = image.marker.manifest_key.clone();
-            // The semaphore is never closed.
-            let _turn = self.advancing.acquire().await;
-            if !self.beginnings.may_begin() {
+            let Some(_turn) = changing.turn().await else {
                 return (key, None);
-            }
+            };
+            // To send one takes time, too.
+            let has_notice = image.loaded.status.unsent().next().is_some();
             let change = Box::pin(keep(context, history, image, seen)).await;
-            if matches!(change, Ok(false)) {
-                self.beginnings.took_no_time();
+            if matches!(change, Ok(false)) && !has_notice {
+                changing.took_no_time();
             }
             (key, Some(change))
         });
@@ -171,44 +198,26 @@ impl<'a> Poller<'a> {
         polls
     }
 
-    async fn not_seen(&self, images: Vec<Awaiting>, error: &AwsError) -> Polls {
-        let Self {
-            context,
-            advancing,
-            beginnings,
-            ..
-        } = self;
-        not_seen(*context, advancing, beginnings, images, error).await
-    }
-
-    /// Publishes these images, if there is time for them. For the first batch there always is.
-    async fn publish(&self, images: Vec<Awaiting>) -> Polls {
-        let context = self.context;
-        let mut has_published = self.publishing.lock().await;
-        if std::mem::replace(&mut *has_published, true) && context.is_over() {
+    /// Publishes these images, if there is time for them.
+    async fn publish(&self, changing: Changing<'_>, images: Vec<Awaiting>) -> Polls {
+        let _alone = self.publishing.lock().await;
+        if !self.beginnings.may_describe(changing.kind) {
             return Polls::left(images);
         }
-        let Self {
-            history,
-            aws,
-            advancing,
-            beginnings,
-            ..
-        } = self;
-        publishing::advance(context, history, aws, (advancing, beginnings), images).await
+        publishing::advance(self.context, self.history, &self.aws, changing, images).await
     }
 
     /// Makes a Describe call in its turn, if there is time for it then: it may take as long as what is under way is given.
     async fn describe<T>(
         &self,
+        kind: Kind,
         call: impl Future<Output = Result<T, AwsError>>,
     ) -> Result<Option<T>, AwsError> {
         let call = async {
-            let is_first = !self.has_described.swap(true, Ordering::Relaxed);
-            if !is_first && self.context.is_over() {
-                return Ok(None);
+            match self.beginnings.may_describe(kind) {
+                true => call.await.map(Some),
+                false => Ok(None),
             }
-            call.await.map(Some)
         };
         self.turns.take(call).await
     }
@@ -221,26 +230,27 @@ impl<'a> Poller<'a> {
             Kind::Images
             | Kind::Published
             | Kind::Tasks(TaskKind::CopyImage | TaskKind::RestoreImage) => {
-                let images = self.describe(aws.find_images("image-id", &ids)).await?;
+                let images = aws.find_images("image-id", &ids);
+                let images = self.describe(batch.kind, images).await?;
                 let by_id = |image: ObservedImage| (image.id.clone(), image);
                 let by_id = |images: Vec<_>| images.into_iter().map(by_id).collect();
                 return Ok(images.map(by_id).map(Seen::Images));
             }
             Kind::Tasks(TaskKind::BundleInstance) => {
                 let tasks = aws.find_bundle_tasks("bundle-id", &ids);
-                self.describe(tasks).await?
+                self.describe(batch.kind, tasks).await?
             }
             Kind::Tasks(TaskKind::StoreImage) => {
                 let tasks = aws.find_store_image_tasks(&ids);
-                self.describe(tasks).await?
+                self.describe(batch.kind, tasks).await?
             }
             Kind::Tasks(TaskKind::ImportImage) => {
                 let list = || aws.list_import_image_tasks();
-                self.among(&self.machines, list, &ids).await?
+                self.among(batch.kind, &self.machines, list, &ids).await?
             }
             Kind::Tasks(TaskKind::ImportSnapshot) => {
                 let list = || aws.list_import_snapshot_tasks();
-                self.among(&self.disks, list, &ids).await?
+                self.among(batch.kind, &self.disks, list, &ids).await?
             }
         };
         Ok(tasks.map(Seen::Tasks))
@@ -250,6 +260,7 @@ impl<'a> Poller<'a> {
     /// others, what was throttled is not.
     async fn among<F>(
         &self,
+        kind: Kind,
         listed: &Listed,
         list: impl FnOnce() -> F,
         ids: &[String],
@@ -258,7 +269,7 @@ impl<'a> Poller<'a> {
         F: Future<Output = Result<Vec<ObservedTask>, AwsError>>,
     {
         let list = || async {
-            match self.describe(list()).await {
+            match self.describe(kind, list()).await {
                 Ok(Some(tasks)) => Ok(Ok(tasks)),
                 Ok(None) => Err(None),
                 Err(error) if error.is_rate_limited() => Ok(Err(error)),

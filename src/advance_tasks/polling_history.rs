@@ -34,6 +34,9 @@ const FAIL_AGAIN: SignedDuration = SignedDuration::from_mins(15);
 /// For how long ticks may be throttled, one after the other, until they fail: people are to know why nothing goes on.
 const THROTTLED_LONG: SignedDuration = SignedDuration::from_mins(15);
 
+/// Longest time between two ticks that come one after the other.
+const THROTTLED_GAP: SignedDuration = SignedDuration::from_mins(3);
+
 /// A status as it was when it was last read or written.
 #[derive(Debug, Clone)]
 pub(super) struct Remembered {
@@ -54,7 +57,8 @@ pub struct PollingHistory {
     known: Mutex<KnownStatuses>,
     reviews: Mutex<Reviews>,
     failures: Mutex<HashMap<String, Timestamp>>,
-    throttled_since: Mutex<Option<Timestamp>>,
+    /// Since when ticks have been throttled, one after the other, and when the last of them was.
+    throttled: Mutex<Option<(Timestamp, Timestamp)>>,
     time_scale: f64,
 }
 
@@ -76,7 +80,7 @@ impl PollingHistory {
             known: Mutex::default(),
             reviews: Mutex::default(),
             failures: Mutex::default(),
-            throttled_since: Mutex::default(),
+            throttled: Mutex::default(),
             time_scale,
         }
     }
@@ -260,11 +264,15 @@ impl PollingHistory {
         true
     }
 
-    /// Whether ticks have been throttled for so long, one after the other, that they are to fail. Remembers whether this one was.
+    /// Whether ticks have been throttled for so long, one after the other, that they are to fail. Remembers whether this one
+    /// was. Another process has had the ticks between, if there were any that this one does not know.
     pub(super) fn is_throttled_for_long(&self, is_throttled: bool, now: Timestamp) -> bool {
-        let mut since = locked(&self.throttled_since);
-        *since = is_throttled.then(|| since.unwrap_or(now));
-        since.is_some_and(|since| now.duration_since(since) >= self.scaled(THROTTLED_LONG))
+        let mut throttled = locked(&self.throttled);
+        let gap = self.scaled(THROTTLED_GAP);
+        let known = throttled.filter(|(_, last)| now.duration_since(*last) <= gap);
+        let since = known.map_or(now, |(since, _)| since);
+        *throttled = is_throttled.then_some((since, now));
+        is_throttled && now.duration_since(since) >= self.scaled(THROTTLED_LONG)
     }
 
     /// A polling interval by the process's own clock.

@@ -1,9 +1,8 @@
 //! The images that are being published: their AMIs are described together, with one call for each Region, and page.
 
 use futures_util::stream::{self, StreamExt};
-use tokio::sync::Semaphore;
 
-use super::beginnings::Beginnings;
+use super::beginnings::Changing;
 use super::leaving::leave;
 use super::polling_history::PollingHistory;
 use super::read_ahead::{AT_ONCE, Awaiting};
@@ -17,7 +16,7 @@ pub(super) async fn advance(
     context: Context<'_>,
     history: &PollingHistory,
     aws: &Aws,
-    (advancing, beginnings): (&Semaphore, &Beginnings<'_>),
+    changing: Changing<'_>,
     images: Vec<Awaiting>,
 ) -> Polls {
     let home = &context.config.region;
@@ -28,11 +27,9 @@ pub(super) async fn advance(
     let described = &Described::of(aws, ids).await;
     let visits = images.into_iter().map(|image| async move {
         let key = image.marker.manifest_key.clone();
-        // The semaphore is never closed.
-        let _turn = advancing.acquire().await;
-        if !beginnings.may_begin() {
+        let Some(_turn) = changing.turn().await else {
             return (key, None);
-        }
+        };
         let visit = Box::pin(one(context, history, image, described));
         (key, Some(visit.await))
     });

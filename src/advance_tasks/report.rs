@@ -46,7 +46,7 @@ impl AddAssign for Report {
 pub(super) struct Polls {
     pub(super) report: Report,
     pub(super) failures: Failures,
-    /// The keys of the images for which there was no time.
+    /// The keys of the images for which there was no time, or too many requests: the next tick begins with the first of them.
     pub(super) left: BTreeSet<String>,
 }
 
@@ -55,7 +55,12 @@ impl Polls {
     pub(super) fn add(&mut self, key: String, advanced: Option<Result<bool, Error>>) {
         match advanced {
             Some(Ok(advanced)) => count(&mut self.report, advanced, false),
-            Some(Err(error)) => fail(&mut self.report, &mut self.failures, &key, &error),
+            Some(Err(error)) => {
+                fail(&mut self.report, &mut self.failures, &key, &error);
+                if matches!(&error, Error::Aws(error) if error.is_rate_limited()) {
+                    self.left.insert(key);
+                }
+            }
             None => {
                 self.report.skipped += 1;
                 self.left.insert(key);

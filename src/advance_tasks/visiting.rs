@@ -228,7 +228,7 @@ impl<'a> Visitor<'a> {
     /// if there is no time for it then.
     async fn act_in_time(self, mut image: Acting) -> Option<Result<Visit, Error>> {
         self.read_ahead.enlarge(&mut image.room).await;
-        if !self.beginnings.may_begin() {
+        if !self.beginnings.may_change(None) {
             return None;
         }
         Some(Box::pin(self.act(image)).await)

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use amiwright::image::status::{Grantee, Protection};
 use localaws::ec2::{Image, ImageState};
 use localaws::faults::Fault;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::support::{REGION, TestStack, changes_by_name, minutes, refused};
+use crate::support::{REGION, TestStack, changes_by_name, refused};
 
 pub(super) const KEY: &str = "golden/web.image.yaml";
 pub(super) const PARTNER: &str = "111122223333";
@@ -299,11 +299,7 @@ async fn what_cannot_be_seen_has_not_drifted() {
             let faults = stack.world.faults();
             faults.always("ec2", action, fault.clone());
             let before = stack.world.faults().count();
-            // One that is throttled goes on with each sweep.
-            stack.world.run_for(minutes(20)).await;
-            let tick = json!({"task": "audit"});
-            stack.world.invoke_later("AdvanceTasks", tick);
-            stack.world.run_for(minutes(40)).await;
+            stack.audit().await;
             assert_eq!(stack.emails().len(), 1, "{action} {fault:?}");
             assert_eq!(changes_by_name(&stack, before), [""; 0]);
             assert_eq!(stack.in_sync(KEY).await, "true");
