@@ -34,8 +34,8 @@ const FAIL_AGAIN: SignedDuration = SignedDuration::from_mins(15);
 /// For how long ticks may be throttled, one after the other, until they fail: people are to know why nothing goes on.
 const THROTTLED_LONG: SignedDuration = SignedDuration::from_mins(15);
 
-/// Longest time between two ticks that come one after the other.
-const THROTTLED_GAP: SignedDuration = SignedDuration::from_mins(3);
+/// Longest time between two ticks that come one after the other: a stack's schedule may be slower than once a minute.
+const THROTTLED_GAP: SignedDuration = SignedDuration::from_hours(1);
 
 /// A status as it was when it was last read or written.
 #[derive(Debug, Clone)]
@@ -265,7 +265,7 @@ impl PollingHistory {
     }
 
     /// Whether ticks have been throttled for so long, one after the other, that they are to fail. Remembers whether this one
-    /// was. Another process has had the ticks between, if there were any that this one does not know.
+    /// was. After a long time without any, another process has had those between.
     pub(super) fn is_throttled_for_long(&self, is_throttled: bool, now: Timestamp) -> bool {
         let mut throttled = locked(&self.throttled);
         let gap = self.scaled(THROTTLED_GAP);
@@ -364,6 +364,23 @@ mod tests {
         record(1, 5000, later);
         assert!(history.status(&marker(1), later).is_some());
         assert_eq!(locked(&history.statuses).len(), 1);
+    }
+
+    #[test]
+    fn throttled_ticks_fail_after_a_while_however_often_they_come() {
+        for minutes in [1, 4, 20, 60] {
+            let (history, mut now) = (PollingHistory::default(), Timestamp::UNIX_EPOCH);
+            let mut fails = |is_throttled| {
+                now += SignedDuration::from_mins(minutes);
+                history.is_throttled_for_long(is_throttled, now)
+            };
+            for _ in 0..2 {
+                let first = (0..).find(|_| fails(true)).unwrap();
+                assert_eq!(first, (15 + minutes - 1) / minutes, "{minutes}");
+                assert!(fails(true));
+                assert!(!fails(false));
+            }
+        }
     }
 
     #[test]
