@@ -19,6 +19,7 @@ mod publishing;
 mod read_ahead;
 mod report;
 mod requested;
+mod resume;
 mod reviews;
 mod sweep;
 mod turns;
@@ -27,10 +28,10 @@ mod visiting;
 
 use std::time::Duration;
 
-use futures_util::future::join;
+use futures_util::future::join3;
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::Failures;
@@ -166,7 +167,8 @@ async fn advance(
     }
     let (read_ahead, beginnings) = (ReadAhead::default(), Beginnings::new(context));
     let unchanged = unchanged::list(context, history, &open).await;
-    let (sender, receiver) = mpsc::unbounded_channel();
+    let (awaiting, polling) = mpsc::unbounded_channel();
+    let (first_left, early) = oneshot::channel();
     let visitor = Visitor {
         context,
         history,
@@ -174,16 +176,22 @@ async fn advance(
         unchanged: &unchanged,
         beginnings: &beginnings,
     };
-    let visits = visitor.visit_all(&open, sender, report, failures);
-    let polled = polling::poll(context, history, &read_ahead, &beginnings, receiver);
-    let (skipped, polls) = join(visits, polled).await;
-    *report += polls.report;
-    failures.append(polls.failures);
-    let is_first_left = |it: &&OpenMarker| {
-        skipped.is_some_and(|skipped| skipped == *it) || polls.left.contains(&it.manifest_key)
+    let visits = visitor.visit_all(&open, awaiting, first_left, report, failures);
+    let polls = polling::poll(context, history, &read_ahead, &beginnings, polling);
+    let saved = async {
+        if many {
+            resume::save_early(context, early).await
+        } else {
+            Ok(None)
+        }
     };
+    let (skipped, polls, saved) = join3(visits, polls, saved).await;
+    *report += polls.report;
+    let next = resume::next(&open, skipped, &polls);
+    failures.append(polls.failures);
     if many
-        && let Some(next) = open.iter().find(is_first_left)
+        && let Some(next) = next
+        && !matches!(saved, Ok(Some(saved)) if saved == next)
         && let Err(error) = status_store::save_resume_point(context.aws, context.config, next).await
     {
         failures.add("where this tick ended", &error);

@@ -21,7 +21,7 @@ pub(super) async fn not_seen(
     let mut polls = Polls::default();
     if error.is_rate_limited() {
         let keys = images.iter().map(|it| it.marker.manifest_key.clone());
-        polls.left.extend(keys);
+        polls.limited.extend(keys);
         leave(
             &mut polls.report,
             &mut polls.failures,

@@ -173,7 +173,7 @@ impl<'a> Poller<'a> {
         }
         let seen = match self.observe(&batch).await {
             Ok(Some(seen)) => seen,
-            Ok(None) => return Polls::left(batch.images),
+            Ok(None) => return Polls::left(batch.kind, batch.images),
             Err(error) => return not_seen(context, changing, batch.images, &error).await,
         };
         let seen = &seen;
@@ -202,7 +202,7 @@ impl<'a> Poller<'a> {
     async fn publish(&self, changing: Changing<'_>, images: Vec<Awaiting>) -> Polls {
         let _alone = self.publishing.lock().await;
         if !self.beginnings.may_describe(changing.kind) {
-            return Polls::left(images);
+            return Polls::left(changing.kind, images);
         }
         publishing::advance(self.context, self.history, &self.aws, changing, images).await
     }

@@ -5,6 +5,7 @@ use std::ops::AddAssign;
 
 use serde::Serialize;
 
+use super::batches::Kind;
 use super::read_ahead::Awaiting;
 use crate::Failures;
 use crate::aws::AwsError;
@@ -46,8 +47,10 @@ impl AddAssign for Report {
 pub(super) struct Polls {
     pub(super) report: Report,
     pub(super) failures: Failures,
-    /// The keys of the images for which there was no time, or too many requests: the next tick begins with the first of them.
+    /// The keys of the images for which there was no time.
     pub(super) left: BTreeSet<String>,
+    /// The keys of the images for which there were too many requests.
+    pub(super) limited: BTreeSet<String>,
 }
 
 impl Polls {
@@ -58,7 +61,7 @@ impl Polls {
             Some(Err(error)) => {
                 fail(&mut self.report, &mut self.failures, &key, &error);
                 if matches!(&error, Error::Aws(error) if error.is_rate_limited()) {
-                    self.left.insert(key);
+                    self.limited.insert(key);
                 }
             }
             None => {
@@ -68,13 +71,17 @@ impl Polls {
         }
     }
 
-    /// There was no time for any of these.
-    pub(super) fn left(images: Vec<Awaiting>) -> Self {
-        let mut left = Self::default();
-        for image in images {
-            left.add(image.marker.manifest_key, None);
-        }
-        left
+    /// There was no time to describe any of these.
+    pub(super) fn left(kind: Kind, images: Vec<Awaiting>) -> Self {
+        let mut polls = Self::default();
+        polls.report.skipped = images.len();
+        // EC2 describes so few at once of those that store that some are left at every tick.
+        let left = match kind {
+            Kind::STORED => &mut polls.limited,
+            _ => &mut polls.left,
+        };
+        left.extend(images.into_iter().map(|it| it.marker.manifest_key));
+        polls
     }
 
     /// Both, these first.
@@ -82,6 +89,7 @@ impl Polls {
         self.report += next.report;
         self.failures.append(next.failures);
         self.left.extend(next.left);
+        self.limited.extend(next.limited);
         self
     }
 }

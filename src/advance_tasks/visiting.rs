@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use futures_util::stream::{FuturesOrdered, FuturesUnordered, StreamExt};
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::beginnings::Beginnings;
 use super::leaving::leave;
@@ -67,14 +67,16 @@ pub(super) struct Visitor<'a> {
 
 impl<'a> Visitor<'a> {
     /// Visits the images in their order, and hands on those that wait for EC2. Those for which something is done do not hold up
-    /// the next. Returns the first for which there was no time.
+    /// the next. Returns the first for which there was no time; sends it at once, as far as that is known then.
     pub(super) async fn visit_all(
         self,
         open: &'a [OpenMarker],
         awaiting: mpsc::UnboundedSender<Awaiting>,
+        first_left: oneshot::Sender<&'a OpenMarker>,
         report: &mut Report,
         failures: &mut Failures,
     ) -> Option<&'a OpenMarker> {
+        let mut first_left = Some(first_left);
         let (mut left, mut failed) = (None::<usize>, Vec::new());
         let mut markers = open.iter().enumerate();
         let (mut visits, mut acting) = (FuturesOrdered::new(), FuturesUnordered::new());
@@ -99,6 +101,9 @@ impl<'a> Visitor<'a> {
                 None => {
                     report.skipped += 1;
                     left = Some(left.map_or(place, |left| left.min(place)));
+                    if let (Some(first), Some(marker)) = (first_left.take(), open.get(place)) {
+                        let _received = first.send(marker);
+                    }
                 }
                 Some(Ok(Visit::Awaits(image))) => {
                     // Who polls takes all there are, and ends when there are no more. How many wait there is bounded by their

@@ -8,6 +8,7 @@ mod drafts;
 mod drafts_forged;
 mod failures;
 mod faults;
+mod in_turn;
 mod interrupted;
 mod late_calls;
 mod lost;
