@@ -23,7 +23,7 @@
 //! - A status is only ever written conditionally. A notice is recorded in the same write as what it reports.
 //! - Look before creating. An error or a time-out of a creating call proves nothing: look again.
 //! - Steps return values; [`image::apply`] alone changes a status. No control flow reads prose.
-//! - Nothing waits inside a function, except up to two seconds for the [`aws::RateLimiter`]. Waiting is a state; the
+//! - Nothing waits inside a function, except up to three seconds for the [`aws::RateLimiter`]. Waiting is a state; the
 //!   next tick checks again.
 
 pub mod advance_tasks;
