@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::batches::Kind;
 use super::read_ahead::Awaiting;
 use crate::Failures;
-use crate::aws::AwsError;
+use crate::aws::{AwsError, PUBLISH};
 use crate::reconcile::Error;
 
 /// What one invocation found and did.
@@ -115,10 +115,11 @@ pub(super) fn count(report: &mut Report, advanced: bool, finalized: bool) {
 }
 
 /// Counts an image that failed, and logs why. One that fails at every tick until a person does something does not fail
-/// every tick.
+/// every tick. A notice that SNS does not take is no image that can be left: somebody waits for it.
 pub(super) fn fail(report: &mut Report, failures: &mut Failures, key: &str, error: &Error) {
     if let Error::Aws(error) = error
         && error.is_rate_limited()
+        && error.action != PUBLISH
     {
         return leave(report, failures, 1, key, error);
     }

@@ -50,4 +50,5 @@ pub use rate_limiter::{Limited, RateLimiter, Reservation};
 pub use reach::{Trouble, Try, Unreached};
 pub use references::{REFERENCED_IDS_MAX, Reference};
 pub use stored::{RestoredImage, STORED_IDS_MAX};
+pub use topic::PUBLISH;
 pub use uploads::{BegunUpload, FileRange, SentPart};

@@ -9,6 +9,9 @@ use super::error::classify;
 use super::error::{AwsError, Remedy};
 use crate::failures::chain;
 
+/// What a notice is published with, as its API reference names it.
+pub const PUBLISH: &str = "Publish";
+
 impl Aws {
     /// Publishes a message with one body for email and one for all other protocols (Publish, `MessageStructure=json`).
     /// Returns SNS's message id.
@@ -38,11 +41,11 @@ impl Aws {
                 .string_value(value)
                 .build();
             let value = value.map_err(|error| {
-                AwsError::unexplained("Publish", &doing, Remedy::Never, chain(&error))
+                AwsError::unexplained(PUBLISH, &doing, Remedy::Never, chain(&error))
             })?;
             request = request.message_attributes(name, value);
         }
-        let output = classify("Publish", doing, Box::pin(request.send()).await)?;
+        let output = classify(PUBLISH, doing, Box::pin(request.send()).await)?;
         Ok(output.message_id.unwrap_or_default())
     }
 }

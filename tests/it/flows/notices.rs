@@ -1,6 +1,7 @@
 //! What people and machines are notified of.
 
-use crate::support::{EMAIL, TestStack};
+use crate::support::{EMAIL, TestStack, minutes};
+use localaws::faults::Fault;
 use serde_json::{Value, json};
 
 #[tokio::test(start_paused = true)]
@@ -155,6 +156,28 @@ async fn a_late_notice_of_an_image_that_still_waits_for_its_ami_is_sent_by_the_s
             .all(|email| email.subject == "Stalled: web (us-east-1)"),
         "{emails:?}"
     );
+}
+
+/// What EC2 throttles is left for the next tick; but for an email somebody waits.
+#[tokio::test(start_paused = true)]
+async fn a_tick_fails_whose_late_notice_is_throttled() {
+    let stack = TestStack::built(|builder| builder.schedules(false)).await;
+    stack.world.ec2().set_pending_time(minutes(24 * 60));
+    let (key, fault) = ("web.image.yaml", Fault::Throttle);
+    stack.world.faults().always("sns", "Publish", fault);
+    stack.drop_file(key, stack.manifest("web")).await;
+    stack.world.settle().await;
+    let mut failed = Vec::new();
+    for _ in 0..3 {
+        stack.world.run_for(minutes(20)).await;
+        let tick = json!({"task": "advance"});
+        let answer = stack.world.invoke("AdvanceTasks", tick).await;
+        failed.extend(answer.err().map(|it| it.message));
+    }
+    let [first, ..] = &failed[..] else {
+        panic!("all went well");
+    };
+    assert!(first.contains("Throttl"), "{first}");
 }
 
 #[tokio::test(start_paused = true)]
