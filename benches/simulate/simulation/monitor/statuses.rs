@@ -86,7 +86,11 @@ impl State {
             self.wrong(call, &format!("it ends {is} and nobody will be told"));
         }
         let untold = |status: &Value| status["untold"].as_u64().unwrap_or_default();
-        if untold(&before) > 0 && untold(&status) == 0 && new.is_empty() {
+        // Another version is told of by itself, whatever was recorded late about the one before.
+        let is_same = ["/build/digest", "/manifest/sha256"]
+            .iter()
+            .any(|it| text(&before, it) == text(&status, it));
+        if untold(&before) > 0 && untold(&status) == 0 && new.is_empty() && is_same {
             self.wrong(call, "what was changed counts as told and nobody will be");
         }
         for (seq, kind) in new {
