@@ -14,9 +14,9 @@ use crate::status_store::{Loaded, OpenMarker};
 pub(super) const AT_ONCE: usize = 32;
 
 /// What all statuses that are held may have, in KiB of JSON. One that the functions wrote takes some three times its JSON, a
-/// forged one ten times (`benches/limits.py`): most of the function's memory. That is room for thirty-six of the largest, or for
-/// [`AT_ONCE`] that are being read, of which a usual size is assumed until they were, and some three and a half thousand usual ones that
-/// wait for EC2.
+/// forged one ten times (`benches/limits.py`): most of the function's memory. That is room for thirty-six of the largest, or
+/// for [`AT_ONCE`] that are being read, of which a usual size is assumed until they were, and some three and a half thousand
+/// usual ones that wait for EC2.
 const CAPACITY_KIB: usize = 18 * 1024;
 
 /// What one status has at most.

@@ -60,7 +60,7 @@ impl Polls {
             Some(Ok(advanced)) => count(&mut self.report, advanced, false),
             Some(Err(error)) => {
                 fail(&mut self.report, &mut self.failures, &key, &error);
-                if matches!(&error, Error::Aws(error) if error.is_rate_limited()) {
+                if limited(&error).is_some() {
                     self.limited.insert(key);
                 }
             }
@@ -109,18 +109,24 @@ pub(super) fn leave(
     }
 }
 
+/// The error of an image that can be left for the next tick, for there were too many requests. A notice that SNS does not take
+/// cannot: somebody waits for it.
+fn limited(error: &Error) -> Option<&AwsError> {
+    match error {
+        Error::Aws(error) => Some(error).filter(|it| it.is_rate_limited() && it.action != PUBLISH),
+        _ => None,
+    }
+}
+
 pub(super) fn count(report: &mut Report, advanced: bool, finalized: bool) {
     report.advanced += usize::from(advanced);
     report.finalized += usize::from(finalized);
 }
 
 /// Counts an image that failed, and logs why. One that fails at every tick until a person does something does not fail
-/// every tick. A notice that SNS does not take is no image that can be left: somebody waits for it.
+/// every tick.
 pub(super) fn fail(report: &mut Report, failures: &mut Failures, key: &str, error: &Error) {
-    if let Error::Aws(error) = error
-        && error.is_rate_limited()
-        && error.action != PUBLISH
-    {
+    if let Some(error) = limited(error) {
         return leave(report, failures, 1, key, error);
     }
     report.failed += 1;

@@ -47,11 +47,16 @@ impl Visit {
 /// An image for which something can be done.
 struct Acting {
     marker: OpenMarker,
-    /// Its status, and the bytes that it has as JSON; none if there is none.
-    sized: Option<(Loaded, usize)>,
-    /// Whether its marker may be what a dead invocation has left.
-    is_left: bool,
+    act: Act,
     room: Room,
+}
+
+/// What can be done for an image.
+enum Act {
+    /// What its status says.
+    GoOn(Loaded),
+    /// Its marker may be what a dead invocation has left. Its status, and the bytes that it has as JSON; none if there is none.
+    Recover(Option<(Loaded, usize)>),
 }
 
 /// What a tick visits the open images with.
@@ -199,19 +204,14 @@ impl<'a> Visitor<'a> {
         }
         let sized = self.read(key, &mut room).await?;
         let current = sized.as_ref().map(|(loaded, _)| loaded);
-        let is_left = reconcile::is_left(context, marker, current);
-        if !is_left {
-            let Some(sized) = sized else {
-                return Ok(Visit::UNCHANGED);
-            };
-            return Ok(self.known(sized, marker.clone(), room));
+        if reconcile::is_left(context, marker, current) {
+            let (marker, act) = (marker.clone(), Act::Recover(sized));
+            return Ok(Visit::Acts(Box::new(Acting { marker, act, room })));
         }
-        Ok(Visit::Acts(Box::new(Acting {
-            marker: marker.clone(),
-            sized,
-            is_left,
-            room,
-        })))
+        Ok(match sized {
+            Some(sized) => self.known(sized, marker.clone(), room),
+            None => Visit::UNCHANGED,
+        })
     }
 
     /// What is to be done for an image whose status says all about it.
@@ -221,12 +221,8 @@ impl<'a> Visitor<'a> {
         if is_awaited(status, context) {
             return awaits(sized, marker, context.now, room);
         }
-        Visit::Acts(Box::new(Acting {
-            marker,
-            sized: Some(sized),
-            is_left: false,
-            room,
-        }))
+        let act = Act::GoOn(sized.0);
+        Visit::Acts(Box::new(Acting { marker, act, room }))
     }
 
     /// Does what can be done for an image. Its manifest or its marker may be read for that: there is room for the largest. None
@@ -241,18 +237,11 @@ impl<'a> Visitor<'a> {
 
     async fn act(self, image: Acting) -> Result<Visit, Error> {
         let context = self.context;
-        let Acting {
-            marker,
-            sized,
-            is_left,
-            room,
-        } = image;
-        if !is_left {
-            return match sized {
-                Some((loaded, _)) => Box::pin(self.go_on(loaded, &marker, room)).await,
-                None => Ok(Visit::UNCHANGED),
-            };
-        }
+        let Acting { marker, act, room } = image;
+        let sized = match act {
+            Act::GoOn(loaded) => return Box::pin(self.go_on(loaded, &marker, room)).await,
+            Act::Recover(sized) => sized,
+        };
         let current = sized.as_ref().map(|(loaded, _)| loaded);
         let recovery = Box::pin(reconcile::recover_draft(context, &marker, current)).await?;
         match (recovery, sized) {
