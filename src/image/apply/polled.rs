@@ -109,7 +109,16 @@ pub(super) fn image(
             fail(status, failures::image_failed(seen), now);
             true
         }
-        // `pending`, `transient`, `disabled` and words that EC2 may add: shown, and waited on.
+        "disabled" => {
+            let doing = format!("waiting for {} to become available", seen.id);
+            fail(
+                status,
+                failures::image_disabled(region, &seen.id, doing),
+                now,
+            );
+            true
+        }
+        // `pending`, `transient` and words that EC2 may add: shown, and waited on.
         _ => note_stalled(status, now) || changed,
     }
 }

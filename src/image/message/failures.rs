@@ -195,6 +195,16 @@ pub fn image_failed(seen: &ObservedImage) -> Failure {
     }
 }
 
+/// Somebody has disabled the AMI: it does not become available by waiting.
+#[must_use]
+pub fn image_disabled(region: &str, image: &str, doing: String) -> Failure {
+    let (region, image) = (region.to_owned(), image.to_owned());
+    let message = format!(
+        "{image} in {region} is disabled: nobody can launch it, and it has lost its launch permissions"
+    );
+    Failure::new(FailureKind::ImageDisabled { region, image }, doing, message)
+}
+
 /// EC2 gave the AMI's id and does not list it.
 #[must_use]
 pub fn image_lost(image: &str, region: &str, since: Timestamp) -> Failure {
@@ -337,12 +347,7 @@ pub fn not_copied(region: &str, fault: &CopyFault) -> Failure {
             Failure::new(kind, doing, message)
         }
         CopyFault::Disabled(image) => {
-            let (region, image) = (region.to_owned(), image.clone());
-            let message = format!(
-                "{image} in {region} is disabled: nobody can launch it, and it has lost its launch permissions"
-            );
-            let doing = format!("publishing {image} in {region}");
-            Failure::new(FailureKind::ImageDisabled { region, image }, doing, message)
+            image_disabled(region, image, format!("publishing {image} in {region}"))
         }
         CopyFault::Broken {
             image,

@@ -269,6 +269,42 @@ async fn an_ami_that_somebody_has_disabled_is_told_at_once() {
     }
 }
 
+/// The AMI is there already, and is found again by the manifest.
+#[tokio::test(start_paused = true)]
+async fn an_ami_that_was_disabled_while_its_manifest_was_away_is_told_at_once() {
+    let stack = stack().await;
+    let manifest = stack.manifest("web-{digest}");
+    stack.drop_and_rest(KEY, &manifest).await;
+    let image = stack.only_image();
+    stack.remove(KEY).await;
+    stack.rest().await;
+    let set = |state: ImageState| {
+        let ec2 = stack.world.ec2();
+        ec2.edit_image(REGION, &image.id, |it| it.state = state);
+    };
+    set(ImageState::Disabled);
+    stack.drop_file(KEY, &manifest).await;
+    stack.world.run_for(crate::support::minutes(3)).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "failed", "{status:#}");
+    let email = stack.last_email();
+    let enable = format!(
+        "aws ec2 enable-image --region {REGION} --image-id {}",
+        image.id
+    );
+    for words in [&format!("{} in {REGION} is disabled", image.id), &enable] {
+        assert!(email.contains(words.as_str()), "{email}");
+    }
+    let emails = stack.emails().len();
+    stack.drop_and_rest(KEY, &manifest).await;
+    assert_eq!(stack.emails().len(), emails);
+
+    set(ImageState::Available);
+    stack.retry(KEY).await;
+    assert_eq!(stack.status(KEY).await["state"], "available");
+    assert_eq!(stack.only_image().id, image.id);
+}
+
 /// A read that is refused for good is told in minutes, as a change is; one that may pass is waited for.
 #[tokio::test(start_paused = true)]
 async fn a_read_that_is_refused_for_good_is_told_soon() {
