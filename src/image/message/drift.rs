@@ -24,6 +24,22 @@ pub(crate) fn drift_line(drift: &Drift) -> String {
     all.join("; ")
 }
 
+/// What `repair: true` does about settings that differ.
+fn by_itself(drift: &Drift) -> &'static str {
+    let is_gone = drift.found.iter().any(|it| {
+        matches!(
+            it.what,
+            Difference::NotAvailable { .. } | Difference::Deregistered { .. }
+        )
+    });
+    match is_gone {
+        true => {
+            "Not even `repair: true` in the manifest sets them back while an AMI is out of service."
+        }
+        false => "With `repair: true` in the manifest, amiwright sets back by itself what it can.",
+    }
+}
+
 /// What differs, and what to do about it.
 pub(super) fn text(status: &Status, listed: usize) -> String {
     let Some(drift) = &status.drift else {
@@ -41,7 +57,8 @@ pub(super) fn text(status: &Status, listed: usize) -> String {
         let _ = write!(
             text,
             "\nIf a change of settings was intended, change the manifest. To set them back, run:\n  {retry}\n\
-             With `repair: true` in the manifest, amiwright sets back by itself what it can.\n"
+             {}\n",
+            by_itself(drift)
         );
     }
     let blocked = drift.found.iter().filter_map(blocked_text);
