@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::script::{
     Arrival, COPY_REGIONS, Edit, Event, KEYS, Kind, Manifest, Move, Object, PARTNERS, Script,
-    Stack, Task,
+    Stack, Task, UNDOCUMENTED,
 };
 
 /// The most moves of a script.
@@ -229,7 +229,7 @@ impl Generator {
     }
 
     fn show_task(&mut self) -> Event {
-        let state = self.pick(&["canceling", "error", "halfway"]).to_owned();
+        let state = self.pick(&["canceling", "error", UNDOCUMENTED]).to_owned();
         let key = self.key();
         Event::ShowTask { key, state }
     }

@@ -174,7 +174,7 @@ impl Played {
     /// Nothing fails any more, what is late arrives, and time runs until nothing is open.
     async fn end(&self) {
         let stack = &self.stack;
-        weather::clear(self);
+        weather::clear(self).await;
         self.monitor.calm(&self.stack);
         for (key, manifest) in &self.manifests {
             let needed: &[Object] = match manifest.source {

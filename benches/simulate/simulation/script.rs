@@ -3,6 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// A state of tasks that EC2 does not document.
+pub(crate) const UNDOCUMENTED: &str = "halfway";
+
 /// The manifests. Two of them may want the same name and the same parameter.
 pub(crate) const KEYS: [&str; 3] = [
     "golden/web.image.yaml",

@@ -89,7 +89,8 @@ async fn check_region(
         return None;
     }
     let is_by_hand = !edits.is_empty() || !played.edited_parameters.is_empty();
-    match is_by_hand && is_named && !manifest.repair {
+    let is_repaired = manifest.repair && !is_out_of_service(drift);
+    match is_by_hand && is_named && !is_repaired {
         true => None,
         // A parameter is set back only if the manifest may take it over.
         false if is_by_hand && is_named && differs.iter().all(|it| it.starts_with('/')) => None,
@@ -98,6 +99,13 @@ async fn check_region(
             differs.join(", ")
         )),
     }
+}
+
+/// Whether an AMI of the image was disabled or deregistered by hand: nothing of the image is repaired meanwhile.
+fn is_out_of_service(drift: &Value) -> bool {
+    let mut found = drift["found"].as_array().into_iter().flatten();
+    let gone = ["not-available", "deregistered"].map(Value::from);
+    found.any(|it| gone.contains(&it["difference"]))
 }
 
 /// What about an AMI is not as its manifest says.

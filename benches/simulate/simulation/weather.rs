@@ -11,7 +11,7 @@ use localaws::world::World;
 
 use super::manifest::key;
 use super::play::Played;
-use super::script::{COPY_REGIONS, Event, Kind, Meant, Wrong};
+use super::script::{COPY_REGIONS, Event, Kind, Meant, UNDOCUMENTED, Wrong};
 use super::setting::region;
 use crate::support::REGION;
 
@@ -152,7 +152,7 @@ async fn tasks(played: &Played, key: &str) -> Vec<String> {
 }
 
 /// All is well from now on. What has begun goes on.
-pub(super) fn clear(played: &Played) {
+pub(super) async fn clear(played: &Played) {
     let world = &played.stack.world;
     let ec2 = world.ec2();
     world.faults().clear();
@@ -173,8 +173,17 @@ pub(super) fn clear(played: &Played) {
     world.ssm().set_validation_time(Duration::from_secs(5));
     check_images(world);
     for each in &played.script.moves {
-        if let Event::RuleOff { rule } = &each.event {
-            world.set_rule_enabled(rule, true);
+        match &each.event {
+            Event::RuleOff { rule } => {
+                world.set_rule_enabled(rule, true);
+            }
+            // A task in a state that nobody knows is polled for as long as it is in it.
+            Event::ShowTask { key: at, state } if state == UNDOCUMENTED => {
+                for id in tasks(played, key(*at)).await {
+                    ec2.show_task_as(&id, None);
+                }
+            }
+            _ => {}
         }
     }
 }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use amiwright::manifest::image::PublishSpec;
 use jiff::{SignedDuration, Timestamp};
 use localaws::ec2::Image;
 use localaws::faults::Call;
 
 use super::{Happened, MANIFEST_TAG, has_failed, is_other_version, is_verified, snapshots};
+use crate::support::REGION;
 use crate::support::uploads::said;
 
 /// What is retired is deprecated at once: within this.
@@ -122,7 +124,13 @@ impl<'a> Happened<'a> {
     fn named(&self, image: &Image, call: &Call) -> BTreeSet<(String, String)> {
         let said = said(&self.all.uploads, image, call);
         let each = said.into_iter().map(|spec| {
-            let named = spec.map(|it| it.parameters).unwrap_or_default();
+            // Those of a Region that it does not name any more are left as they are.
+            let here =
+                |it: &PublishSpec| self.region == REGION || it.regions.contains_key(self.region);
+            let named = spec
+                .filter(here)
+                .map(|it| it.parameters)
+                .unwrap_or_default();
             let named = named
                 .into_iter()
                 .map(|it| (self.region.to_owned(), it.name));
