@@ -56,7 +56,8 @@ pub struct Plan {
 #[must_use]
 pub fn needs_guard(asked: Retire, target: &Target, shown: &Shown, now: Timestamp) -> bool {
     let is_begun = target.known.retiring.deregistered_at.is_some();
-    asked.deregister && shown.is_ours && !is_begun && cooldown(target, shown, now).is_none()
+    let may_go = shown.is_ours && !shown.is_copying && cooldown(target, shown, now).is_none();
+    asked.deregister && !is_begun && may_go
 }
 
 impl Plan {
@@ -73,15 +74,13 @@ impl Plan {
 /// What is to be done about these AMIs, each with what was seen of it.
 #[must_use]
 pub fn plan(asked: Retire, seen: &[(Target, Seen)], now: Timestamp) -> Plan {
-    let plan =
-        |going: &Going| collect(seen, |target, seen| next(asked, target, (seen, going), now));
+    let plan = |going: &Going| collect(seen, |of, seen| next(asked, of, (seen, going), now));
     // Which of them go does not depend on what goes with them.
     let going = plan(&Going::new()).going();
     let mut plan = plan(&going);
     let ends = |target: &Target| {
         let is_gone = target.known.retiring.deregistered_at.is_some();
-        let mut ended = plan.ended.iter();
-        is_gone && ended.any(|it| it.image == target.known.image)
+        is_gone && plan.ended.iter().any(|it| it.image == target.known.image)
     };
     let goes = seen
         .iter()
@@ -163,6 +162,9 @@ fn next(asked: Retire, target: &Target, (seen, going): (&Seen, &Going), now: Tim
     }
     if !seen.has_successor {
         return Next::Wait(Pending::NoSuccessor);
+    }
+    if shown.is_copying {
+        return Next::Wait(Pending::Copying);
     }
     if !asked.deregister {
         return deprecate(target, shown, None, now);

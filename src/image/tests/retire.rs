@@ -7,8 +7,8 @@ use jiff::SignedDuration;
 use super::*;
 use crate::image::outcome::Retired;
 use crate::image::publish::retire::{
-    COOLDOWN, InUse, Pending, Plan, Seen, SharesSeen, Shown, SnapshotSeen, Target, plan,
-    retirement, targets,
+    COOLDOWN, InUse, Pending, Plan, Seen, SharesSeen, Shown, SnapshotSeen, Target, needs_guard,
+    plan, retirement, targets,
 };
 use crate::image::publish::{Observation, rehearse_retiring};
 use crate::image::status::{
@@ -37,6 +37,7 @@ fn target() -> Target {
 pub(super) fn free() -> Seen {
     seen_as(Shown {
         is_ours: true,
+        is_copying: false,
         protection: "disabled".to_owned(),
         deprecate_at: None,
         snapshots: vec!["snap-1".to_owned()],
@@ -157,6 +158,21 @@ fn what_is_in_use_is_deprecated_instead_and_what_is_not_ours_stays() {
     for asked in [DEREGISTER, DEPRECATE] {
         let plan = planned(asked, target(), foreign.clone());
         assert_eq!(plan.ended[0].why, Some(KeptReason::Unproven));
+    }
+}
+
+#[test]
+fn what_is_still_being_copied_is_waited_for_and_nothing_is_asked_about_its_use() {
+    let copying = Shown {
+        is_ours: true,
+        is_copying: true,
+        protection: "disabled".to_owned(),
+        ..Shown::default()
+    };
+    assert!(!needs_guard(DEREGISTER, &target(), &copying, after(10)));
+    for asked in [DEREGISTER, DEPRECATE] {
+        let plan = planned(asked, target(), seen_as(copying.clone()));
+        assert_eq!(waits_for(&plan), &Pending::Copying);
     }
 }
 

@@ -202,10 +202,11 @@ fn decide(
         let reason = wait_reason(step, &region, &image, &why, seen);
         let limit = match why {
             Pending::NotShown => VISIBILITY_GRACE,
-            Pending::Unknown | Pending::NoSuccessor | Pending::Cooldown(_) => PUBLISH_GRACE,
+            Pending::Unknown | Pending::NoSuccessor | Pending::Copying | Pending::Cooldown(_) => {
+                PUBLISH_GRACE
+            }
         };
-        let is_long = step.has_waited(&reason, limit);
-        if matches!(why, Pending::Cooldown(_)) || !is_long {
+        if why.ends_by_itself() || !step.has_waited(&reason, limit) {
             keep_sooner(&mut retired.later, reason);
             continue;
         }
@@ -218,7 +219,7 @@ fn decide(
         let ended = |it| match why {
             Pending::NotShown => gone(it, why_kept, step.now()),
             Pending::NoSuccessor => given_up(it, None, &KeptReason::NoSuccessor, step.now()),
-            Pending::Unknown | Pending::Cooldown(_) => {
+            Pending::Unknown | Pending::Copying | Pending::Cooldown(_) => {
                 given_up(it, None, &not_known(&reason), step.now())
             }
         };
@@ -257,6 +258,9 @@ pub(super) fn wait_reason(
         Pending::Cooldown(until) => WaitReason::ProtectionCooldown {
             image: image.to_owned(),
             until: *until,
+        },
+        Pending::Copying => WaitReason::CopyPending {
+            region: region.to_owned(),
         },
         Pending::NoSuccessor => {
             let current = step.status.image_in(region);

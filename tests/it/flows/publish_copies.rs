@@ -3,7 +3,9 @@
 
 use localaws::ec2::{ImageState, TaskKind};
 use localaws::faults::Fault;
+use localaws::world::Builder;
 
+use super::publish_retire::{allowed, retiring_calls, version};
 use crate::support::{TestStack, minutes};
 
 const KEY: &str = "golden/web.image.yaml";
@@ -255,4 +257,48 @@ async fn a_copy_whose_answer_was_lost_is_known_although_its_region_is_removed() 
         .drop_and_rest(KEY, manifest("tags: {team: web}\n"))
         .await;
     assert_eq!(crate::support::changes_since(&stack, before), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_previous_ami_that_is_still_being_copied_is_retired_after_that() {
+    for previous in ["deregister", "deprecate"] {
+        // Without versions, a manifest that is replaced is not finished.
+        let template = TestStack::template_without_versions();
+        let copies = |it: Builder| allowed(it.template(&template)).parameter("CopyRegions", OREGON);
+        let stack = TestStack::built(copies).await;
+        let ec2 = stack.world.ec2();
+        let settings = format!("regions: {{{OREGON}: {{}}}}\nreplaces: {{previous: {previous}}}\n");
+        ec2.set_task_time(TaskKind::CopyImage, minutes(90));
+        stack.drop_file(KEY, version(&stack, 1, &settings)).await;
+        stack.world.run_for(minutes(5)).await;
+        let old = ec2.images(OREGON);
+        ec2.set_task_time(TaskKind::CopyImage, minutes(5));
+        stack.drop_file(KEY, version(&stack, 2, &settings)).await;
+        stack.world.run_for(minutes(60)).await;
+        let images = ec2.images(OREGON);
+        assert!(images.contains(&old[0]), "{images:#?}");
+        assert_eq!(images.len(), 2);
+
+        stack.rest().await;
+        assert_eq!(stack.status(KEY).await["state"], "available");
+        let images = ec2.images(OREGON);
+        let old = images.iter().find(|it| it.id == old[0].id);
+        let email = stack.last_email();
+        match previous {
+            "deregister" => {
+                assert!(old.is_none() && images.len() == 1, "{images:#?}");
+                let left = ec2.snapshots(OREGON);
+                assert_eq!(left.len(), 2);
+                let mut all = left.iter();
+                assert!(all.any(|it| email.contains(&it.id)), "{email}");
+            }
+            _ => assert!(old.unwrap().deprecation_time.is_some(), "{old:#?}"),
+        }
+        let (calls, emails) = (retiring_calls(&stack), stack.emails().len());
+        stack
+            .drop_and_rest(KEY, version(&stack, 2, &settings))
+            .await;
+        assert_eq!(retiring_calls(&stack), calls);
+        assert_eq!(stack.emails().len(), emails);
+    }
 }

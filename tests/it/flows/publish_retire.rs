@@ -22,7 +22,7 @@ async fn stack_without_versions() -> TestStack {
     TestStack::built(|builder| allowed(builder.template(&template))).await
 }
 
-fn allowed(builder: Builder) -> Builder {
+pub(super) fn allowed(builder: Builder) -> Builder {
     builder
         .parameter("AllowRetire", "true")
         .parameter("ShareWith", "*")

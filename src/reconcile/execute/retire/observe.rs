@@ -329,6 +329,7 @@ fn image_seen(status: &Status, target: &Target, images: &[ObservedImage]) -> Obs
         None => Observation::Absent,
         Some(image) => Observation::Seen(Shown {
             is_ours: ownership::is_of_version(status, target.digest.as_ref(), &image.tags),
+            is_copying: image.state == "pending",
             protection: image.protection.clone(),
             deprecate_at: image.deprecate_at,
             snapshots: image.snapshots.clone(),
