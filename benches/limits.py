@@ -196,6 +196,21 @@ def tick(count, filled_with):
     return objects
 
 
+def awaited(count):
+    """A tick over so many images that wait for their AMIs, with statuses of 20 KiB."""
+    objects = {}
+    for n in range(count):
+        key, ami = f"{n:05}.image.yaml", f"ami-{n:017x}"
+        build = {
+            "attempt": 0, "source": "snapshot", "name": "web", "digest": "0" * 64, "step": "await-image", "stepSince": TIME,
+            "startedAt": TIME,
+        }
+        regions = {"us-east-1": {"image": ami, "imageState": "pending"}}
+        objects[STATE, f"open/{key}.open"] = b""
+        objects[STATE, f"status/{key}.json"] = status(key, LONG, 5, build=build, regions=regions)
+    return objects
+
+
 def swept():
     """What a sweep holds at most."""
     suffix = ".image.yaml"
@@ -232,6 +247,7 @@ SCENARIOS = [
     lambda: Scenario(TICK, "1 status of 512 KiB", ADVANCE, tick(1, LONG)),
     lambda: Scenario(TICK, "200 statuses of 512 KiB, as written", ADVANCE, tick(200, LONG)),
     lambda: Scenario(TICK, "200 statuses of 512 KiB, forged: empty problems", ADVANCE, tick(200, DENSE)),
+    lambda: Scenario(TICK, "4,000 statuses of 20 KiB, AMIs with 50 tags of the greatest length", ADVANCE, awaited(4000)),
     lambda: Scenario(TICK, "50,000 open markers, keys of 1,000 bytes", ADVANCE, many(STATE, "open/", ".image.yaml.open", OPEN_MARKERS)),
     lambda: Scenario(TICK, "sweep of 40,000 objects of each kind, keys of 1,000 bytes", SWEEP, swept()),
     lambda: Scenario(NOTIFY, "status of 512 KiB, as written", DUE, notified(LONG)),
@@ -245,7 +261,7 @@ SCENARIOS = [
 
 
 class LoadedAws(http.server.ThreadingHTTPServer):
-    """S3 with these objects, an EC2 that knows nothing, an SNS that takes everything. It keeps what was asked."""
+    """S3 with these objects, an EC2 with every AMI that is asked for, an SNS that takes everything. It keeps what was asked."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -312,6 +328,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.server.calls.append(f"POST {action}")
         if action == "Publish":
             return self.reply(200, b"<PublishResponse><PublishResult><MessageId>m</MessageId></PublishResult></PublishResponse>")
+        if action == "DescribeImages":
+            return self.reply(200, described(value for name, value in body.items() if name.startswith("Filter.1.Value.")))
         return self.reply(200, f"<{action}Response><requestId>r</requestId></{action}Response>".encode())
 
     def reply(self, status, content, headers=()):
@@ -326,6 +344,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         """Nothing: the calls are in the table."""
+
+
+# The most tags that a resource may have, with the longest keys and values ("Tag your Amazon EC2 resources").
+TAGS = "".join(f"<item><key>{n:0128}</key><value>{n:0256}</value></item>" for n in range(50))
+
+
+def described(images):
+    """EC2's answer about these AMIs: all are still being made."""
+    item = "<item><imageId>%s</imageId><imageState>pending</imageState><tagSet>" + TAGS + "</tagSet></item>"
+    items = "".join(item % image for image in images)
+    head = '<DescribeImagesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId>'
+    return f"{head}<imagesSet>{items}</imagesSet></DescribeImagesResponse>".encode()
 
 
 def loopback_body(handler):
