@@ -14,7 +14,7 @@ use crate::image::words::{NoticeKind, counted};
 /// Members of a list that a line of history names.
 const NAMED: usize = 5;
 
-/// What was set on the AMI of a Region.
+/// What was set on the AMI of a Region, or was asked for and does not show yet.
 pub(super) fn of_region(region: &RegionStatus, listed: usize) -> Vec<Fact> {
     let settings = &region.applied.settings;
     let mut facts = Vec::new();
@@ -33,6 +33,10 @@ pub(super) fn of_region(region: &RegionStatus, listed: usize) -> Vec<Fact> {
     }
     if let Some(protection) = settings.protection {
         facts.push(("Protected", protection_text(protection).to_owned()));
+    }
+    if region.applied.intended.is_some() && !facts.is_empty() {
+        let asked = "what was asked for last was not seen to be set";
+        facts.push(("Settings", asked.to_owned()));
     }
     facts
 }

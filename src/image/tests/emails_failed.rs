@@ -1,10 +1,13 @@
 //! The whole email of every kind of failure.
 
+use std::collections::BTreeSet;
+
 use super::emails::assert_email;
+use super::publish::account;
 use super::*;
 use crate::image::message::failures;
 use crate::image::outcome::Claim;
-use crate::image::status::{Failure, PreviousVersion};
+use crate::image::status::{Failure, Intended, PreviousVersion};
 use crate::image::words::{FailureKind, UnreadableReason};
 
 /// Failed; what was made for it, if anything was, is deleted.
@@ -187,4 +190,28 @@ fn lost() {
     let lost = failures::task_lost(&storing.build.tasks[0]);
     apply(&mut storing, StepOutcome::Fail(lost), after(26));
     assert_email("lost-while-storing", &storing);
+}
+
+/// Nobody is to take an AMI for shared of which EC2 did not say so.
+#[test]
+fn what_was_asked_for_and_does_not_show_is_not_said_to_be_set() {
+    let mut status = available();
+    status.notices.last_mut().unwrap().facts = None;
+    let now = after(10);
+    let image = status.regions.get_mut(REGION).unwrap();
+    let settings = &mut image.applied.settings;
+    settings.grants.insert(account("111122223333"));
+    let asked = "Settings   what was asked for last was not seen to be set";
+    assert!(!newest(&status).text.contains(asked));
+    let image = status.regions.get_mut(REGION).unwrap();
+    image.applied.intended = Some(Intended {
+        at: now,
+        since: now,
+        settings: image.applied.settings.clone(),
+        revokes: BTreeSet::new(),
+        earlier: Vec::new(),
+    });
+    let text = newest(&status).text;
+    assert!(text.contains("Shared     111122223333"), "{text}");
+    assert!(text.contains(asked), "{text}");
 }
