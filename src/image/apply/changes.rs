@@ -126,10 +126,15 @@ pub(super) fn note(status: &mut Status, why: impl Into<String>, now: Timestamp) 
     status.record(status.place(), why.into(), now);
 }
 
-/// Records a change that was made to the AMI, or to what points to it, for the notice that lists them.
+/// Records a change that was made to the AMI, or to what points to it, for the notice that lists them. Two invocations may
+/// have made the same one at the same time: it is listed once.
 pub(super) fn record_change(status: &mut Status, what: &RegionAction, now: Timestamp) {
     note(status, message::change_line(what), now);
-    status.changes.push(AppliedChange::of(what));
+    let change = AppliedChange::of(what);
+    if status.changes.contains(&change) {
+        return;
+    }
+    status.changes.push(change);
     status.untold = status.untold.saturating_add(1);
     let surplus = status.changes.len().saturating_sub(CHANGES_KEPT);
     status.changes.drain(..surplus);
