@@ -1,7 +1,6 @@
 //! The stage: a stack, what is there before anything happens, and what belongs to others.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use localaws::ec2::{Era, Permission, SeedImage, SeedInstance, SeedSnapshot};
@@ -42,12 +41,6 @@ pub(crate) async fn set(script: &Script, monitor: &Arc<Monitor>) -> (TestStack, 
             true => value.to_owned(),
             false => String::new(),
         };
-        // Most of what a history writes is gone a second later: no disk has to see it.
-        let memory = Path::new("/dev/shm");
-        let builder = match memory.is_dir() {
-            true => builder.temporary_in(memory),
-            false => builder,
-        };
         builder
             .seed(script.seed)
             .watch_calls(watcher)
@@ -62,7 +55,6 @@ pub(crate) async fn set(script: &Script, monitor: &Arc<Monitor>) -> (TestStack, 
             .parameter("NotifyStarted", &given.notify_started.to_string())
     })
     .await;
-    (stack.machines).leave_out_idle_ticks(&stack.world, &stack.state_bucket);
     let sources = sources(script, &stack).await;
     others(&stack, &sources);
     monitor.open_eyes(&stack, &sources);

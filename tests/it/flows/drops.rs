@@ -279,7 +279,7 @@ async fn an_ami_whose_status_was_deleted_is_found_again() {
 
 #[tokio::test(start_paused = true)]
 async fn few_calls_do_it() {
-    let stack = TestStack::new().await;
+    let stack = TestStack::with_every_tick().await;
     stack
         .drop_and_rest("web.image.yaml", stack.manifest("web"))
         .await;

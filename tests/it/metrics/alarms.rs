@@ -65,7 +65,7 @@ fn on(stack: &TestStack) -> Vec<&str> {
 
 #[tokio::test(start_paused = true)]
 async fn no_alarm_is_on_while_all_is_well() {
-    let stack = TestStack::new().await;
+    let stack = TestStack::with_every_tick().await;
     stack.drop_and_rest(KEY, stack.manifest("web")).await;
     stack.world.run_for(minutes(15)).await;
     assert_eq!(on(&stack), [""; 0]);
@@ -73,7 +73,7 @@ async fn no_alarm_is_on_while_all_is_well() {
 
 #[tokio::test(start_paused = true)]
 async fn an_alarm_goes_on_when_no_tick_comes_for_ten_minutes() {
-    let stack = TestStack::new().await;
+    let stack = TestStack::with_every_tick().await;
     stack.world.run_for(minutes(15)).await;
     assert!(stack.world.set_rule_enabled("AdvanceTasksAdvance", false));
     stack.world.run_for(minutes(8)).await;
@@ -87,7 +87,7 @@ async fn an_alarm_goes_on_when_no_tick_comes_for_ten_minutes() {
 
 #[tokio::test(start_paused = true)]
 async fn ticks_that_cannot_list_the_open_images_are_none() {
-    let stack = TestStack::new().await;
+    let stack = TestStack::with_every_tick().await;
     let faults = stack.world.faults();
     faults.always("s3", "ListObjectsV2", Fault::Throttle);
     stack.world.run_for(minutes(12)).await;
@@ -97,7 +97,7 @@ async fn ticks_that_cannot_list_the_open_images_are_none() {
 
 #[tokio::test(start_paused = true)]
 async fn an_alarm_goes_on_when_a_notice_is_not_sent_for_a_quarter_of_an_hour() {
-    let stack = TestStack::new().await;
+    let stack = TestStack::with_every_tick().await;
     let faults = stack.world.faults();
     faults.always("sns", "Publish", Fault::Throttle);
     stack.drop_file(KEY, stack.manifest("web")).await;
@@ -124,7 +124,7 @@ async fn an_alarm_goes_on_when_an_image_is_open_for_longer_than_the_parameter_sa
 
 #[tokio::test]
 async fn each_alarm_is_sent_to_the_topic_and_says_what_to_do() {
-    let stack = TestStack::new().await;
+    let stack = TestStack::with_every_tick().await;
     let stack = stack.world.stack();
     let topic = json!([stack.topics[0].arn]);
     let alarms = alarms(stack);

@@ -31,7 +31,7 @@ fn largest(stack: &TestStack, metric: Metric) -> f64 {
 
 #[tokio::test(start_paused = true)]
 async fn an_image_is_counted_once_by_what_it_is_made_from() {
-    let stack = TestStack::new().await;
+    let stack = TestStack::with_every_tick().await;
     let ec2 = stack.world.ec2();
     ec2.set_task_time(TaskKind::ImportSnapshot, minutes(30));
     stack.drop_file("golden/web.vmdk", vmdk()).await;
@@ -68,7 +68,7 @@ async fn an_image_is_counted_once_by_what_it_is_made_from() {
 
 #[tokio::test(start_paused = true)]
 async fn each_tick_says_how_many_images_are_open_and_how_old_the_oldest_is() {
-    let stack = TestStack::new().await;
+    let stack = TestStack::with_every_tick().await;
     let half_a_minute = Duration::from_secs(30);
     stack.world.run_for(minutes(5) + half_a_minute).await;
     let idle = stack.values_of(Metric::ImagesOpen);
@@ -91,7 +91,7 @@ async fn each_tick_says_how_many_images_are_open_and_how_old_the_oldest_is() {
 
 #[tokio::test(start_paused = true)]
 async fn what_does_not_become_an_ami_is_counted_as_what_it_is() {
-    let stack = TestStack::new().await;
+    let stack = TestStack::with_every_tick().await;
     let none = "name: web\nsource: {snapshot: {id: snap-0fedcba9876543210}}\n";
     stack.drop_and_rest("missing.image.yaml", none).await;
     assert_eq!(
@@ -111,7 +111,7 @@ async fn what_does_not_become_an_ami_is_counted_as_what_it_is() {
 
 #[tokio::test(start_paused = true)]
 async fn a_notice_that_cannot_be_sent_gets_older_with_every_tick() {
-    let stack = TestStack::new().await;
+    let stack = TestStack::with_every_tick().await;
     let faults = stack.world.faults();
     faults.always("sns", "Publish", Fault::Throttle);
     stack.drop_file(KEY, stack.manifest("web")).await;

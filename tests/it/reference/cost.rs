@@ -187,7 +187,7 @@ fn resources(kind: &str) -> f64 {
 
 /// What a stack costs a month in which nothing is uploaded: what it does, and what it has.
 async fn idle() -> (f64, f64, f64) {
-    let stack = TestStack::new().await;
+    let stack = TestStack::with_every_tick().await;
     stack
         .world
         .run_for(Duration::from_secs(IDLE_HOURS * 60 * 60))

@@ -1,6 +1,7 @@
 //! What tests share: the stack of a test, its emails, what images are made from, what can go wrong.
 
 mod bundle;
+mod by_hand;
 mod changes;
 mod email;
 mod functions;
@@ -10,6 +11,7 @@ mod meddling;
 mod order;
 mod protecting;
 mod schema;
+mod scratch;
 mod seen;
 mod stack;
 mod uploads;

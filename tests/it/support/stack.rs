@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use super::functions::{Machines, Variables, config, config_for, handler, whole_seconds};
 use super::order::Recorded;
+use super::scratch;
 use super::uploads::Upload;
 
 pub(crate) const REGION: &str = "us-east-1";
@@ -74,6 +75,13 @@ impl TestStack {
         Self::built(|builder| builder).await
     }
 
+    /// A world in which also those ticks run that find nothing.
+    pub(crate) async fn with_every_tick() -> Self {
+        let stack = Self::new().await;
+        stack.machines.run_every_tick();
+        stack
+    }
+
     /// A world in which a request to cancel or to retry wakes nobody: only ticks see it.
     pub(crate) async fn without_events_of_requests() -> Self {
         let template = include_str!("../../../template.yaml");
@@ -102,10 +110,12 @@ impl TestStack {
             .parameter("StoreBuckets", STORE_BUCKET)
             .region(REGION)
             .epoch("2026-11-21T10:00:00Z".parse().unwrap())
+            .temporary_in(&scratch::directory())
             .functions(FunctionRunner::InProcess(functions));
         let world = change(builder).start().await.unwrap();
         let [bucket, state_bucket] =
             ["BucketName", "StateBucketName"].map(|name| world.stack().outputs[name].clone());
+        machines.look_for_idle_ticks(&world, &state_bucket);
         let snapshot = world.ec2().seed_snapshot(
             REGION,
             SeedSnapshot {
@@ -327,28 +337,6 @@ impl TestStack {
         assert!(response.status().is_success(), "{response:?}");
     }
 
-    /// An available AMI in another Region; its id.
-    pub(crate) async fn image_elsewhere(&self, region: &str) -> String {
-        self.image_of(region, SeedSnapshot::default()).await
-    }
-
-    /// The same of such a snapshot.
-    pub(crate) async fn image_of(&self, region: &str, snapshot: SeedSnapshot) -> String {
-        let snapshot = self.world.ec2().seed_snapshot(region, snapshot);
-        let answer = self
-            .ask_ec2(
-                region,
-                &format!(
-                    "Action=RegisterImage&Name=source&RootDeviceName=/dev/xvda&VirtualizationType=hvm\
-                     &BlockDeviceMapping.1.DeviceName=/dev/xvda&BlockDeviceMapping.1.Ebs.SnapshotId={snapshot}"
-                ),
-            )
-            .await;
-        self.world.run_for(Duration::from_secs(60)).await;
-        let id = answer.split("<imageId>").nth(1).unwrap();
-        id.split('<').next().unwrap().to_owned()
-    }
-
     /// An object in the bucket that an AMI was stored as; its key.
     pub(crate) async fn stored_image(&self) -> String {
         let manifest = self.manifest("stored") + &format!("store: {{bucket: {}}}\n", self.bucket);
@@ -363,32 +351,5 @@ impl TestStack {
         for (path, _) in self.world.mailbox().unwrap() {
             std::fs::remove_file(path).unwrap();
         }
-    }
-
-    /// Deregisters an AMI outside amiwright.
-    pub(crate) async fn deregister(&self, image_id: &str) {
-        self.ask_ec2(
-            REGION,
-            &format!("Action=DeregisterImage&ImageId={image_id}"),
-        )
-        .await;
-    }
-
-    /// Asks EC2 for something that amiwright does not ask for.
-    async fn ask_ec2(&self, region: &str, query: &str) -> String {
-        let scope = format!("Credential=AKIDLOCAL/20261121/{region}/ec2/aws4_request");
-        let request = http::Request::post(format!("https://ec2.{region}.amazonaws.com/"))
-            .header(
-                "authorization",
-                format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0"),
-            )
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(format!("{query}&Version=2016-11-15").into())
-            .unwrap();
-        let response = self.world.ec2().handle(region, request).await;
-        let (status, body) = (response.status(), response.into_body());
-        let body = String::from_utf8(body.to_vec()).unwrap();
-        assert!(status.is_success(), "{body}");
-        body
     }
 }
