@@ -86,7 +86,9 @@ pub(super) fn said(uploads: &[Upload], image: &Image, call: &Call) -> Vec<Option
         }
     }
     let lately = lately.unwrap_or(specs.len());
-    specs.truncate(lately.max(own.unwrap_or(0)));
+    // What an AMI is stored in was not uploaded: it may be of any version.
+    let own = own.unwrap_or(specs.len());
+    specs.truncate(lately.max(own));
     specs
 }
 

@@ -62,7 +62,10 @@ impl<'a> Happened<'a> {
                 let is_put =
                     |it: &&Call| it.action == "PutParameter" && it.field("Name") == Some(&name);
                 let put = of.clone().rfind(is_put);
-                let since = put.map_or(0, |it| it.number);
+                // Another manifest may have taken it over since.
+                let mut own = of.clone().rev().filter(is_put);
+                let own = own.find(|it| !self.is_of_another_manifest(retired, it));
+                let since = own.map_or(0, |it| it.number);
                 let mut after = of.filter(|it| it.number > since);
                 let is_read = |it: &Call| {
                     it.action == "GetParameters" && it.values("Names.", "").any(|it| it == name)
@@ -76,6 +79,14 @@ impl<'a> Happened<'a> {
                 }
             }
         }
+    }
+
+    /// Whether a parameter was set to an AMI of another manifest than this one's.
+    fn is_of_another_manifest(&self, image: &Image, put: &Call) -> bool {
+        let value = put.field("Value").unwrap_or_default();
+        let mut images = self.all.ever_in(&put.region);
+        let named = images.find(|it| it.id == value);
+        named.is_some_and(|it| it.tags.get(MANIFEST_TAG) != image.tags.get(MANIFEST_TAG))
     }
 
     /// The AMI that a call retires; none where it is removed for another reason: it failed, or another takes its name.
