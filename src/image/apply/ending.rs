@@ -13,8 +13,12 @@ use crate::image::words::{
 /// The image will not come to be.
 pub(super) fn fail(status: &mut Status, failure: Failure, now: Timestamp) {
     let reason = failure.kind.terminal_reason();
-    if matches!(failure.kind, FailureKind::SeveralImages { .. }) {
-        // A person has to check what is there: nothing is deleted.
+    let is_for_a_person = matches!(
+        failure.kind,
+        FailureKind::SeveralImages { .. } | FailureKind::ImageDisabled { .. }
+    );
+    if is_for_a_person {
+        // A person has to check what is there, or has disabled it: nothing is deleted.
         let why = message::failure_line(&failure);
         status.build.failure = Some(failure);
         return end(status, reason, why, now);

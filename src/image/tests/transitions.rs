@@ -143,16 +143,26 @@ fn a_found_ami_is_noted_as_registered_by_an_earlier_request() {
 
 #[test]
 fn unknown_states_are_kept_and_waited_on() {
-    for state in ["pending", "transient", "disabled", "quantum"] {
+    for state in ["pending", "transient", "quantum"] {
         let mut status = registered();
         poll_image(&mut status, Some(&seen(state)), 1);
-        assert_eq!(status.state, State::Working, "{state}");
+        assert_eq!(status.place(), "working/await-image", "{state}");
         assert_eq!(status.regions[REGION].image_state, state);
         // Nothing new: nothing to save.
         let before = status.clone();
         assert!(!poll_image(&mut status, Some(&seen(state)), 2), "{state}");
         assert_eq!(status, before);
     }
+}
+
+/// Whoever disabled it may enable it again.
+#[test]
+fn an_ami_that_is_disabled_ends_its_image_and_is_not_deleted() {
+    let mut status = registered();
+    poll_image(&mut status, Some(&seen("disabled")), 1);
+    assert_eq!(status.state, State::Failed);
+    assert_eq!(status.regions[REGION].image_state, "disabled");
+    assert_eq!(status.build.deleted, [""; 0]);
 }
 
 #[test]

@@ -217,7 +217,9 @@ async fn images(step: &StepContext<'_>, found: &mut Found) -> Result<(), Error> 
 
 fn is_available_for_long(image: &ObservedImage, now: Timestamp) -> bool {
     let is_old = |created_at| now.duration_since(created_at) > AVAILABLE_FOR_GOOD;
-    image.state == "available" && image.created_at.is_some_and(is_old)
+    // Whoever disabled it may enable it again.
+    let is_whole = matches!(image.state.as_str(), "available" | "disabled");
+    is_whole && image.created_at.is_some_and(is_old)
 }
 
 /// The AMIs with these ids. Of a task that EC2 no longer lists also the one that has its id for a name ("Import your VM

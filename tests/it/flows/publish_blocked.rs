@@ -305,6 +305,29 @@ async fn an_ami_that_was_disabled_while_its_manifest_was_away_is_told_at_once() 
     assert_eq!(stack.only_image().id, image.id);
 }
 
+/// Without its status the image is of its first attempt again, and so all that it finds is its own.
+#[tokio::test(start_paused = true)]
+async fn an_ami_that_is_disabled_is_not_deleted_although_its_status_was_lost() {
+    let stack = stack().await;
+    stack
+        .drop_and_rest(KEY, stack.manifest("web-{digest}"))
+        .await;
+    let ec2 = stack.world.ec2();
+    let image = stack.only_image().id;
+    ec2.edit_image(REGION, &image, |it| it.state = ImageState::Disabled);
+    stack.world.run_for(crate::support::minutes(25 * 60)).await;
+    let state = stack.world.directory().join("s3").join(&stack.state_bucket);
+    std::fs::remove_file(state.join(format!("status/{KEY}.json"))).unwrap();
+    stack.world.run_for(crate::support::minutes(61)).await;
+    stack.rest().await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "failed", "{status:#}");
+    assert_eq!(stack.only_image().id, image);
+    let email = stack.last_email();
+    assert!(email.contains("aws ec2 enable-image"), "{email}");
+    assert!(!email.contains("Deleted"), "{email}");
+}
+
 /// A read that is refused for good is told in minutes, as a change is; one that may pass is waited for.
 #[tokio::test(start_paused = true)]
 async fn a_read_that_is_refused_for_good_is_told_soon() {
