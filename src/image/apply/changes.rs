@@ -32,7 +32,9 @@ pub(super) fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> b
     }
     // Polling for hours is usual; then only what keeps it from polling counts.
     let is_usual_for = match status.build.waiting.as_ref().map(|waiting| &waiting.reason) {
-        Some(WaitReason::CopyPending { .. }) => Some(TaskKind::CopyImage.stalled_after()),
+        Some(WaitReason::CopyPending { .. } | WaitReason::ImagePending { .. }) => {
+            Some(TaskKind::CopyImage.stalled_after())
+        }
         // It may have been written long after the step began.
         Some(WaitReason::ParameterNotConfirmed { .. }) => Some(WAITING_LONG),
         _ => None,
@@ -127,11 +129,18 @@ pub(super) fn note(status: &mut Status, why: impl Into<String>, now: Timestamp) 
 }
 
 /// Records a change that was made to the AMI, or to what points to it, for the notice that lists them. Two invocations may
-/// have made the same one at the same time: it is listed once.
+/// have made the same one at the same time: it is listed once. What was changed back in between is listed last.
 pub(super) fn record_change(status: &mut Status, what: &RegionAction, now: Timestamp) {
     note(status, message::change_line(what), now);
     let change = AppliedChange::of(what);
-    if status.changes.contains(&change) {
+    // Of one that is cut, what is not named may be another.
+    let known = status.changes.iter().position(|it| *it == change);
+    if let Some(at) = known.filter(|_| change.omitted == 0) {
+        let untold = usize::try_from(status.untold).unwrap_or(usize::MAX);
+        if at >= status.changes.len().saturating_sub(untold) {
+            status.changes.remove(at);
+            status.changes.push(change);
+        }
         return;
     }
     status.changes.push(change);
@@ -163,4 +172,47 @@ fn has_notice_since(status: &Status, kind: NoticeKind, since: Timestamp) -> bool
         .notices
         .iter()
         .any(|notice| notice.kind == kind && notice.at >= since)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::status::Action;
+
+    fn described(text: &str) -> RegionAction {
+        RegionAction {
+            region: "us-east-1".to_owned(),
+            action: Action::SetDescription {
+                text: text.to_owned(),
+            },
+        }
+    }
+
+    /// Records these changes, the first ones of which people were told; what is listed then, and how many are untold.
+    fn listed(told: &[&str], untold: &[&str]) -> (Vec<String>, u32) {
+        let now = Timestamp::UNIX_EPOCH;
+        let manifest = serde_json::json!({
+            "bucket": "images", "key": "web.image.yaml", "etag": "e", "sha256": "0", "uploadedAt": now,
+        });
+        let mut status = Status::new(serde_json::from_value(manifest).unwrap(), now);
+        told.iter()
+            .for_each(|it| record_change(&mut status, &described(it), now));
+        all_told(&mut status);
+        untold
+            .iter()
+            .for_each(|it| record_change(&mut status, &described(it), now));
+        let texts = status.changes.iter().map(|it| match &it.what.action {
+            Action::SetDescription { text } => text.clone(),
+            other => panic!("{other:?}"),
+        });
+        (texts.collect(), status.untold)
+    }
+
+    #[test]
+    fn a_change_is_listed_once_and_the_last_one_last() {
+        let list = |texts: &[&str]| texts.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+        assert_eq!(listed(&[], &["a", "b", "a"]), (list(&["b", "a"]), 2));
+        assert_eq!(listed(&["a", "b"], &["a", "b"]), (list(&["a", "b"]), 0));
+        assert_eq!(listed(&["a"], &["b", "b"]), (list(&["a", "b"]), 1));
+    }
 }
