@@ -24,19 +24,13 @@ pub(crate) fn drift_line(drift: &Drift) -> String {
     all.join("; ")
 }
 
-/// What `repair: true` does about settings that differ.
+/// What `repair: true` does about what differs.
 fn by_itself(drift: &Drift) -> &'static str {
-    let is_gone = drift.found.iter().any(|it| {
-        matches!(
-            it.what,
-            Difference::NotAvailable { .. } | Difference::Deregistered { .. }
-        )
-    });
-    match is_gone {
-        true => {
-            "Not even `repair: true` in the manifest sets them back while an AMI is out of service."
+    match drift.is_repairable() {
+        true => "With `repair: true` in the manifest, amiwright sets back by itself what it can.",
+        false => {
+            "Not even `repair: true` in the manifest sets anything back while something differs that it cannot set back."
         }
-        false => "With `repair: true` in the manifest, amiwright sets back by itself what it can.",
     }
 }
 

@@ -1,6 +1,6 @@
 //! When somebody asked for something else, and for what.
 
-use amiwright::manifest::image::{ImageManifest, PublishSpec, parse};
+use amiwright::manifest::image::{ImageManifest, PublishSpec, Source, parse};
 use amiwright::manifest::sha256_hex;
 use jiff::{SignedDuration, Timestamp};
 use localaws::ec2::Image;
@@ -59,6 +59,10 @@ pub(super) fn said(uploads: &[Upload], image: &Image, call: &Call) -> Vec<Option
         .collect();
     source_versions.push(String::new());
     let is_own = |read: &ImageManifest| {
+        // The object that an AMI is stored in was not uploaded: its version is not known here.
+        if matches!(read.build.source, Source::Stored(_)) {
+            return true;
+        }
         let build = read.build.digest();
         let digest = |it: &String| sha256_hex(format!("{build}\n{it}\n").as_bytes());
         let mut digests = source_versions.iter().map(digest);
@@ -86,9 +90,7 @@ pub(super) fn said(uploads: &[Upload], image: &Image, call: &Call) -> Vec<Option
         }
     }
     let lately = lately.unwrap_or(specs.len());
-    // What an AMI is stored in was not uploaded: it may be of any version.
-    let own = own.unwrap_or(specs.len());
-    specs.truncate(lately.max(own));
+    specs.truncate(lately.max(own.unwrap_or(0)));
     specs
 }
 

@@ -65,7 +65,7 @@ impl<'a> Happened<'a> {
                 // Another manifest may have taken it over since.
                 let mut own = of.clone().rev().filter(is_put);
                 let own = own.find(|it| !self.is_of_another_manifest(retired, it));
-                let since = own.map_or(0, |it| it.number);
+                let since = own.or(put).map_or(0, |it| it.number);
                 let mut after = of.filter(|it| it.number > since);
                 let is_read = |it: &Call| {
                     it.action == "GetParameters" && it.values("Names.", "").any(|it| it == name)
@@ -86,7 +86,8 @@ impl<'a> Happened<'a> {
         let value = put.field("Value").unwrap_or_default();
         let mut images = self.all.ever_in(&put.region);
         let named = images.find(|it| it.id == value);
-        named.is_some_and(|it| it.tags.get(MANIFEST_TAG) != image.tags.get(MANIFEST_TAG))
+        let of = named.and_then(|it| it.tags.get(MANIFEST_TAG));
+        of.is_some_and(|of| image.tags.get(MANIFEST_TAG) != Some(of))
     }
 
     /// The AMI that a call retires; none where it is removed for another reason: it failed, or another takes its name.
