@@ -1,5 +1,5 @@
 //! How long nothing can be done for an image that only waits for time to pass: while EC2 copies its AMI to other Regions,
-//! of which no events come here, and while a protection holds on of an AMI that is to be retired.
+//! of which no events come here, or still makes an AMI that is to be retired, and while a protection of such an AMI holds on.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -15,11 +15,16 @@ pub(super) fn of(status: &Status, marker: &OpenMarker, now: Timestamp) -> Option
     if !is_marked || status.state.is_final() || status.unsent().next().is_some() {
         return None;
     }
-    match &status.build.waiting.as_ref()?.reason {
+    let waiting = status.build.waiting.as_ref()?;
+    match &waiting.reason {
         WaitReason::CopyPending { .. } => {
             let asked = status.copies.values().filter_map(|copy| copy.asked_at);
             let youngest = now.duration_since(asked.max()?);
             Some(Pause::For(polling_interval(youngest)))
+        }
+        WaitReason::ImagePending { .. } => {
+            let since = now.duration_since(waiting.since);
+            Some(Pause::For(polling_interval(since)))
         }
         WaitReason::ProtectionCooldown { until, .. } => Some(Pause::Until(*until)),
         _ => None,

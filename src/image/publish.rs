@@ -36,7 +36,7 @@ pub mod withdraw;
 
 pub use asked::{Asked, AskedRegion};
 pub use blockers::{AccountSettings, Encryption, PublicBlock, making, not_public, not_shareable};
-pub use copy::{COPY_ATTEMPTS, has_failed, is_left_unfinished};
+pub use copy::{COPY_ATTEMPTS, has_failed, is_left_unfinished, is_under_way};
 pub use difference::{STALE_READS, confirm, difference, done, intend};
 pub use observation::{CopyFault, Observation, Observed, Pending};
 pub use plan::{Plan, plan};

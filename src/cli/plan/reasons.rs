@@ -54,7 +54,7 @@ pub(super) fn not_retired(why: &retire::Pending) -> String {
         retire::Pending::NoSuccessor => {
             "the AMI that replaces it is not seen to be available".to_owned()
         }
-        retire::Pending::Copying => "its copy is still being made".to_owned(),
+        retire::Pending::ImagePending => "EC2 is still making it".to_owned(),
         retire::Pending::Cooldown(until) => format!("its protection holds until {until}"),
     }
 }

@@ -347,6 +347,7 @@ fn waiting_text(status: &Status) -> &'static str {
             | WaitReason::ImageNotVisible { .. }
             | WaitReason::DeletionNotVisible
             | WaitReason::SettingsNotVisible { .. }
+            | WaitReason::ImagePending { .. }
             | WaitReason::CopyPending { .. }
             | WaitReason::ProtectionCooldown { .. }
             | WaitReason::ParameterNotConfirmed { .. }

@@ -64,6 +64,11 @@ pub fn wait_text(reason: &WaitReason) -> String {
             "{} is protected against deregistration until {until}: it is deregistered then",
             word(image)
         ),
+        WaitReason::ImagePending { region, image } => format!(
+            "{} in {} is still pending: it is retired once EC2 has made it",
+            word(image),
+            word(region)
+        ),
         WaitReason::CopyPending { region } => {
             format!("waiting until the copy in {} is available", word(region))
         }

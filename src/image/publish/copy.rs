@@ -123,7 +123,9 @@ pub(super) fn is_disabled(state: &str) -> bool {
     state == "disabled"
 }
 
-pub(super) fn is_under_way(state: &str) -> bool {
+/// Whether EC2 is still making an AMI in this state.
+#[must_use]
+pub fn is_under_way(state: &str) -> bool {
     matches!(state, "pending" | "transient")
 }
 

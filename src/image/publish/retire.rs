@@ -56,7 +56,7 @@ pub struct Plan {
 #[must_use]
 pub fn needs_guard(asked: Retire, target: &Target, shown: &Shown, now: Timestamp) -> bool {
     let is_begun = target.known.retiring.deregistered_at.is_some();
-    let may_go = shown.is_ours && !shown.is_copying && cooldown(target, shown, now).is_none();
+    let may_go = shown.is_ours && !shown.is_pending && cooldown(target, shown, now).is_none();
     asked.deregister && !is_begun && may_go
 }
 
@@ -163,8 +163,8 @@ fn next(asked: Retire, target: &Target, (seen, going): (&Seen, &Going), now: Tim
     if !seen.has_successor {
         return Next::Wait(Pending::NoSuccessor);
     }
-    if shown.is_copying {
-        return Next::Wait(Pending::Copying);
+    if shown.is_pending {
+        return Next::Wait(Pending::ImagePending);
     }
     if !asked.deregister {
         return deprecate(target, shown, None, now);

@@ -230,6 +230,10 @@ pub(super) fn waiting(reason: &WaitReason) -> Result<(), String> {
         WaitReason::SettingsNotVisible { region } | WaitReason::CopyPending { region } => {
             word("build.waiting.region", region)
         }
+        WaitReason::ImagePending { region, image } => {
+            word("build.waiting.region", region)?;
+            id("build.waiting.image", "ami-", image)
+        }
         WaitReason::ParameterNotConfirmed { region, name } => {
             word("build.waiting.region", region)?;
             word("build.waiting.name", name)

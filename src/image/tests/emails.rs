@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::publish_overlaps::OTHER_REGION;
 use super::*;
 use crate::image::apply::note_stalled;
 use crate::image::billing::LicensedSource;
@@ -346,6 +347,10 @@ fn every_reason_to_wait_has_its_words() {
             message: "too late".to_owned(),
         },
         WaitReason::ImageNotVisible {
+            image: "ami-1".to_owned(),
+        },
+        WaitReason::ImagePending {
+            region: OTHER_REGION.to_owned(),
             image: "ami-1".to_owned(),
         },
         WaitReason::DeletionNotVisible,

@@ -37,7 +37,7 @@ fn target() -> Target {
 pub(super) fn free() -> Seen {
     seen_as(Shown {
         is_ours: true,
-        is_copying: false,
+        is_pending: false,
         protection: "disabled".to_owned(),
         deprecate_at: None,
         snapshots: vec!["snap-1".to_owned()],
@@ -165,14 +165,14 @@ fn what_is_in_use_is_deprecated_instead_and_what_is_not_ours_stays() {
 fn what_is_still_being_copied_is_waited_for_and_nothing_is_asked_about_its_use() {
     let copying = Shown {
         is_ours: true,
-        is_copying: true,
+        is_pending: true,
         protection: "disabled".to_owned(),
         ..Shown::default()
     };
     assert!(!needs_guard(DEREGISTER, &target(), &copying, after(10)));
     for asked in [DEREGISTER, DEPRECATE] {
         let plan = planned(asked, target(), seen_as(copying.clone()));
-        assert_eq!(waits_for(&plan), &Pending::Copying);
+        assert_eq!(waits_for(&plan), &Pending::ImagePending);
     }
 }
 

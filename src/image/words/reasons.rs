@@ -125,6 +125,13 @@ pub enum WaitReason {
         /// When it can be deregistered.
         until: Timestamp,
     },
+    /// EC2 is still making an AMI that is to be retired: its snapshots are not told before that is done.
+    ImagePending {
+        /// The Region.
+        region: String,
+        /// The AMI.
+        image: String,
+    },
     /// The copy of the AMI is not available yet.
     CopyPending {
         /// The Region.

@@ -190,7 +190,8 @@ async fn go(
                     WaitReason::DeletionNotVisible => REGISTER_GRACE,
                     _ => PUBLISH_GRACE,
                 };
-                let is_long = !why.ends_by_itself() && step.has_waited(&reason, limit);
+                let is_long =
+                    !matches!(why, Pending::Cooldown(_)) && step.has_waited(&reason, limit);
                 match is_long {
                     true => unknown_for_long(step, because, taken, (&image, &reason), &seen),
                     false => Some(StepOutcome::Wait(reason)),

@@ -202,9 +202,10 @@ fn decide(
         let reason = wait_reason(step, &region, &image, &why, seen);
         let limit = match why {
             Pending::NotShown => VISIBILITY_GRACE,
-            Pending::Unknown | Pending::NoSuccessor | Pending::Copying | Pending::Cooldown(_) => {
-                PUBLISH_GRACE
-            }
+            Pending::Unknown
+            | Pending::NoSuccessor
+            | Pending::ImagePending
+            | Pending::Cooldown(_) => PUBLISH_GRACE,
         };
         if why.ends_by_itself() || !step.has_waited(&reason, limit) {
             keep_sooner(&mut retired.later, reason);
@@ -219,7 +220,7 @@ fn decide(
         let ended = |it| match why {
             Pending::NotShown => gone(it, why_kept, step.now()),
             Pending::NoSuccessor => given_up(it, None, &KeptReason::NoSuccessor, step.now()),
-            Pending::Unknown | Pending::Copying | Pending::Cooldown(_) => {
+            Pending::Unknown | Pending::ImagePending | Pending::Cooldown(_) => {
                 given_up(it, None, &not_known(&reason), step.now())
             }
         };
@@ -230,15 +231,17 @@ fn decide(
     StepOutcome::Advance(Evidence::Retired(retired))
 }
 
-/// What is to be looked at at the next tick comes before what has a date, and that before what has a later one.
+/// What is to be looked at at the next tick comes before what EC2 is still making, and that before what has a date, the sooner
+/// one first: what has a limit is not hidden by what has none.
 fn keep_sooner(later: &mut Option<WaitReason>, reason: WaitReason) {
-    let date = |reason: &WaitReason| match reason {
-        WaitReason::ProtectionCooldown { until, .. } => Some(*until),
-        _ => None,
+    let rank = |reason: &WaitReason| match reason {
+        WaitReason::ProtectionCooldown { until, .. } => (2, Some(*until)),
+        WaitReason::ImagePending { .. } => (1, None),
+        _ => (0, None),
     };
     if later
         .as_ref()
-        .is_none_or(|known| date(&reason) < date(known))
+        .is_none_or(|known| rank(&reason) < rank(known))
     {
         *later = Some(reason);
     }
@@ -259,8 +262,9 @@ pub(super) fn wait_reason(
             image: image.to_owned(),
             until: *until,
         },
-        Pending::Copying => WaitReason::CopyPending {
+        Pending::ImagePending => WaitReason::ImagePending {
             region: region.to_owned(),
+            image: image.to_owned(),
         },
         Pending::NoSuccessor => {
             let current = step.status.image_in(region);
@@ -283,5 +287,36 @@ pub(super) fn not_known(reason: &WaitReason) -> KeptReason {
             WaitReason::Retrying { message, .. } => message.clone(),
             reason => wait_text(reason),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_a_limit_is_not_hidden_by_what_ec2_is_still_making() {
+        let image = || "ami-1".to_owned();
+        let until = |second| WaitReason::ProtectionCooldown {
+            image: image(),
+            until: jiff::Timestamp::from_second(second).unwrap(),
+        };
+        let pending = || WaitReason::ImagePending {
+            region: "eu-west-1".to_owned(),
+            image: image(),
+        };
+        let limited = || WaitReason::ImageNotVisible { image: image() };
+        for (reasons, first) in [
+            ([pending(), limited(), until(1)], limited()),
+            ([until(1), pending(), limited()], limited()),
+            ([until(1), pending(), pending()], pending()),
+            ([until(2), until(1), until(3)], until(1)),
+        ] {
+            let mut later = None;
+            reasons
+                .into_iter()
+                .for_each(|it| keep_sooner(&mut later, it));
+            assert_eq!(later, Some(first));
+        }
     }
 }

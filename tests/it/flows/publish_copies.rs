@@ -289,8 +289,7 @@ async fn a_previous_ami_that_is_still_being_copied_is_retired_after_that() {
                 assert!(old.is_none() && images.len() == 1, "{images:#?}");
                 let left = ec2.snapshots(OREGON);
                 assert_eq!(left.len(), 2);
-                let mut all = left.iter();
-                assert!(all.any(|it| email.contains(&it.id)), "{email}");
+                assert!(left.iter().all(|it| email.contains(&it.id)), "{email}");
             }
             _ => assert!(old.unwrap().deprecation_time.is_some(), "{old:#?}"),
         }

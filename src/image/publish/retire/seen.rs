@@ -12,8 +12,8 @@ use crate::image::status::{KeptReason, SnapshotKept};
 pub struct Shown {
     /// Whether its tags prove that it is of the version that the status names.
     pub is_ours: bool,
-    /// Whether it is still being copied: EC2 does not tell its snapshots before it is done.
-    pub is_copying: bool,
+    /// Whether EC2 is still making it, as a copy for example: its snapshots are not told before that is done.
+    pub is_pending: bool,
     /// Its deregistration protection, in EC2's words.
     pub protection: String,
     /// When it is deprecated.
@@ -72,8 +72,8 @@ pub enum Pending {
     NotShown,
     /// The AMI that replaces it is not seen to be available.
     NoSuccessor,
-    /// It is still being copied. Deregistered now, it would leave a snapshot behind that nothing names.
-    Copying,
+    /// EC2 is still making it. Deregistered now, it would leave a snapshot behind that nothing names.
+    ImagePending,
     /// Its protection holds until then.
     Cooldown(Timestamp),
 }
@@ -82,7 +82,7 @@ impl Pending {
     /// Whether EC2 ends it, however long that takes: it is waited for without a limit.
     #[must_use]
     pub fn ends_by_itself(&self) -> bool {
-        matches!(self, Self::Copying | Self::Cooldown(_))
+        matches!(self, Self::ImagePending | Self::Cooldown(_))
     }
 }
 

@@ -61,6 +61,10 @@ fn any_wait(choice: &mut Choice) -> WaitReason {
         WaitReason::ImageNotVisible {
             image: "ami-1".to_owned(),
         },
+        WaitReason::ImagePending {
+            region: REGION.to_owned(),
+            image: "ami-1".to_owned(),
+        },
         WaitReason::DeletionNotVisible,
     ])
 }

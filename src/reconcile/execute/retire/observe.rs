@@ -6,6 +6,7 @@ use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX, PARAMETERS_MAX, REFERENCED_ID
 use crate::image::observed::{ObservedImage, ObservedSnapshot};
 use crate::image::ownership;
 use crate::image::publish::Observation;
+use crate::image::publish::is_under_way;
 use crate::image::publish::retire::{
     InUse, LAUNCHED_RECENTLY, Seen, Shown, SnapshotSeen, Target, needs_guard, targets,
 };
@@ -329,7 +330,7 @@ fn image_seen(status: &Status, target: &Target, images: &[ObservedImage]) -> Obs
         None => Observation::Absent,
         Some(image) => Observation::Seen(Shown {
             is_ours: ownership::is_of_version(status, target.digest.as_ref(), &image.tags),
-            is_copying: image.state == "pending",
+            is_pending: is_under_way(&image.state),
             protection: image.protection.clone(),
             deprecate_at: image.deprecate_at,
             snapshots: image.snapshots.clone(),
