@@ -296,6 +296,7 @@ fn waiting_long() {
 
 #[test]
 fn every_reason_to_wait_has_its_words() {
+    let image = || "ami-1".to_owned();
     let (bucket, key) = (|| "images".to_owned(), || "golden/web.vmdk".to_owned());
     let parts = |missing| WaitReason::PartsMissing {
         missing,
@@ -346,12 +347,10 @@ fn every_reason_to_wait_has_its_words() {
             code: Some("IncorrectState".to_owned()),
             message: "too late".to_owned(),
         },
-        WaitReason::ImageNotVisible {
-            image: "ami-1".to_owned(),
-        },
+        WaitReason::ImageNotVisible { image: image() },
         WaitReason::ImagePending {
             region: OTHER_REGION.to_owned(),
-            image: "ami-1".to_owned(),
+            image: image(),
         },
         WaitReason::DeletionNotVisible,
     ];
