@@ -33,7 +33,7 @@ const LATER: [&str; 3] = [
 ];
 
 /// How far the clocks of the functions and of EC2 may be apart.
-const CLOCKS: SignedDuration = SignedDuration::from_mins(1);
+const CLOCKS: SignedDuration = SignedDuration::from_mins(2);
 
 /// What is written down of a copy before EC2 is asked for it, or before a failed one is deleted.
 pub(super) fn intend(
