@@ -258,12 +258,15 @@ impl Status {
             for (region, image) in &mut regions {
                 image.applied = self.applied_in(region);
             }
-            previous.push(PreviousVersion {
+            let version = PreviousVersion {
                 digest: self.build.digest.clone(),
                 copies: self.unanswered_copies(),
                 regions,
                 bundle: self.build.bundle.clone(),
-            });
+            };
+            // Attempts that found the same AMIs are one version.
+            previous.retain(|it| it.is_to_be_retired() || !it.has_the_same_amis(&version));
+            previous.push(version);
         }
         let others = previous
             .iter()

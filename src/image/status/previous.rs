@@ -39,6 +39,17 @@ impl PreviousVersion {
         images.any(|it| it.retiring.kept_at.is_some() || it.retiring.is_begun())
     }
 
+    /// Whether it has the same AMIs as another one of the same content, and nothing else is known of it.
+    pub(super) fn has_the_same_amis(&self, other: &Self) -> bool {
+        let ids = |version: &Self| -> Vec<(String, String)> {
+            let regions = version.regions.iter();
+            regions
+                .map(|(region, known)| (region.clone(), known.image.clone()))
+                .collect()
+        };
+        self.digest == other.digest && self.copies.is_empty() && ids(self) == ids(other)
+    }
+
     /// Whether the bundle that they were registered from is now another one, with this content at this place ("any
     /// modifications … invalidates its registration", RegisterImage).
     #[must_use]

@@ -114,11 +114,15 @@ impl Status {
         self.problems.len().saturating_add(omitted)
     }
 
-    /// The last version before this one that still has AMIs.
+    /// The last version before this one that still has AMIs, which are not this one's again.
     #[must_use]
     pub fn last_previous(&self) -> Option<&PreviousVersion> {
+        let is_current = |(region, known): (&String, &RegionStatus)| {
+            let now = self.regions.get(region);
+            now.is_some_and(|now| now.image == known.image)
+        };
         let mut versions = self.previous.iter().rev();
-        versions.find(|it| it.images().next().is_some())
+        versions.find(|it| it.images().any(|it| !is_current(it)))
     }
 
     /// Whether the previous AMIs lost their registration.

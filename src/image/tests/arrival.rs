@@ -64,6 +64,8 @@ fn another_bundle_at_the_same_place_invalidates_the_previous_ami() {
         advance(&mut status, Evidence::ManifestAccepted(accepted), 0);
         advance(&mut status, bundle_checked(sha256), 0);
         advance(&mut status, image_registered(), 0);
+        // Each has another id.
+        status.regions.get_mut(REGION).unwrap().image = format!("ami-{}", status.previous.len());
         status
     };
     let first = registered_from("b1", None);
@@ -120,11 +122,27 @@ fn changed_settings_are_applied_to_the_ami_that_exists() {
     assert_eq!(image.verified_at, Some(after(10)));
 }
 
+/// An AMI that somebody has disabled is found, and given up, by each attempt.
+#[test]
+fn attempts_that_find_the_same_ami_are_one_previous_version() {
+    let mut status = available();
+    for minute in 0..3 {
+        status.regions = available().regions;
+        status = open(Some(status), manifest("dddd"), after(minute));
+        status.build.digest = Some(DIGEST.to_owned());
+    }
+    assert_eq!(status.previous.len(), 1);
+    assert!(status.last_previous().is_some());
+    status.regions = available().regions;
+    assert!(status.last_previous().is_none());
+}
+
 #[test]
 fn the_history_and_the_previous_versions_are_bounded() {
     let mut status = available();
     for minute in 0..300 {
         status.regions = available().regions;
+        status.regions.get_mut(REGION).unwrap().image = format!("ami-{minute}");
         status = open(Some(status), manifest("dddd"), after(minute));
     }
     assert_eq!(status.history.len(), 100);
