@@ -133,9 +133,13 @@ pub(super) fn note(status: &mut Status, why: impl Into<String>, now: Timestamp) 
 pub(super) fn record_change(status: &mut Status, what: &RegionAction, now: Timestamp) {
     note(status, message::change_line(what), now);
     let change = AppliedChange::of(what);
-    // Of one that is cut, what is not named may be another.
     let known = status.changes.iter().position(|it| *it == change);
-    if let Some(at) = known.filter(|_| change.omitted == 0) {
+    // Of one that is cut, what is not named may be another, unless nothing has come since.
+    let is_same = |at: &usize| {
+        let mut later = status.changes.iter().skip(at + 1);
+        change.omitted == 0 || later.all(|it| it.what.region != change.what.region)
+    };
+    if let Some(at) = known.filter(is_same) {
         let untold = usize::try_from(status.untold).unwrap_or(usize::MAX);
         if at >= status.changes.len().saturating_sub(untold) {
             status.changes.remove(at);
