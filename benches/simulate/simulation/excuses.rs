@@ -7,6 +7,9 @@ use super::script::{Event, Manifest, Script, Wrong};
 /// Storms that last as long are given up.
 const LONG: u64 = 5_000;
 
+/// A parameter whose validation takes as long may be given up: it is written twice, and five minutes are waited each time.
+const VALIDATED: u64 = 600;
+
 /// Tasks that take as long may be given up.
 const STALLED: u64 = 40_000;
 
@@ -28,7 +31,7 @@ fn is_excuse(event: &Event, key: &str) -> bool {
         Event::Storm { fault, seconds, .. } => {
             *fault == Wrong::Denied || *seconds >= LONG || matches!(fault, Wrong::Slow(_))
         }
-        Event::Validation { fails, .. } => *fails,
+        Event::Validation { fails, seconds } => *fails || *seconds >= VALIDATED,
         Event::OptIn { on, .. } => !on,
         Event::Encrypts { on, .. } => *on,
         Event::TaskTime { seconds, .. } => *seconds >= STALLED,

@@ -59,16 +59,12 @@ pub(super) fn said(uploads: &[Upload], image: &Image, call: &Call) -> Vec<Option
         .collect();
     source_versions.push(String::new());
     let is_own = |read: &ImageManifest| {
-        // The object that an AMI is stored in was not uploaded: its version is not known here.
-        if matches!(read.build.source, Source::Stored(_)) {
-            return true;
-        }
         let build = read.build.digest();
         let digest = |it: &String| sha256_hex(format!("{build}\n{it}\n").as_bytes());
         let mut digests = source_versions.iter().map(digest);
         digests.any(|it| image.tags.get(DIGEST_TAG) == Some(&it))
     };
-    let (mut specs, mut lately, mut own) = (Vec::new(), None, None);
+    let (mut specs, mut lately, mut own, mut stored) = (Vec::new(), None, None, None);
     for upload in uploads.iter().rev() {
         let of_manifest = upload
             .object
@@ -81,6 +77,8 @@ pub(super) fn said(uploads: &[Upload], image: &Image, call: &Call) -> Vec<Option
             .as_ref()
             .and_then(|it| parse(key, it, upload.at).ok());
         let is_own = read.as_ref().is_some_and(is_own);
+        let source = read.as_ref().map(|it| &it.build.source);
+        let is_stored = matches!(source, Some(Source::Stored(_)));
         specs.push(read.map(|it| it.publish));
         if call.at.duration_since(upload.at) > INVOCATION {
             lately = lately.or(Some(specs.len()));
@@ -88,9 +86,13 @@ pub(super) fn said(uploads: &[Upload], image: &Image, call: &Call) -> Vec<Option
         if is_own {
             own = own.or(Some(specs.len()));
         }
+        // The object that an AMI is stored in was not uploaded: which of these versions the AMI is of is not known here.
+        if is_stored {
+            stored = Some(specs.len());
+        }
     }
     let lately = lately.unwrap_or(specs.len());
-    specs.truncate(lately.max(own.unwrap_or(0)));
+    specs.truncate(lately.max(own.or(stored).unwrap_or(0)));
     specs
 }
 
