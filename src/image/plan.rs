@@ -39,9 +39,8 @@ pub const CLEAN_UP_GRACE: SignedDuration = SignedDuration::from_hours(6);
 /// show.
 pub const PUBLISH_GRACE: SignedDuration = SignedDuration::from_hours(6);
 
-/// After how long an available AMI is not deregistered by a clean-up any more. What a failed or cancelled attempt
-/// leaves is found within hours; an AMI that has been available for a day may be in use, whatever a status says about
-/// it.
+/// After how long an AMI that is available or disabled is not deregistered by a clean-up any more. What a failed or cancelled
+/// attempt leaves is found within hours; an AMI that was made a day ago may be in use, whatever a status says about it.
 pub const AVAILABLE_FOR_GOOD: SignedDuration = SignedDuration::from_hours(24);
 
 /// How old an unsent notice is when the schedule sends it: its event had time enough.

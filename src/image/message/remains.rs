@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::quoting::{more, word};
 use super::waiting::orphan_text;
-use crate::image::status::{Orphan, OrphanReason, Status};
-use crate::image::words::{NoticeKind, Step};
+use crate::image::status::{Failure, Orphan, OrphanReason, Status};
+use crate::image::words::{FailureKind, NoticeKind, Step};
 
 const LEFT_OVER: &str = "\nThese may be left over in AWS and could not be deleted. Delete them manually, AMIs before \
                          their snapshots:\n";
@@ -21,12 +21,21 @@ pub(super) fn clean_up_text(status: &Status, kind: NoticeKind, listed: usize) ->
         "What had been made for it in AWS was deleted (see Deleted)."
     } else if status.build.step == Step::CleanUp {
         "Nothing of it was left over in AWS."
+    } else if is_disabled(status) {
+        "Nothing was deleted: the AMI is kept as it is."
     } else if kind == NoticeKind::Cancelled {
         "Nothing had been made for it in AWS."
     } else {
         return String::new();
     };
     format!("\n{words}\n")
+}
+
+/// Whether it failed because somebody had disabled its AMI before it was published.
+fn is_disabled(status: &Status) -> bool {
+    let failure = status.build.failure.as_ref();
+    let is_it = |it: &Failure| matches!(it.kind, FailureKind::ImageDisabled { .. });
+    !status.is_built() && failure.is_some_and(is_it)
 }
 
 /// What may be left over, separated by whether it is known to be the image's own.

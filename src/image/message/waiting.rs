@@ -65,7 +65,7 @@ pub fn wait_text(reason: &WaitReason) -> String {
             word(image)
         ),
         WaitReason::ImagePending { region, image } => format!(
-            "{} in {} is still pending: it is retired once EC2 has made it",
+            "{} in {} is still pending: EC2 has not finished making it",
             word(image),
             word(region)
         ),
@@ -114,7 +114,7 @@ pub fn orphan_text(reason: &OrphanReason) -> String {
             "several AMIs have the tags of this version: a person has to check".to_owned()
         }
         OrphanReason::AvailableForLong => {
-            "it has been available for more than a day, so it may be in use".to_owned()
+            "it was made more than a day ago, so it may be in use".to_owned()
         }
     }
 }

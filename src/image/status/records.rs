@@ -205,7 +205,7 @@ pub enum OrphanReason {
     },
     /// More than one AMI has the tags of this version.
     Ambiguous,
-    /// The AMI has been available for longer than an attempt leaves one: it may be in use.
+    /// The AMI was made longer ago than an attempt leaves one: it may be in use, or be disabled to be enabled again.
     AvailableForLong,
 }
 

@@ -292,8 +292,19 @@ async fn an_ami_that_was_disabled_while_its_manifest_was_away_is_told_at_once() 
         "aws ec2 enable-image --region {REGION} --image-id {}",
         image.id
     );
-    for words in [&format!("{} in {REGION} is disabled", image.id), &enable] {
-        assert!(email.contains(words.as_str()), "{email}");
+    let is_disabled = format!("{} in {REGION} is disabled", image.id);
+    for words in [is_disabled.as_str(), &enable, "the AMI is kept as it is"] {
+        assert!(email.contains(words), "{email}");
+    }
+    for _ in 0..3 {
+        stack.retry(KEY).await;
+        let status = stack.status(KEY).await;
+        assert_eq!(
+            status["previous"].as_array().unwrap().len(),
+            1,
+            "{status:#}"
+        );
+        assert!(!stack.last_email().contains("previous AMI"), "{email}");
     }
     let emails = stack.emails().len();
     stack.drop_and_rest(KEY, &manifest).await;
