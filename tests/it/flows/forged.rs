@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::support::{DISK, Email, REGION, TestStack, minutes, vmdk};
 use amiwright::keys;
-use localaws::ec2::{SeedImage, SeedSnapshot};
+use localaws::ec2::{ImageState, SeedImage, SeedSnapshot};
 use serde_json::{Value, json};
 
 const KEY: &str = "golden/web.image.yaml";
@@ -116,20 +116,22 @@ async fn an_ami_that_has_been_available_for_long_is_kept_whatever_its_status_say
     let stack = TestStack::new().await;
     stack.drop_file("golden/web.vmdk", vmdk()).await;
     stack.drop_and_rest(KEY, DISK).await;
-    let (images, snapshots) = (stack.images(), stack.snapshots());
     let available = stack.status(KEY).await;
     stack.world.run_for(minutes(25 * 60)).await;
-    for ending in ["failed", "cancelled", "lost"] {
-        let mut forged = to_be_cleaned_up(&available);
-        forged["build"]["ending"] = json!(ending);
-        forge(&stack, KEY, &forged).await;
-        stack.rest().await;
-        assert_eq!(
-            (stack.images(), stack.snapshots()),
-            (images.clone(), snapshots.clone())
-        );
+    let image = &stack.only_image().id;
+    // Whoever has disabled it may enable it again.
+    for state in [ImageState::Available, ImageState::Disabled] {
+        let ec2 = stack.world.ec2();
+        ec2.edit_image(REGION, image, |it| it.state = state);
+        let before = (stack.images(), stack.snapshots());
+        for ending in ["failed", "cancelled", "lost"] {
+            let mut forged = to_be_cleaned_up(&available);
+            forged["build"]["ending"] = json!(ending);
+            forge(&stack, KEY, &forged).await;
+            stack.rest().await;
+            assert_eq!((stack.images(), stack.snapshots()), before);
+        }
     }
-    let image = &images[0].id;
     let says_so = |text: &str| text.contains("may be in use") && text.contains(image);
     let emails = stack.emails();
     assert!(
