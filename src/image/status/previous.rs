@@ -41,13 +41,9 @@ impl PreviousVersion {
 
     /// Whether it has the same AMIs as another one of the same content, and nothing else is known of it.
     pub(super) fn has_the_same_amis(&self, other: &Self) -> bool {
-        let ids = |version: &Self| -> Vec<(String, String)> {
-            let regions = version.regions.iter();
-            regions
-                .map(|(region, known)| (region.clone(), known.image.clone()))
-                .collect()
-        };
-        self.digest == other.digest && self.copies.is_empty() && ids(self) == ids(other)
+        let ids = self.regions.iter().map(|(region, it)| (region, &it.image));
+        let others = other.regions.iter().map(|(region, it)| (region, &it.image));
+        self.digest == other.digest && self.copies.is_empty() && ids.eq(others)
     }
 
     /// Whether the bundle that they were registered from is now another one, with this content at this place ("any

@@ -206,16 +206,15 @@ async fn images(step: &StepContext<'_>, found: &mut Found) -> Result<(), Error> 
         found.unproven.extend(unproven.into_iter().map(|it| it.id));
     }
     ours.retain(|image| image.state != "deregistered");
-    let for_long = ours
-        .iter()
-        .filter(|it| is_available_for_long(it, step.now()));
+    let for_long = ours.iter().filter(|it| may_be_in_use(it, step.now()));
     found.for_long = for_long.map(|image| image.id.clone()).collect();
     let ids = sorted(ours.into_iter().map(|image| image.id));
     found.ours.extend(ids.into_iter().map(Deletable::Image));
     Ok(())
 }
 
-fn is_available_for_long(image: &ObservedImage, now: Timestamp) -> bool {
+/// Whether it is older than what an attempt leaves, and can be, or become, what people launch.
+fn may_be_in_use(image: &ObservedImage, now: Timestamp) -> bool {
     let is_old = |created_at| now.duration_since(created_at) > AVAILABLE_FOR_GOOD;
     // Whoever disabled it may enable it again.
     let is_whole = matches!(image.state.as_str(), "available" | "disabled");

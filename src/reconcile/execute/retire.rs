@@ -201,13 +201,12 @@ fn decide(
     for (region, image, why) in plan.pending {
         let reason = wait_reason(step, &region, &image, &why, seen);
         let limit = match why {
-            Pending::NotShown => VISIBILITY_GRACE,
-            Pending::Unknown
-            | Pending::NoSuccessor
-            | Pending::ImagePending
-            | Pending::Cooldown(_) => PUBLISH_GRACE,
+            Pending::NotShown => Some(VISIBILITY_GRACE),
+            Pending::Unknown | Pending::NoSuccessor => Some(PUBLISH_GRACE),
+            // EC2 ends these, however long that takes.
+            Pending::ImagePending | Pending::Cooldown(_) => None,
         };
-        if why.ends_by_itself() || !step.has_waited(&reason, limit) {
+        if limit.is_none_or(|limit| !step.has_waited(&reason, limit)) {
             keep_sooner(&mut retired.later, reason);
             continue;
         }

@@ -78,14 +78,6 @@ pub enum Pending {
     Cooldown(Timestamp),
 }
 
-impl Pending {
-    /// Whether EC2 ends it, however long that takes: it is waited for without a limit.
-    #[must_use]
-    pub fn ends_by_itself(&self) -> bool {
-        matches!(self, Self::ImagePending | Self::Cooldown(_))
-    }
-}
-
 /// What EC2 shows of the shares of a snapshot that amiwright granted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SharesSeen {

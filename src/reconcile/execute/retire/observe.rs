@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX, PARAMETERS_MAX, REFERENCED_IDS_MAX, Reference};
 use crate::image::observed::{ObservedImage, ObservedSnapshot};
 use crate::image::ownership;
-use crate::image::publish::Observation;
-use crate::image::publish::is_under_way;
 use crate::image::publish::retire::{
     InUse, LAUNCHED_RECENTLY, Seen, Shown, SnapshotSeen, Target, needs_guard, targets,
 };
+use crate::image::publish::{Observation, is_under_way};
 use crate::image::status::{KeptReason, Retire, SnapshotKept, Status};
 use crate::manifest::image::Parameter;
 use crate::reconcile::context::Error;
