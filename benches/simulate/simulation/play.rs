@@ -35,9 +35,9 @@ pub(crate) struct Played {
     pub(crate) snapshots_before: BTreeSet<String>,
 }
 
-/// How long an image may be open once all is well: the cooldown of an AMI that has to go first, and then that of its copies, take
-/// a day each.
-const LONGEST: Duration = Duration::from_secs(60 * 3600);
+/// How long an image may be open once all is well: the cooldowns of AMIs that have to go first, of two versions, and then those of
+/// their copies, take a day each.
+const LONGEST: Duration = Duration::from_secs(84 * 3600);
 
 /// Plays a script until everything that was wanted is done or has failed.
 pub(crate) async fn play(script: &Script, monitor: &Arc<Monitor>) -> Played {
