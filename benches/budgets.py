@@ -39,17 +39,17 @@ BEFORE = " (before)"
 # Start as a multiple of the empty program's, MiB at rest, MB (10^6 bytes) zipped, and AWS calls in start-up and for an
 # idle event.
 BUDGETS = [
-    ("register-image", "start", 1.5),
-    ("register-image", "rest", 8.0),
+    ("register-image", "start", 1.4),
+    ("register-image", "rest", 7.0),
     ("register-image", "zip", 4.0),
     ("register-image", "calls at start", 0),
-    ("advance-tasks", "start", 1.5),
-    ("advance-tasks", "rest", 8.0),
+    ("advance-tasks", "start", 1.4),
+    ("advance-tasks", "rest", 7.0),
     ("advance-tasks", "zip", 4.0),
     ("advance-tasks", "calls at start", 0),
     ("advance-tasks", "calls of an event", 1),
-    ("notify", "start", 1.5),
-    ("notify", "rest", 8.0),
+    ("notify", "start", 1.4),
+    ("notify", "rest", 7.0),
     ("notify", "zip", 3.0),
     ("notify", "calls at start", 0),
 ]
