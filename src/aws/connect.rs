@@ -8,6 +8,7 @@ use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::SharedCredentialsProvider;
+use aws_sdk_s3::config::retry::RetryPartition;
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_async::time::SystemTimeSource;
 
@@ -228,10 +229,17 @@ impl Aws {
         self.reads_endpoints.then(|| endpoint(variable)).flatten()
     }
 
+    /// What a client may spend on retries is its own. By default all clients of a service and Region in a process share it, and
+    /// several worlds in one process would change what happens in each other.
+    fn retries(&self) -> RetryPartition {
+        RetryPartition::custom(self.region().to_owned()).build()
+    }
+
     pub(super) fn s3(&self) -> &aws_sdk_s3::Client {
         self.clients.s3.get_or_init(|| {
             let mut config = aws_sdk_s3::config::Builder::from(&self.config)
                 .force_path_style(self.path_style)
+                .retry_partition(self.retries())
                 .interceptor(Attempts);
             if let Some(url) = self.endpoint("AWS_ENDPOINT_URL_S3") {
                 config.set_endpoint_url(Some(url));
@@ -242,7 +250,9 @@ impl Aws {
 
     pub(super) fn ec2(&self) -> &aws_sdk_ec2::Client {
         self.clients.ec2.get_or_init(|| {
-            let mut config = aws_sdk_ec2::config::Builder::from(&self.config).interceptor(Attempts);
+            let mut config = aws_sdk_ec2::config::Builder::from(&self.config)
+                .retry_partition(self.retries())
+                .interceptor(Attempts);
             if let Some(url) = self.endpoint("AWS_ENDPOINT_URL_EC2") {
                 config.set_endpoint_url(Some(url));
             }
@@ -252,7 +262,9 @@ impl Aws {
 
     pub(super) fn sns(&self) -> &aws_sdk_sns::Client {
         self.clients.sns.get_or_init(|| {
-            let mut config = aws_sdk_sns::config::Builder::from(&self.config).interceptor(Attempts);
+            let mut config = aws_sdk_sns::config::Builder::from(&self.config)
+                .retry_partition(self.retries())
+                .interceptor(Attempts);
             if let Some(url) = self.endpoint("AWS_ENDPOINT_URL_SNS") {
                 config.set_endpoint_url(Some(url));
             }
@@ -262,7 +274,9 @@ impl Aws {
 
     pub(super) fn ssm(&self) -> &aws_sdk_ssm::Client {
         self.clients.ssm.get_or_init(|| {
-            let mut config = aws_sdk_ssm::config::Builder::from(&self.config).interceptor(Attempts);
+            let mut config = aws_sdk_ssm::config::Builder::from(&self.config)
+                .retry_partition(self.retries())
+                .interceptor(Attempts);
             if let Some(url) = self.endpoint("AWS_ENDPOINT_URL_SSM") {
                 config.set_endpoint_url(Some(url));
             }

@@ -143,3 +143,36 @@ async fn an_ami_that_is_not_found_when_it_is_to_be_stored_is_asked_for_again() {
     assert_eq!(stack.count("CreateStoreImageTask"), 2);
     assert_eq!(stack.emails().len(), 1);
 }
+
+/// A process may hold several worlds, and several clients: what one spends on retries is not missing in another.
+#[tokio::test(start_paused = true)]
+async fn a_call_is_tried_again_however_often_another_world_failed() {
+    let internal = || Fault::Refuse {
+        status: StatusCode::INTERNAL_SERVER_ERROR,
+        code: "InternalError".to_owned(),
+        message: "Again".to_owned(),
+    };
+    let (troubled, other) = (TestStack::new().await, TestStack::new().await);
+    troubled
+        .world
+        .faults()
+        .always("ec2", "DescribeImages", internal());
+    let aws = troubled.aws();
+    let mut tries = Vec::new();
+    for _ in 0..100 {
+        let before = troubled.count("DescribeImages");
+        assert!(aws.named_image("ami-12345678").await.is_err());
+        tries.push(troubled.count("DescribeImages") - before);
+    }
+    assert_eq!(
+        (tries[0], tries[99]),
+        (3, 1),
+        "one client's retries are limited"
+    );
+    for call in 1..3 {
+        let faults = other.world.faults();
+        faults.on("ec2", "DescribeImages", call, internal());
+    }
+    let answer = other.aws().named_image("ami-12345678").await;
+    assert_eq!(other.count("DescribeImages"), 3, "{answer:?}");
+}
