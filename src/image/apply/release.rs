@@ -132,13 +132,18 @@ fn was_asked_before(put: &ParameterPut) -> bool {
     put.earlier.is_some() || put.since != put.asked_at
 }
 
-/// SSM took this, and people are told of it.
+/// SSM took this, and people are told of it, unless it is what they are told last of this parameter.
 fn tell(status: &mut Status, id: &ParameterId, put: &ParameterPut, is_text: bool, now: Timestamp) {
-    let is_told = |it: &RegionAction| {
-        let put = (&id.region, &id.name, &put.value);
-        matches!(&it.action, Action::PutParameter { name, value, .. } if put == (&it.region, name, value))
-    };
-    if status.changes.iter().any(|it| is_told(&it.what)) {
+    let of_region = status.changes.iter().rev();
+    let mut of_region = of_region
+        .map(|it| &it.what)
+        .filter(|it| it.region == id.region);
+    let last = of_region.find_map(|it| match &it.action {
+        Action::PutParameter { name, value, .. } if *name == id.name => Some(Some(value)),
+        Action::LeaveParameter { name, .. } if *name == id.name => Some(None),
+        _ => None,
+    });
+    if last.flatten() == Some(&put.value) {
         return;
     }
     let data_type = match is_text {
@@ -188,4 +193,69 @@ fn set(status: &mut Status, id: &ParameterId, shown: &ObservedParameter, now: Ti
         say_raced(status, id, shown.version, now);
     }
     changed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::status::ParameterPut;
+
+    #[test]
+    fn what_is_put_again_after_it_was_left_is_told_last_although_no_answer_came() {
+        let now = Timestamp::UNIX_EPOCH;
+        let manifest = serde_json::json!({
+            "bucket": "images", "key": "web.image.yaml", "etag": "e", "sha256": "0", "uploadedAt": now,
+        });
+        let mut status = Status::new(serde_json::from_value(manifest).unwrap(), now);
+        let id = ParameterId {
+            region: "us-east-1".to_owned(),
+            name: "/images/web".to_owned(),
+        };
+        let put = |after| {
+            let put = ParameterPut {
+                value: "ami-1".to_owned(),
+                after,
+                asked_at: Some(now),
+                attempts: 1,
+                ..ParameterPut::default()
+            };
+            BTreeMap::from([(id.clone(), put)])
+        };
+        let shows = |version| ReleaseObserved {
+            named: [id.clone()].into(),
+            set: BTreeMap::from([(
+                id.clone(),
+                ObservedParameter {
+                    kind: "String".to_owned(),
+                    data_type: "aws:ec2:image".to_owned(),
+                    value: "ami-1".to_owned(),
+                    version,
+                },
+            )]),
+            ..ReleaseObserved::default()
+        };
+        let leaves = ReleaseObserved {
+            left: [id.clone()].into(),
+            ..ReleaseObserved::default()
+        };
+        let listed = |status: &Status| -> Vec<&str> {
+            let changes = status.changes.iter();
+            let word = changes.map(|it| match it.what.action {
+                Action::PutParameter { .. } => "put",
+                Action::LeaveParameter { .. } => "left",
+                _ => "other",
+            });
+            word.collect()
+        };
+        intend(&mut status, put(0));
+        observed(&mut status, &shows(1), now);
+        observed(&mut status, &shows(1), now);
+        assert_eq!(listed(&status), ["put"]);
+        observed(&mut status, &leaves, now);
+        intend(&mut status, put(1));
+        observed(&mut status, &shows(2), now);
+        observed(&mut status, &shows(2), now);
+        assert_eq!(listed(&status), ["put", "left", "put"]);
+        assert_eq!(status.untold, 3);
+    }
 }
