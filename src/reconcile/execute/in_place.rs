@@ -295,8 +295,9 @@ fn unknown_for_long(
     seen: &Observed,
 ) -> Option<StepOutcome> {
     match (because, taken) {
-        (Because::Name, Some(taken)) => {
-            Some(StepOutcome::Fail(failures::name_taken(step.status, taken)))
+        (Because::Name, Some(_)) => {
+            let failure = failures::name_kept(step.status, image, &not_known(reason));
+            Some(StepOutcome::Fail(failure))
         }
         // What became of it is found out once the new one is finished.
         (Because::Name, None) => None,

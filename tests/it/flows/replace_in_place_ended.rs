@@ -1,7 +1,7 @@
 //! An AMI has to go before the new one can be registered, and EC2 or somebody else keeps it: that comes to an end.
 
 use http::StatusCode;
-use localaws::ec2::DeregistrationProtection;
+use localaws::ec2::{DeregistrationProtection, ImageState};
 use localaws::faults::{Call, Fault};
 
 use super::bundles::{self, other_bundle};
@@ -91,5 +91,48 @@ async fn what_somebody_protects_again_stays_and_is_not_unprotected_without_end()
         let emails = stack.emails();
         let may_be_off = emails.iter().any(|it| it.text.contains("may be off"));
         assert!(!may_be_off, "{emails:#?}");
+    }
+}
+
+/// For hours EC2 refuses to say what has to be known of the AMI that has the name, or goes on making it.
+#[tokio::test(start_paused = true)]
+async fn what_keeps_a_name_for_hours_is_told_with_its_reason() {
+    let refuse_by_id = |stack: &TestStack, _: &str| {
+        let server_error = Fault::Refuse {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            code: "InternalError".to_owned(),
+            message: "Ask again".to_owned(),
+        };
+        let is_by_id = |call: &Call| {
+            call.action == "DescribeImages" && call.values("", "").any(|it| it == "image-id")
+        };
+        stack.world.faults().each(is_by_id, server_error);
+    };
+    let still_pending = |stack: &TestStack, old: &str| {
+        let edit = |image: &mut localaws::ec2::Image| image.state = ImageState::Pending;
+        assert!(stack.world.ec2().edit_image(REGION, old, edit));
+    };
+    let cases: [(fn(&TestStack, &str), &str); 2] =
+        [(refuse_by_id, "Ask again"), (still_pending, "pending")];
+    for (keep, reason) in cases {
+        let stack = stack().await;
+        let old = first(&stack).await.id;
+        keep(&stack, &old);
+        stack.drop_file(KEY, version(&stack, 2, DEREGISTER)).await;
+        stack.world.run_for(minutes(7 * 60)).await;
+        stack.world.faults().clear();
+        for _ in 0..2 {
+            stack.rest().await;
+            let status = stack.status(KEY).await;
+            assert_eq!(status["state"], "failed", "{reason} {status:#}");
+            assert_eq!(
+                status["build"]["failure"]["kind"], "name-taken",
+                "{status:#}"
+            );
+            assert_eq!(stack.only_image().id, old, "{reason}");
+            assert_eq!(stack.count("DeregisterImage"), 0, "{reason}");
+        }
+        let email = told(&stack, "Failed");
+        assert!(email.contains(&old) && email.contains(reason), "{email}");
     }
 }
