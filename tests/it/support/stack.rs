@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use amiwright::aws::{Aws, InstanceMetadata};
 use amiwright::cli::retry::retry;
@@ -173,9 +173,14 @@ impl TestStack {
         self.note_object(bucket, key, Some(content.as_ref()));
         let path = self.world.directory().join("s3").join(bucket).join(key);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let now = SystemTime::from(self.world.clock().now());
+        let before = std::fs::metadata(&path).and_then(|it| it.modified()).ok();
         std::fs::write(&path, content).unwrap();
         let file = std::fs::File::options().write(true).open(path).unwrap();
-        file.set_modified(self.world.clock().now().into()).unwrap();
+        // Files are told apart by size and date: one that replaces another in the same moment is a little younger.
+        let younger = before.filter(|it| *it >= now);
+        let at = younger.map_or(now, |it| it + Duration::from_nanos(1));
+        file.set_modified(at).unwrap();
     }
 
     /// Drops a file and waits until nothing is open any more.
