@@ -6,7 +6,7 @@ use super::play::Played;
 use super::script::{Edit, STRANGER};
 
 /// Another AMI that somebody lets a parameter point to.
-const OTHER: &str = "ami-0fedcba9876543210";
+pub(super) const OTHER: &str = "ami-0fedcba9876543210";
 
 /// Edits all AMIs of a manifest in a Region.
 pub(super) async fn edit(played: &mut Played, key: &str, region: &'static str, edit: Edit) {
@@ -36,6 +36,7 @@ pub(super) async fn edit(played: &mut Played, key: &str, region: &'static str, e
                 let versions = vec![Some(id.clone())];
                 let template = SeedLaunchTemplate { id: None, versions };
                 ec2.seed_launch_template(region, template);
+                played.monitor.use_in_template(&played.stack, region, &id);
                 // Nothing about the AMI itself has changed.
                 continue;
             }

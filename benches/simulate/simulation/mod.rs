@@ -17,6 +17,7 @@ mod script;
 mod setting;
 mod settled;
 mod shrink;
+mod unwanted;
 mod weather;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -147,11 +147,13 @@ impl Played {
         let (aws, config) = (self.stack.aws(), self.stack.config());
         let now = whole_seconds(self.stack.world.clock().now());
         let context = Context::new(&aws, &config, now);
-        let _answer = if to_cancel {
-            cancel(context, key).await
+        if to_cancel {
+            if cancel(context, key).await.is_ok() {
+                self.monitor.asked_to_cancel(key);
+            }
         } else {
-            retry(context, key).await
-        };
+            let _answer = retry(context, key).await;
+        }
     }
 
     /// The AMIs of a Region that say they were made for a manifest of this stack.

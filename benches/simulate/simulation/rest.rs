@@ -12,7 +12,7 @@ use super::manifest::key as manifest_key;
 use super::play::Played;
 use super::script::{Event, Manifest, STRANGER};
 use super::setting::regions;
-use super::{settled, text};
+use super::{settled, text, unwanted};
 use crate::support::{REGION, changes_since};
 
 /// What is wrong with the world at rest, and with what more time does to it.
@@ -33,6 +33,7 @@ pub(super) async fn check(played: &Played) -> Vec<String> {
     check_removed(played, &statuses, &mut wrong);
     check_once(played, &mut wrong).await;
     check_nothing_is_lost(played, &statuses, &mut wrong).await;
+    unwanted::check(played, &statuses, &mut wrong).await;
     check_told(played, &mut wrong);
     check_strangers(played, &mut wrong).await;
     for prefix in [keys::OPEN, keys::DUE_MARKERS] {
@@ -151,6 +152,12 @@ fn check_status(played: &Played, key: &str, status: &Value, wrong: &mut Vec<Stri
     // Nobody need know of a manifest that goes before anything was made of it, or of a bundle that has one.
     if notices.is_empty() && !["deleted", "superseded", "cancelled"].contains(&state) {
         say("ended without a word");
+    }
+    let kinds = played.monitor.notices();
+    let prefix = format!("s3://{}/{key}#", played.stack.bucket);
+    let mut kinds = kinds.iter().filter(|(id, _)| id.starts_with(&prefix));
+    if !status["drift"].is_null() && !kinds.any(|(_, kind)| kind == "drifted") {
+        say("differs from its manifest, and nobody was told");
     }
     let has = |pointer: &str| status.pointer(pointer).is_some_and(|it| !it.is_null());
     let conditions = status["conditions"].as_array();

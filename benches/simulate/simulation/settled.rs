@@ -11,6 +11,7 @@ use super::play::Played;
 use super::rest::{of_version, wanted_regions};
 use super::script::{Manifest, ORGANIZATION, PARTNERS, Source};
 use super::text;
+use crate::support::REGION;
 
 /// The last version that was dropped is what the status is about, and its AMI is as it says.
 pub(super) async fn check(
@@ -50,6 +51,14 @@ pub(super) async fn check(
             say("did not become available although nothing kept it from that");
         }
         return;
+    }
+    if manifest.store {
+        let image = text(status, "/regions/us-east-1/image");
+        let s3 = played.stack.world.s3();
+        let stored = s3.get(&played.stack.bucket, &format!("{image}.bin")).await;
+        if stored.unwrap().is_none() {
+            say("is not stored");
+        }
     }
     for region in wanted_regions(manifest) {
         let wrong_here = check_region(played, (key, manifest), region, status).await;
@@ -142,8 +151,13 @@ async fn differences(
         "protection",
     );
     unless(
-        image.deprecate_at.is_some() == manifest.deprecate.is_some(),
+        is_deprecated_as_asked(played, manifest, image).await,
         "deprecation",
+    );
+    unless(is_of_source(played, manifest, region, image), "source");
+    unless(
+        has_product_code(played, manifest, region, image),
+        "product code",
     );
     unless(image.public == manifest.public, "public");
     let aws = played.stack.aws().in_region(region);
@@ -172,6 +186,52 @@ async fn differences(
         unless(is_so, &format!("{snapshot} is shared with {readers:?}"));
     }
     differs
+}
+
+/// Whether it is deprecated so many days after the AMI in the stack's Region was made; EC2 rounds to minutes.
+async fn is_deprecated_as_asked(
+    played: &Played,
+    manifest: &Manifest,
+    image: &ObservedImage,
+) -> bool {
+    let (Some(days), Some(at)) = (manifest.deprecate, image.deprecate_at) else {
+        return image.deprecate_at.is_some() == manifest.deprecate.is_some();
+    };
+    let version = |it: &ObservedImage| {
+        let tags = ["amiwright:manifest", "amiwright:digest"];
+        tags.map(|tag| it.tags.get(tag).cloned())
+    };
+    let home = played.ours(REGION).await.into_iter();
+    let mut home = home.filter(|it| version(it) == version(image));
+    // Of an AMI that is gone nobody knows when it was made.
+    let Some(made) = home.find_map(|it| it.created_at) else {
+        return true;
+    };
+    let asked = made.as_second() + i64::from(days) * 24 * 3600;
+    (at.as_second() - asked).abs() <= 60
+}
+
+/// Whether it is made of the snapshot that its manifest names.
+fn is_of_source(played: &Played, manifest: &Manifest, region: &str, image: &ObservedImage) -> bool {
+    match manifest.source {
+        Source::Snapshot(at) if region == REGION => {
+            let sources = &played.sources.snapshots;
+            image.snapshots.contains(&sources[at % sources.len()])
+        }
+        _ => true,
+    }
+}
+
+/// Whether its instances are paid for, if its manifest says so.
+fn has_product_code(
+    played: &Played,
+    manifest: &Manifest,
+    region: &str,
+    image: &ObservedImage,
+) -> bool {
+    let mut images = played.stack.world.ec2().images(region).into_iter();
+    let found = images.find(|it| it.id == image.id);
+    !manifest.product_code || found.is_some_and(|it| !it.product_codes.is_empty())
 }
 
 /// Whether EC2 describes what it makes from such a source itself, or takes what the source is described as.

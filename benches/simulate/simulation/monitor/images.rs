@@ -3,9 +3,8 @@
 use localaws::ec2::{Image, ImageState, Permission};
 use localaws::faults::Call;
 
-use super::statuses::own_images;
-use super::{State, field, text, values};
-use crate::simulation::script::{Manifest, ORGANIZATION, Retire};
+use super::{State, field, values};
+use crate::simulation::script::{Manifest, ORGANIZATION};
 use crate::support::REGION;
 
 /// What makes an AMI.
@@ -23,6 +22,15 @@ pub(super) fn made_for(image: &Image) -> Option<(&str, &str)> {
     Some((tag("amiwright:manifest")?, tag("amiwright:digest")?))
 }
 
+/// Whether a snapshot is one of an AMI's.
+pub(crate) fn has_snapshot(image: &Image, id: &str) -> bool {
+    let mut devices = image.block_device_mappings.iter();
+    devices.any(|it| {
+        let ebs = it.ebs.as_ref();
+        ebs.is_some_and(|ebs| ebs.snapshot_id.as_deref() == Some(id))
+    })
+}
+
 impl State {
     pub(super) fn judge_images(&mut self, call: &Call, sent: &[(String, String)]) {
         self.coverage.action(&call.action);
@@ -34,6 +42,7 @@ impl State {
             "ModifyImageAttribute" => self.judge_grant(call, sent),
             "ModifySnapshotAttribute" => self.judge_share(call, sent),
             "DeregisterImage" => self.judge_retirement(call, sent),
+            "DeleteSnapshot" => self.judge_deletion(call, sent),
             "CopyImage" if call.region != REGION => self.judge_copy(call),
             _ => {}
         }
@@ -126,60 +135,6 @@ impl State {
         let is_asked = versions.any(|it| it.copies().any(|(region, _)| region == call.region));
         if !given.copies || !is_asked {
             self.wrong(call, "no manifest may have a copy here");
-        }
-    }
-
-    fn judge_retirement(&mut self, call: &Call, sent: &[(String, String)]) {
-        let id = field(sent, "ImageId").unwrap_or_default();
-        let place = (call.region.clone(), id.to_owned());
-        let Some(image) = self.images.get(&place).cloned() else {
-            return self.wrong(call, &format!("{id} was never seen"));
-        };
-        let Some((manifest, digest)) = made_for(&image) else {
-            return self.wrong(call, &format!("{id} is not ours"));
-        };
-        let prefix = format!("s3://{}/", self.eyes().bucket);
-        let Some(key) = manifest.strip_prefix(&prefix) else {
-            return self.wrong(call, &format!("{id} is of {manifest}, which is not ours"));
-        };
-        let status = self.written.last.get(key).cloned().unwrap_or_default();
-        if text(&status, "/build/step") != "retire" || text(&status, "/state") != "working" {
-            return;
-        }
-        if !self.given.as_ref().unwrap().retire {
-            self.wrong(call, &format!("{id} is retired, and AllowRetire is false"));
-        }
-        let named = self.eyes().ssm.image_parameters()(&call.region);
-        for (name, _) in named.into_iter().filter(|(_, value)| value == id) {
-            self.wrong(
-                call,
-                &format!("{id} is retired, and {name} still points to it"),
-            );
-        }
-        let is_removed = status["removedAt"].is_string();
-        let is_own = text(&status, "/build/digest") == digest;
-        if is_removed {
-            return;
-        }
-        if is_own || own_images(&status).contains(id) {
-            self.wrong(
-                call,
-                &format!("{id} is retired, and it is of the newest version"),
-            );
-        }
-        let mut asked = self.wanted.get(manifest).into_iter().flatten();
-        let is_asked = asked.any(|it| it.replaces == Retire::Deregister);
-        if !is_asked {
-            self.wrong(call, &format!("no version of {manifest} retires {id}"));
-        }
-        let newest = own_images(&status);
-        let living = self.living(REGION);
-        let is_there = |it: &&Image| newest.contains(&it.id) && it.state == ImageState::Available;
-        if !living.iter().any(|image| is_there(&image)) {
-            self.wrong(
-                call,
-                &format!("{id} is retired, and its successor is not there"),
-            );
         }
     }
 }

@@ -3,6 +3,7 @@
 mod images;
 mod log;
 mod parameters;
+mod retiring;
 mod secrets;
 mod statuses;
 
@@ -10,12 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard};
 
+use jiff::Timestamp;
 use localaws::ec2::{Ec2, Image};
 use localaws::faults::{Call, Exchange};
 use localaws::ssm::Ssm;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
+pub(crate) use self::images::has_snapshot;
 pub(crate) use self::log::Line;
 use self::secrets::Secrets;
 use self::statuses::Written;
@@ -49,6 +52,10 @@ pub(super) struct State {
     images: BTreeMap<(String, String), Image>,
     /// AMIs and parameters that somebody has changed by hand.
     touched: BTreeSet<(String, String)>,
+    /// AMIs that a launch template uses, and since when.
+    templates: BTreeMap<(String, String), Timestamp>,
+    /// The manifests whose image an operator asked to cancel, and was not refused.
+    asked_to_cancel: BTreeSet<String>,
     /// What belongs to others, as it was in the beginning, by Region and id.
     foreign: BTreeMap<(String, String), String>,
     written: Written,
@@ -119,6 +126,15 @@ impl Monitor {
         self.lock().touched.insert(touched);
     }
 
+    /// A launch template uses this AMI from now on.
+    pub(super) fn use_in_template(&self, stack: &TestStack, region: &str, id: &str) {
+        let (place, at) = (
+            (region.to_owned(), id.to_owned()),
+            stack.world.clock().now(),
+        );
+        self.lock().templates.entry(place).or_insert(at);
+    }
+
     /// Notes something that happens in the script.
     pub(super) fn say(&self, stack: &TestStack, event: &Event) {
         let at = stack.world.clock().now();
@@ -166,6 +182,36 @@ impl Monitor {
     /// The notices that were recorded in statuses, by their ids.
     pub(crate) fn notices(&self) -> BTreeMap<String, String> {
         self.lock().written.notices.clone()
+    }
+
+    /// The AMIs of which a status has said what became of them when they were not wanted any more.
+    pub(crate) fn retired(&self) -> BTreeSet<String> {
+        self.lock().written.retired.clone()
+    }
+
+    /// The AMIs that ever had a snapshot.
+    pub(crate) fn users(&self, region: &str, snapshot: &str) -> Vec<String> {
+        let state = self.lock();
+        let of_region = state.images.iter().filter(|((of, _), _)| of == region);
+        let users = of_region.filter(|(_, image)| has_snapshot(image, snapshot));
+        users.map(|(_, image)| image.id.clone()).collect()
+    }
+
+    /// An operator asked to cancel a manifest's image, and was not refused.
+    pub(crate) fn asked_to_cancel(&self, key: &str) {
+        self.lock().asked_to_cancel.insert(key.to_owned());
+    }
+
+    /// The manifests whose cancelling was asked for, and of which no status says so, nor why not.
+    pub(crate) fn cancelled_unheard(&self) -> BTreeSet<String> {
+        let state = self.lock();
+        &state.asked_to_cancel - &state.written.cancelled
+    }
+
+    /// All versions that were dropped of a manifest.
+    pub(crate) fn versions(&self, stack: &TestStack, key: &str) -> Vec<Manifest> {
+        let uri = format!("s3://{}/{key}", stack.bucket);
+        self.lock().wanted.get(&uri).cloned().unwrap_or_default()
     }
 
     /// The images have ended so.

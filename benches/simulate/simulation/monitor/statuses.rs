@@ -21,6 +21,10 @@ pub(super) struct Written {
     pub(super) last: BTreeMap<String, Value>,
     /// The notices that were recorded, by their ids: what they say.
     pub(super) notices: BTreeMap<String, String>,
+    /// The AMIs of which a status said what became of them when they were not wanted any more.
+    pub(super) retired: BTreeSet<String>,
+    /// The manifests of which a status said that somebody asked to cancel their image.
+    pub(super) cancelled: BTreeSet<String>,
     /// What was published, by its id, and how many versions there were of its manifest then.
     published: BTreeMap<String, (String, usize)>,
 }
@@ -96,6 +100,15 @@ impl State {
         for (seq, kind) in new {
             let id = format!("s3://{}/{key}#{seq}", self.eyes().bucket);
             self.written.notices.insert(id, kind);
+        }
+        let retired = status["retired"].as_array().into_iter().flatten();
+        let retired = retired.map(|it| text(it, "/image").to_owned());
+        self.written.retired.extend(retired);
+        let mut lines = status["history"].as_array().into_iter().flatten();
+        let is_asked = !status["cancel"].is_null()
+            || lines.any(|line| text(line, "/why").contains("request to cancel was ignored"));
+        if is_asked {
+            self.written.cancelled.insert(key.to_owned());
         }
         self.written.last.insert(key.to_owned(), status);
     }

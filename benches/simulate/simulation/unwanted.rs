@@ -1,0 +1,153 @@
+//! Whether what nobody wants any more is gone, or somebody was told why it is not.
+
+use std::collections::BTreeMap;
+
+use amiwright::image::observed::ObservedImage;
+use serde_json::Value;
+
+use super::by_hand::OTHER;
+use super::manifest::short;
+use super::monitor::has_snapshot;
+use super::play::Played;
+use super::script::{KEYS, Manifest, Retire};
+use super::setting::regions;
+use super::text;
+
+/// An AMI of ours, where it is.
+type Found = (&'static str, ObservedImage);
+
+/// What is left that should not be.
+pub(super) async fn check(
+    played: &Played,
+    statuses: &BTreeMap<String, Value>,
+    wrong: &mut Vec<String>,
+) {
+    let mut images: Vec<Found> = Vec::new();
+    for region in regions() {
+        let ours = played.ours(region).await.into_iter();
+        images.extend(ours.map(|image| (region, image)));
+    }
+    for (key, status) in statuses {
+        let tag = format!("s3://{}/{key}", played.stack.bucket);
+        let of_key = images.iter().filter(|(region, image)| {
+            let edits = played.edited.get(&(*region, image.id.clone()));
+            image.tags.get("amiwright:manifest") == Some(&tag) && edits.is_none()
+        });
+        let of_key: Vec<&Found> = of_key.collect();
+        for (region, image) in unwanted(played, key, status, &of_key) {
+            let id = &image.id;
+            wrong.push(format!(
+                "{key}: {id} in {region} is left, and no status says why: {status:#}"
+            ));
+        }
+    }
+    check_shares(played, wrong);
+    check_requests(played, statuses, wrong);
+    check_parameters(played, statuses, wrong);
+}
+
+/// The AMIs of a manifest that are not wanted, and of which nothing was said.
+fn unwanted<'a>(
+    played: &Played,
+    key: &str,
+    status: &Value,
+    images: &[&'a Found],
+) -> Vec<&'a Found> {
+    let retired = played.monitor.retired();
+    let is_own = |it: &Found| {
+        it.1.tags.get("amiwright:digest").map(String::as_str) == status["build"]["digest"].as_str()
+    };
+    let is_silent = |it: &Found| it.1.state == "available" && !retired.contains(&it.1.id);
+    let orphans = status["build"]["orphans"].to_string();
+    let versions = played.monitor.versions(&played.stack, key);
+    let dropped = |version: &&Manifest| {
+        let text_of = version.text(key, &played.sources);
+        amiwright::manifest::sha256_hex(text_of.as_bytes()) == text(status, "/manifest/sha256")
+    };
+    let version = versions.iter().rfind(dropped);
+    let images = images.iter().copied();
+    match (text(status, "/state"), version) {
+        ("available", Some(version)) if version.replaces != Retire::Keep => {
+            images.filter(|it| !is_own(it) && is_silent(it)).collect()
+        }
+        ("deleted", Some(version)) if version.on_delete != Retire::Keep => {
+            images.filter(|it| is_own(it) && is_silent(it)).collect()
+        }
+        // What its image has begun is cleaned up.
+        ("cancelled" | "failed", _) => images
+            .filter(|it| is_own(it) && it.1.state != "failed" && !orphans.contains(&it.1.id))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whoever had an AMI with its snapshots does not keep them once it is gone, unless people were told.
+fn check_shares(played: &Played, wrong: &mut Vec<String>) {
+    let emails = played.stack.emails();
+    let is_told = |id: &str| {
+        let mut lines = emails.iter().flat_map(|email| email.text.lines());
+        lines.any(|line| line.contains(id) && line.contains("share"))
+    };
+    for region in regions() {
+        let ec2 = played.stack.world.ec2();
+        let images = ec2.images(region);
+        let is_used = |id: &str| images.iter().any(|image| has_snapshot(image, id));
+        // Whoever deregisters an AMI by hand keeps its snapshots.
+        let is_left_by_hand = |id: &str| {
+            let mut users = played.monitor.users(region, id).into_iter();
+            users.any(|image| {
+                let edits = played.edited.get(&(region, image));
+                edits.is_some_and(|edits| edits.contains("Deregister"))
+            })
+        };
+        for snapshot in ec2.snapshots(region) {
+            let (id, readers) = (&snapshot.id, &snapshot.create_volume_permissions);
+            let is_ours = !played.snapshots_before.contains(id);
+            if is_ours
+                && !readers.is_empty()
+                && !is_used(id)
+                && !is_left_by_hand(id)
+                && !is_told(id)
+            {
+                wrong.push(format!(
+                    "{id} in {region} has no AMI, and {readers:?} have it"
+                ));
+            }
+        }
+    }
+}
+
+/// Nobody asks to cancel in vain, and without a word.
+fn check_requests(played: &Played, statuses: &BTreeMap<String, Value>, wrong: &mut Vec<String>) {
+    for key in played.monitor.cancelled_unheard() {
+        let status = statuses.get(&key).unwrap_or(&Value::Null);
+        if status["cancel"].is_null() {
+            wrong.push(format!(
+                "{key} was to be cancelled, and nothing says so: {status:#}"
+            ));
+        }
+    }
+}
+
+/// A parameter that somebody has set keeps its value, unless a manifest may take it over.
+fn check_parameters(played: &Played, statuses: &BTreeMap<String, Value>, wrong: &mut Vec<String>) {
+    // Written over in the moment between reading and writing: that cannot be prevented, and is told.
+    let overwritten = statuses.values().any(|status| {
+        let parameters = status["release"]["parameters"].to_string();
+        parameters.contains("overwritten")
+    });
+    for (region, name) in &played.edited_parameters {
+        let may_be_taken = KEYS.iter().any(|key| {
+            let versions = played.monitor.versions(&played.stack, key);
+            let mut naming = versions
+                .iter()
+                .filter(|it| it.parameters(key).contains(name));
+            naming.any(|version| version.take_over)
+        });
+        let value = played.stack.world.ssm().parameter(region, name);
+        if !may_be_taken && !overwritten && value.as_deref() != Some(OTHER) {
+            let what = format!("{name} in {region} was set by hand, and is {value:?} now");
+            wrong.push(format!("{what}; manifests are {:?}", KEYS.map(short)));
+        }
+    }
+}
