@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::excuses::is_excused;
 use super::play::Played;
 use super::rest::{of_version, wanted_regions};
-use super::script::{Manifest, ORGANIZATION, PARTNERS, Source};
+use super::script::{Manifest, ORGANIZATION, PARTNERS, Protect, Source};
 use super::text;
 use crate::support::REGION;
 
@@ -145,9 +145,15 @@ async fn differences(
         "tags",
     );
     // One with a cooldown ends a day after it was switched off: `disabled after TIME`.
-    let is_protected = !image.protection.is_empty() && !image.protection.starts_with("disabled");
+    let protection = match manifest.protect {
+        None => "disabled",
+        Some(Protect::On) => "enabled-without-cooldown",
+        Some(Protect::WithCooldown) => "enabled-with-cooldown",
+    };
     unless(
-        is_protected == manifest.protect.is_some() || free(manifest.protect.is_some(), "Protect"),
+        image.protection.starts_with(protection)
+            || (manifest.protect.is_none() && image.protection.is_empty())
+            || free(manifest.protect.is_some(), "Protect"),
         "protection",
     );
     unless(

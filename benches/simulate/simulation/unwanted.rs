@@ -12,6 +12,7 @@ use super::play::Played;
 use super::script::{KEYS, Manifest, Retire};
 use super::setting::regions;
 use super::text;
+use crate::support::REGION;
 
 /// An AMI of ours, where it is.
 type Found = (&'static str, ObservedImage);
@@ -41,6 +42,7 @@ pub(super) async fn check(
             ));
         }
     }
+    check_tasks(played, statuses, wrong);
     check_shares(played, wrong);
     check_requests(played, statuses, wrong);
     check_parameters(played, statuses, wrong);
@@ -78,6 +80,29 @@ fn unwanted<'a>(
             .filter(|it| is_own(it) && it.1.state != "failed" && !orphans.contains(&it.1.id))
             .collect(),
         _ => Vec::new(),
+    }
+}
+
+/// What the imports of an image have made that was cancelled or failed is deleted, or its status says why not.
+fn check_tasks(played: &Played, statuses: &BTreeMap<String, Value>, wrong: &mut Vec<String>) {
+    let snapshots = played.stack.world.ec2().snapshots(REGION);
+    for (key, status) in statuses {
+        if !["cancelled", "failed"].contains(&text(status, "/state")) {
+            continue;
+        }
+        let orphans = status["build"]["orphans"].to_string();
+        let tasks = status["build"]["tasks"].as_array().into_iter().flatten();
+        for task in tasks.map(|it| text(it, "/id")) {
+            // EC2 says in words whose it is.
+            let is_of_task = |text: &str| text.ends_with(&format!(" for {task}"));
+            let mut made = snapshots.iter().filter(|it| is_of_task(&it.description));
+            if let Some(snapshot) = made.find(|it| !orphans.contains(&it.id)) {
+                let id = &snapshot.id;
+                wrong.push(format!(
+                    "{key}: {id} of {task} is left, and no status says why: {status:#}"
+                ));
+            }
+        }
     }
 }
 
