@@ -229,8 +229,8 @@ impl Aws {
         self.reads_endpoints.then(|| endpoint(variable)).flatten()
     }
 
-    /// What a client may spend on retries is its own. By default all clients of a service and Region in a process share it, and
-    /// several worlds in one process would change what happens in each other.
+    /// What one of these clients may spend on retries is its own: 500 tokens, as by default. There all clients of a service and
+    /// Region in a process share them, and worlds that are in one process would affect one another.
     fn retries(&self) -> RetryPartition {
         RetryPartition::custom(self.region().to_owned()).build()
     }
