@@ -181,7 +181,7 @@ pub fn kept_text(why: &KeptReason) -> String {
         KeptReason::UploadedAgain => "the manifest was uploaded again".to_owned(),
         KeptReason::Refused { code, message } => refused(code.as_deref(), message),
         KeptReason::NotKnown { message } => format!(
-            "EC2 did not say for hours whether it is in use: {}",
+            "for hours it was not clear whether it can be deregistered: {}",
             quoted(message)
         ),
     }

@@ -220,7 +220,7 @@ pub enum KeptReason {
         /// EC2's message.
         message: String,
     },
-    /// EC2 did not say for hours whether it is in use, or there.
+    /// For hours it was not clear whether it can be deregistered.
     NotKnown {
         /// EC2's last answer.
         message: String,

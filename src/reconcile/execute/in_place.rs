@@ -295,9 +295,13 @@ fn unknown_for_long(
     seen: &Observed,
 ) -> Option<StepOutcome> {
     match (because, taken) {
-        (Because::Name, Some(_)) => {
-            let failure = failures::name_kept(step.status, image, &not_known(reason));
-            Some(StepOutcome::Fail(failure))
+        (Because::Name, Some(taken)) => {
+            // What EC2 still shows although it was deregistered, or another AMI that has to go, says nothing of this one.
+            let is_kept = taken.id == image && *reason != WaitReason::DeletionNotVisible;
+            Some(StepOutcome::Fail(match is_kept {
+                true => failures::name_kept(step.status, image, &not_known(reason)),
+                false => failures::name_taken(step.status, taken),
+            }))
         }
         // What became of it is found out once the new one is finished.
         (Because::Name, None) => None,

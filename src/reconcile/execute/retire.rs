@@ -279,7 +279,7 @@ pub(super) fn wait_reason(
     }
 }
 
-/// Why an AMI stays of which EC2 did not say for hours what has to be known.
+/// Why an AMI stays of which it was not clear for hours whether it can be deregistered.
 pub(super) fn not_known(reason: &WaitReason) -> KeptReason {
     KeptReason::NotKnown {
         message: match reason {
