@@ -59,7 +59,12 @@ fn unwanted<'a>(
     let is_own = |it: &Found| {
         it.1.tags.get("amiwright:digest").map(String::as_str) == status["build"]["digest"].as_str()
     };
-    let is_silent = |it: &Found| it.1.state == "available" && !retired.contains(&it.1.id);
+    let is_silent = |it: &Found| match retired.get(&it.1.id).map(String::as_str) {
+        _ if it.1.state != "available" => false,
+        Some("kept") => false,
+        Some("deprecated") => it.1.deprecate_at.is_none(),
+        _ => true,
+    };
     let orphans = status["build"]["orphans"].to_string();
     let versions = played.monitor.versions(&played.stack, key);
     let dropped = |version: &&Manifest| {
@@ -111,7 +116,9 @@ fn check_shares(played: &Played, wrong: &mut Vec<String>) {
     let emails = played.stack.emails();
     let is_told = |id: &str| {
         let mut lines = emails.iter().flat_map(|email| email.text.lines());
-        lines.any(|line| line.contains(id) && line.contains("share"))
+        lines.any(|line| {
+            line.contains(id) && line.contains("share") && !line.contains("no longer shared")
+        })
     };
     for region in regions() {
         let ec2 = played.stack.world.ec2();
@@ -157,10 +164,18 @@ fn check_requests(played: &Played, statuses: &BTreeMap<String, Value>, wrong: &m
 /// A parameter that somebody has set keeps its value, unless a manifest may take it over.
 fn check_parameters(played: &Played, statuses: &BTreeMap<String, Value>, wrong: &mut Vec<String>) {
     // Written over in the moment between reading and writing: that cannot be prevented, and is told.
-    let overwritten = statuses.values().any(|status| {
-        let parameters = status["release"]["parameters"].to_string();
-        parameters.contains("overwritten")
-    });
+    let is_overwritten = |region: &str, name: &str| {
+        let all = statuses.values();
+        let mut known = all.flat_map(|it| {
+            it["release"]["parameters"]
+                .as_object()
+                .into_iter()
+                .flatten()
+        });
+        known.any(|(id, it)| {
+            id.starts_with(region) && id.ends_with(name) && !it["overwritten"].is_null()
+        })
+    };
     for (region, name) in &played.edited_parameters {
         let may_be_taken = KEYS.iter().any(|key| {
             let versions = played.monitor.versions(&played.stack, key);
@@ -170,7 +185,7 @@ fn check_parameters(played: &Played, statuses: &BTreeMap<String, Value>, wrong: 
             naming.any(|version| version.take_over)
         });
         let value = played.stack.world.ssm().parameter(region, name);
-        if !may_be_taken && !overwritten && value.as_deref() != Some(OTHER) {
+        if !may_be_taken && !is_overwritten(region, name) && value.as_deref() != Some(OTHER) {
             let what = format!("{name} in {region} was set by hand, and is {value:?} now");
             wrong.push(format!("{what}; manifests are {:?}", KEYS.map(short)));
         }

@@ -184,8 +184,8 @@ impl Monitor {
         self.lock().written.notices.clone()
     }
 
-    /// The AMIs of which a status has said what became of them when they were not wanted any more.
-    pub(crate) fn retired(&self) -> BTreeSet<String> {
+    /// The AMIs of which a status has said what became of them when they were not wanted any more, with what it said last.
+    pub(crate) fn retired(&self) -> BTreeMap<String, String> {
         self.lock().written.retired.clone()
     }
 

@@ -1,7 +1,5 @@
 //! What functions take away: AMIs that are not wanted any more, and their snapshots.
 
-use std::collections::BTreeSet;
-
 use localaws::ec2::{Image, ImageState};
 use localaws::faults::Call;
 use serde_json::Value;
@@ -12,15 +10,14 @@ use super::{State, field, text};
 use crate::simulation::script::Retire;
 use crate::support::REGION;
 
-/// Who looks sees a launch template's use of an AMI, and may then deregister it, for so long.
-const LOOKED: i64 = 15 * 60;
+/// Who has looked what uses an AMI may deregister it for as long as a function runs, in seconds.
+const LOOK_TO_ACT_MAX: i64 = 15 * 60;
 
 /// An AMI that is deregistered.
 struct Going {
     image: Image,
-    /// The manifest's address and key.
+    /// The manifest's address.
     manifest: String,
-    key: String,
     digest: String,
     /// The manifest's status.
     status: Value,
@@ -29,7 +26,7 @@ struct Going {
 impl Going {
     /// Whether it is of an earlier version, or of a manifest that is gone, and all else is done.
     fn is_retired(&self) -> bool {
-        text(&self.status, "/build/step") == "retire" && text(&self.status, "/state") == "working"
+        is_retiring(&self.status)
     }
 
     /// Whether it has to go before the AMI of the newest version can be registered, which wants its name.
@@ -39,6 +36,11 @@ impl Going {
         let is_for_name = self.status["build"]["bundle"].is_null();
         is_before && is_for_name && text(&self.status, "/build/digest") != self.digest
     }
+}
+
+/// Whether AMIs that are not wanted any more are being retired: all else is done.
+fn is_retiring(status: &Value) -> bool {
+    text(status, "/build/step") == "retire" && text(status, "/state") == "working"
 }
 
 impl State {
@@ -61,7 +63,6 @@ impl State {
         let going = Going {
             image,
             manifest,
-            key,
             digest,
             status,
         };
@@ -79,15 +80,8 @@ impl State {
         if !self.given.as_ref().unwrap().retire {
             self.wrong(call, &format!("{id} is retired, and AllowRetire is false"));
         }
-        // Those of the manifest itself will point to the new AMI.
-        let own: BTreeSet<String> = match going.makes_room() {
-            true => self.parameters_of(going),
-            false => BTreeSet::new(),
-        };
         let named = self.eyes().ssm.image_parameters()(&call.region);
-        let named = named
-            .into_iter()
-            .filter(|(name, value)| value == id && !own.contains(name));
+        let named = named.into_iter().filter(|(_, value)| value == id);
         for (name, _) in named {
             self.wrong(
                 call,
@@ -95,19 +89,12 @@ impl State {
             );
         }
         let used = self.templates.get(&(call.region.clone(), id.clone()));
-        if used.is_some_and(|since| call.at.as_second() - since.as_second() > LOOKED) {
+        if used.is_some_and(|since| call.at.as_second() - since.as_second() > LOOK_TO_ACT_MAX) {
             self.wrong(
                 call,
                 &format!("{id} is retired, and a launch template uses it"),
             );
         }
-    }
-
-    fn parameters_of(&self, going: &Going) -> BTreeSet<String> {
-        let versions = self.wanted.get(&going.manifest).into_iter().flatten();
-        versions
-            .flat_map(|version| version.parameters(&going.key))
-            .collect()
     }
 
     /// Only what somebody wants to be deregistered is.
@@ -166,10 +153,9 @@ impl State {
                 continue;
             };
             let prefix = format!("s3://{}/", self.eyes().bucket);
-            let key = manifest.strip_prefix(&prefix).unwrap_or_default();
-            let status = self.written.last.get(key).cloned().unwrap_or_default();
-            let is_retired =
-                text(&status, "/build/step") == "retire" && text(&status, "/state") == "working";
+            let key = manifest.strip_prefix(&prefix);
+            let status = key.and_then(|key| self.written.last.get(key));
+            let is_retired = status.is_some_and(is_retiring);
             let mut versions = self.wanted.get(manifest).into_iter().flatten();
             if is_retired && !versions.any(|version| version.delete_snapshots) {
                 let what = format!(

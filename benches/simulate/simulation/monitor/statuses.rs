@@ -21,8 +21,8 @@ pub(super) struct Written {
     pub(super) last: BTreeMap<String, Value>,
     /// The notices that were recorded, by their ids: what they say.
     pub(super) notices: BTreeMap<String, String>,
-    /// The AMIs of which a status said what became of them when they were not wanted any more.
-    pub(super) retired: BTreeSet<String>,
+    /// The AMIs of which a status said what became of them when they were not wanted any more, with what it said last.
+    pub(super) retired: BTreeMap<String, String>,
     /// The manifests of which a status said that somebody asked to cancel their image.
     pub(super) cancelled: BTreeSet<String>,
     /// What was published, by its id, and how many versions there were of its manifest then.
@@ -102,7 +102,8 @@ impl State {
             self.written.notices.insert(id, kind);
         }
         let retired = status["retired"].as_array().into_iter().flatten();
-        let retired = retired.map(|it| text(it, "/image").to_owned());
+        let said = |it: &Value, of: &str| text(it, of).to_owned();
+        let retired = retired.map(|it| (said(it, "/image"), said(it, "/outcome")));
         self.written.retired.extend(retired);
         let mut lines = status["history"].as_array().into_iter().flatten();
         let is_asked = !status["cancel"].is_null()
