@@ -112,8 +112,8 @@ async fn what_keeps_a_name_for_hours_is_told_with_its_reason() {
         let edit = |image: &mut localaws::ec2::Image| image.state = ImageState::Pending;
         assert!(stack.world.ec2().edit_image(REGION, old, edit));
     };
-    let cases: [(fn(&TestStack, &str), &str); 2] =
-        [(refuse_by_id, "Ask again"), (still_pending, "pending")];
+    type Keep = fn(&TestStack, &str);
+    let cases: [(Keep, &str); 2] = [(refuse_by_id, "Ask again"), (still_pending, "pending")];
     for (keep, reason) in cases {
         let stack = stack().await;
         let old = first(&stack).await.id;
