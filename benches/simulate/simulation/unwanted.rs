@@ -66,6 +66,7 @@ fn unwanted<'a>(
         _ => true,
     };
     let orphans = status["build"]["orphans"].to_string();
+    let previous = status["previous"].to_string();
     let versions = played.monitor.versions(&played.stack, key);
     let dropped = |version: &&Manifest| {
         let text_of = version.text(key, &played.sources);
@@ -80,9 +81,10 @@ fn unwanted<'a>(
         ("deleted", Some(version)) if version.on_delete != Retire::Keep => {
             images.filter(|it| is_own(it) && is_silent(it)).collect()
         }
-        // What its image has begun is cleaned up.
+        // What its last attempt has begun is cleaned up.
         ("cancelled" | "failed", _) => images
-            .filter(|it| is_own(it) && it.1.state != "failed" && !orphans.contains(&it.1.id))
+            .filter(|it| is_own(it) && it.1.state != "failed")
+            .filter(|it| !orphans.contains(&it.1.id) && !previous.contains(&it.1.id))
             .collect(),
         _ => Vec::new(),
     }
