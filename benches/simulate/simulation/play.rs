@@ -156,6 +156,12 @@ impl Played {
         }
     }
 
+    /// Whether somebody has deregistered an AMI past amiwright: whoever does so keeps its snapshots.
+    pub(crate) fn is_deregistered_by_hand(&self, region: &'static str, image: String) -> bool {
+        let edits = self.edited.get(&(region, image));
+        edits.is_some_and(|edits| edits.contains("Deregister"))
+    }
+
     /// The AMIs of a Region that say they were made for a manifest of this stack.
     pub(crate) async fn ours(&self, region: &str) -> Vec<ObservedImage> {
         let ids = self.stack.world.ec2().images(region);

@@ -249,11 +249,8 @@ async fn check_nothing_is_lost(
                 .description
                 .strip_prefix("Copied for DestinationAmi ");
             let copy = copied.and_then(|it| it.split(' ').next());
-            // Whoever deregisters an AMI by hand keeps its snapshots.
-            let is_left_by_hand = |image: &str| {
-                let edits = played.edited.get(&(region, image.to_owned()));
-                edits.is_some_and(|edits| edits.contains("Deregister"))
-            };
+            let is_left_by_hand =
+                |image: &str| played.is_deregistered_by_hand(region, image.to_owned());
             let is_known = used.contains(&snapshot.id)
                 || copy.is_some_and(|image| there.contains(image) || is_left_by_hand(image))
                 || known.contains(&snapshot.id)

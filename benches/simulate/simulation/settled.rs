@@ -235,9 +235,12 @@ fn has_product_code(
     region: &str,
     image: &ObservedImage,
 ) -> bool {
+    if !manifest.product_code {
+        return true;
+    }
     let mut images = played.stack.world.ec2().images(region).into_iter();
     let found = images.find(|it| it.id == image.id);
-    !manifest.product_code || found.is_some_and(|it| !it.product_codes.is_empty())
+    found.is_some_and(|it| !it.product_codes.is_empty())
 }
 
 /// Whether EC2 describes what it makes from such a source itself, or takes what the source is described as.

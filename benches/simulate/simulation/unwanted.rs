@@ -1,13 +1,13 @@
 //! Whether what nobody wants any more is gone, or somebody was told why it is not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use amiwright::image::observed::ObservedImage;
+use localaws::ec2::Image;
 use serde_json::Value;
 
 use super::by_hand::OTHER;
 use super::manifest::short;
-use super::monitor::has_snapshot;
 use super::play::Played;
 use super::script::{KEYS, Manifest, Retire};
 use super::setting::regions;
@@ -125,21 +125,17 @@ fn check_shares(played: &Played, wrong: &mut Vec<String>) {
     for region in regions() {
         let ec2 = played.stack.world.ec2();
         let images = ec2.images(region);
-        let is_used = |id: &str| images.iter().any(|image| has_snapshot(image, id));
-        // Whoever deregisters an AMI by hand keeps its snapshots.
+        let used: BTreeSet<&String> = images.iter().flat_map(Image::snapshot_ids).collect();
         let is_left_by_hand = |id: &str| {
             let mut users = played.monitor.users(region, id).into_iter();
-            users.any(|image| {
-                let edits = played.edited.get(&(region, image));
-                edits.is_some_and(|edits| edits.contains("Deregister"))
-            })
+            users.any(|image| played.is_deregistered_by_hand(region, image))
         };
         for snapshot in ec2.snapshots(region) {
             let (id, readers) = (&snapshot.id, &snapshot.create_volume_permissions);
             let is_ours = !played.snapshots_before.contains(id);
             if is_ours
                 && !readers.is_empty()
-                && !is_used(id)
+                && !used.contains(id)
                 && !is_left_by_hand(id)
                 && !is_told(id)
             {

@@ -166,10 +166,7 @@ fn has_failed(image: &Image) -> bool {
 
 /// The snapshots of an AMI.
 fn snapshots(image: &Image) -> BTreeSet<&str> {
-    let mappings = image.block_device_mappings.iter();
-    mappings
-        .filter_map(|mapping| mapping.ebs.as_ref()?.snapshot_id.as_deref())
-        .collect()
+    image.snapshot_ids().map(String::as_str).collect()
 }
 
 /// Whether an AMI is of the same manifest, and of another version.

@@ -22,15 +22,6 @@ pub(super) fn made_for(image: &Image) -> Option<(&str, &str)> {
     Some((tag("amiwright:manifest")?, tag("amiwright:digest")?))
 }
 
-/// Whether a snapshot is one of an AMI's.
-pub(crate) fn has_snapshot(image: &Image, id: &str) -> bool {
-    let mut devices = image.block_device_mappings.iter();
-    devices.any(|it| {
-        let ebs = it.ebs.as_ref();
-        ebs.is_some_and(|ebs| ebs.snapshot_id.as_deref() == Some(id))
-    })
-}
-
 impl State {
     pub(super) fn judge_images(&mut self, call: &Call, sent: &[(String, String)]) {
         self.coverage.action(&call.action);

@@ -18,7 +18,6 @@ use localaws::ssm::Ssm;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-pub(crate) use self::images::has_snapshot;
 pub(crate) use self::log::Line;
 use self::secrets::Secrets;
 use self::statuses::Written;
@@ -193,7 +192,7 @@ impl Monitor {
     pub(crate) fn users(&self, region: &str, snapshot: &str) -> Vec<String> {
         let state = self.lock();
         let of_region = state.images.iter().filter(|((of, _), _)| of == region);
-        let users = of_region.filter(|(_, image)| has_snapshot(image, snapshot));
+        let users = of_region.filter(|(_, image)| image.snapshot_ids().any(|it| it == snapshot));
         users.map(|(_, image)| image.id.clone()).collect()
     }
 

@@ -4,7 +4,7 @@ use localaws::ec2::{Image, ImageState};
 use localaws::faults::Call;
 use serde_json::Value;
 
-use super::images::{has_snapshot, made_for};
+use super::images::made_for;
 use super::statuses::own_images;
 use super::{State, field, text};
 use crate::simulation::script::Retire;
@@ -144,7 +144,7 @@ impl State {
             .filter(|((region, _), _)| *region == call.region);
         let images = of_region
             .map(|(_, image)| image)
-            .filter(|image| has_snapshot(image, id));
+            .filter(|image| image.snapshot_ids().any(|it| it == id));
         let users: Vec<Image> = images.cloned().collect();
         for image in users {
             let Some((manifest, _)) =

@@ -176,7 +176,7 @@ impl Image {
     }
 
     /// The snapshots of its volumes.
-    pub(crate) fn snapshot_ids(&self) -> impl Iterator<Item = &String> {
+    pub fn snapshot_ids(&self) -> impl Iterator<Item = &String> {
         let volumes = self.block_device_mappings.iter();
         volumes.filter_map(|mapping| mapping.ebs.as_ref()?.snapshot_id.as_ref())
     }
