@@ -1,29 +1,34 @@
 //! An AMI has to go before the new one can be registered, and EC2 or somebody else keeps it: that comes to an end.
 
 use http::StatusCode;
-use localaws::ec2::{DeregistrationProtection, ImageState};
+use localaws::ec2::{DeregistrationProtection, Image, ImageState};
 use localaws::faults::{Call, Fault};
 
 use super::bundles::{self, other_bundle};
 use super::replace_in_place::{DEREGISTER, KEY, first, stack, told, version};
 use crate::support::{REGION, TestStack, minutes};
 
-/// EC2 finds the new AMI's tags, and does not say for hours what became of the old one.
-#[tokio::test(start_paused = true)]
-async fn an_overwritten_ami_of_which_ec2_says_nothing_is_not_waited_for_without_end() {
-    let stack = stack().await;
+/// EC2 finds AMIs by their tags, and says nothing of those that it is asked for by id.
+fn say_nothing_of_ids(stack: &TestStack) {
     let server_error = Fault::Refuse {
         status: StatusCode::INTERNAL_SERVER_ERROR,
         code: "InternalError".to_owned(),
-        message: "Later".to_owned(),
+        message: "Ask again".to_owned(),
     };
     let is_by_id = |call: &Call| {
         call.action == "DescribeImages" && call.values("", "").any(|it| it == "image-id")
     };
+    stack.world.faults().each(is_by_id, server_error);
+}
+
+/// EC2 finds the new AMI's tags, and does not say for hours what became of the old one.
+#[tokio::test(start_paused = true)]
+async fn an_overwritten_ami_of_which_ec2_says_nothing_is_not_waited_for_without_end() {
+    let stack = stack().await;
     stack.drop_file("bundles/image.part.0", bundles::PART).await;
     stack.drop_and_rest(bundles::KEY, bundles::MANIFEST).await;
     let old = stack.only_image().id;
-    stack.world.faults().each(is_by_id, server_error);
+    say_nothing_of_ids(&stack);
     let (manifest, part) = other_bundle();
     stack.drop_file("bundles/image.part.0", part).await;
     stack.drop_file(bundles::KEY, &manifest).await;
@@ -97,23 +102,15 @@ async fn what_somebody_protects_again_stays_and_is_not_unprotected_without_end()
 /// For hours EC2 refuses to say what has to be known of the AMI that has the name, or goes on making it.
 #[tokio::test(start_paused = true)]
 async fn what_keeps_a_name_for_hours_is_told_with_its_reason() {
-    let refuse_by_id = |stack: &TestStack, _: &str| {
-        let server_error = Fault::Refuse {
-            status: StatusCode::INTERNAL_SERVER_ERROR,
-            code: "InternalError".to_owned(),
-            message: "Ask again".to_owned(),
-        };
-        let is_by_id = |call: &Call| {
-            call.action == "DescribeImages" && call.values("", "").any(|it| it == "image-id")
-        };
-        stack.world.faults().each(is_by_id, server_error);
-    };
     let still_pending = |stack: &TestStack, old: &str| {
-        let edit = |image: &mut localaws::ec2::Image| image.state = ImageState::Pending;
+        let edit = |image: &mut Image| image.state = ImageState::Pending;
         assert!(stack.world.ec2().edit_image(REGION, old, edit));
     };
     type Keep = fn(&TestStack, &str);
-    let cases: [(Keep, &str); 2] = [(refuse_by_id, "Ask again"), (still_pending, "pending")];
+    let cases: [(Keep, &str); 2] = [
+        (|stack, _| say_nothing_of_ids(stack), "Ask again"),
+        (still_pending, "pending"),
+    ];
     for (keep, reason) in cases {
         let stack = stack().await;
         let old = first(&stack).await.id;
