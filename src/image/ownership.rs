@@ -116,9 +116,20 @@ pub fn is_previous(status: &Status, what: &str) -> bool {
 /// earlier version keeps nor what was kept of an AMI that was retired.
 #[must_use]
 pub fn is_left_by_attempt(status: &Status, id: &str, tags: &BTreeMap<String, String>) -> bool {
+    has_tags(tags, &creation_tags(status)) && !is_kept(status, id)
+}
+
+/// Whether something with this id and these tags was left by an attempt of this version, this one or an earlier one, and may
+/// be deleted if nothing uses it.
+#[must_use]
+pub fn is_left_by_version(status: &Status, id: &str, tags: &BTreeMap<String, String>) -> bool {
+    has_tags(tags, &ownership_tags(status)) && !is_kept(status, id)
+}
+
+/// Whether an earlier version keeps this, or it was kept of an AMI that was retired.
+fn is_kept(status: &Status, id: &str) -> bool {
     let kept = status.retired.iter().flat_map(|it| &it.kept);
-    let is_kept = kept.map(|it| &it.snapshot).any(|it| it == id);
-    has_tags(tags, &creation_tags(status)) && !is_previous(status, id) && !is_kept
+    is_previous(status, id) || kept.map(|it| &it.snapshot).any(|it| it == id)
 }
 
 /// What every request of this attempt to start a task calls itself ("Ensuring idempotency in Amazon EC2 API requests":

@@ -168,10 +168,10 @@ async fn copy(step: &StepContext<'_>, aws: &Aws, region: &str) -> Result<Copy, R
     })
 }
 
-/// Deregisters a failed copy, then deletes the snapshots that were begun for it. EC2 does not tell the snapshots of an AMI
-/// that failed: these are of this very attempt, were begun since this copy was asked for, are used by no other AMI of the
-/// manifest, and are none that were kept of an AMI that was retired. Returns whether all is gone: a copy that EC2 does not
-/// show as failed any more stays.
+/// Deregisters a failed copy, then deletes the snapshots that were begun for it. EC2 does not list the snapshots of an AMI
+/// that failed: these name it, or are of this very attempt and were begun since this copy was asked for. None is used by
+/// another AMI of the manifest, or was kept of an AMI that was retired. Returns whether all is gone: a copy that EC2 does
+/// not show as failed any more stays.
 async fn remove(status: &Status, aws: &Aws, region: &str, image: &str) -> Result<bool, AwsError> {
     let tag = format!("tag:{MANIFEST_TAG}");
     let manifest = [status.manifest.uri()];
@@ -195,14 +195,27 @@ async fn remove(status: &Status, aws: &Aws, region: &str, image: &str) -> Result
     let request = status.copies.get(region);
     let asked_since = request.and_then(|it| it.asked_since.or(it.asked_at));
     for snapshot in snapshots {
-        if is_begun_since(asked_since, &snapshot)
-            && ownership::is_left_by_attempt(status, &snapshot.id, &snapshot.tags)
-            && !used.contains(&snapshot.id)
-        {
-            aws.delete_snapshot(&snapshot.id).await?;
+        let (id, tags) = (&snapshot.id, &snapshot.tags);
+        let is_of_attempt = is_begun_since(asked_since, &snapshot)
+            && ownership::is_left_by_attempt(status, id, tags);
+        // An earlier attempt of this version may have asked for the copy that this one has taken up.
+        let is_of_copy =
+            is_begun_for(image, &snapshot) && ownership::is_left_by_version(status, id, tags);
+        if (is_of_attempt || is_of_copy) && !used.contains(id) {
+            aws.delete_snapshot(id).await?;
         }
     }
     Ok(true)
+}
+
+/// Whether a snapshot was begun for this copy, as its description says: `Copied for DestinationAmi ami-… from SourceAmi
+/// ami-… for SourceSnapshot snap-….` EC2 writes it, and nobody can change it (ModifySnapshotAttribute). It is in no
+/// documentation: one that says something else proves nothing.
+fn is_begun_for(image: &str, snapshot: &ObservedSnapshot) -> bool {
+    let copied = snapshot
+        .description
+        .strip_prefix("Copied for DestinationAmi ");
+    copied.and_then(|it| it.split(' ').next()) == Some(image)
 }
 
 /// Whether a snapshot was begun after a copy was asked for. What is not known is not so.

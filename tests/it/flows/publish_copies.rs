@@ -1,7 +1,7 @@
 //! What a copy that fails, breaks, has another key or is just being deregistered comes to: nothing of an earlier one is
 //! lost, and none is taken for what it is not.
 
-use localaws::ec2::{ImageState, TaskKind};
+use localaws::ec2::{Image, ImageState, TaskKind};
 use localaws::faults::Fault;
 use localaws::world::Builder;
 
@@ -299,5 +299,56 @@ async fn a_previous_ami_that_is_still_being_copied_is_retired_after_that() {
             .await;
         assert_eq!(retiring_calls(&stack), calls);
         assert_eq!(stack.emails().len(), emails);
+    }
+}
+
+/// The copy that has failed was asked for by an attempt that another version has replaced since.
+#[tokio::test(start_paused = true)]
+async fn a_failed_copy_that_an_earlier_attempt_had_asked_for_leaves_no_snapshot() {
+    for is_interrupted in [false, true] {
+        // Without versions, a manifest that is replaced is not finished.
+        let template = TestStack::template_without_versions();
+        let copies = |it: Builder| it.template(&template).parameter("CopyRegions", OREGON);
+        let stack = TestStack::built(copies).await;
+        let ec2 = stack.world.ec2();
+        let settings = format!("regions: {{{OREGON}: {{}}}}\n");
+        ec2.set_task_time(TaskKind::CopyImage, minutes(30));
+        ec2.fail_next_task(TaskKind::CopyImage, REASON);
+        stack.drop_file(KEY, version(&stack, 1, &settings)).await;
+        stack.world.run_for(minutes(5)).await;
+        let failed = ec2.images(OREGON).remove(0);
+        for number in [2, 1] {
+            let again = version(&stack, number, &settings);
+            stack.drop_file(KEY, again).await;
+            stack.world.run_for(minutes(5)).await;
+        }
+        let status = stack.status(KEY).await;
+        assert_eq!(status["regions"][OREGON]["image"], failed.id, "{status:#}");
+        if is_interrupted {
+            let faults = stack.world.faults();
+            faults.always("ec2", "DeleteSnapshot", Fault::Throttle);
+            stack.world.run_for(minutes(40)).await;
+            assert!(ec2.images(OREGON).iter().all(|it| it.id != failed.id));
+            stack.world.faults().clear();
+        }
+        stack.rest().await;
+
+        let status = stack.status(KEY).await;
+        assert_eq!(status["state"], "available", "{status:#}");
+        let images = ec2.images(OREGON);
+        assert!(images.iter().all(|it| it.id != failed.id), "{images:#?}");
+        let used: Vec<_> = images.iter().flat_map(Image::snapshot_ids).collect();
+        let there = snapshots(&stack);
+        assert!(
+            there.iter().all(|it| used.contains(&it)),
+            "{there:?} {images:#?}"
+        );
+        assert_eq!(there.len(), images.len());
+
+        let before = stack.world.faults().count();
+        stack
+            .drop_and_rest(KEY, version(&stack, 1, &settings))
+            .await;
+        assert_eq!(crate::support::changes_since(&stack, before), []);
     }
 }
