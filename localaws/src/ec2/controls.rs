@@ -95,6 +95,12 @@ impl Ec2 {
         self.service.settings().visibility_delay = visibility_delay;
     }
 
+    /// The most that a page of a listing that has pages holds, whatever `MaxResults` says: it is "the maximum number of items
+    /// to return", and a page may have fewer.
+    pub fn set_page_limit(&self, limit: usize) {
+        self.service.settings().page_limit = Some(limit);
+    }
+
     /// Whether EC2's request limits hold: `RequestLimitExceeded` with HTTP 503.
     pub fn set_request_limits(&self, on: bool) {
         self.service.limits().on = on;

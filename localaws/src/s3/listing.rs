@@ -1,5 +1,7 @@
 //! ListObjectsV2, and ListObjects which it replaced.
 
+use std::sync::atomic::Ordering;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -53,7 +55,8 @@ pub(super) fn page_v1(store: &Store, input: &ListObjectsInput) -> S3Result<Page>
 fn page_of(store: &Store, bucket: &str, query: Query<'_>) -> S3Result<Page> {
     let folder = store.bucket(bucket)?;
     let keys = keys(&folder, query.prefix).map_err(failed("list", &folder))?;
-    Ok(page(keys, query))
+    let max = query.max.min(store.page_limit.load(Ordering::Relaxed));
+    Ok(page(keys, Query { max, ..query }))
 }
 
 /// Whether it takes long to write a page: it names the entity tags of files that did not come through S3, which are read

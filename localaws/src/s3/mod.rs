@@ -52,6 +52,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use s3s::S3Error;
@@ -182,6 +183,12 @@ impl S3 {
         let made = self.store.create_bucket(name, Some(event_bridge));
         made.map(|_| ())
             .map_err(Error::refused(format!("to make the bucket {name}")))
+    }
+
+    /// The most keys that a page of ListObjects and ListObjectsV2 holds, whatever `max-keys` says: "The response might contain
+    /// fewer keys but will never contain more" (ListObjectsV2).
+    pub fn set_page_limit(&self, limit: usize) {
+        self.store.page_limit.store(limit, Ordering::Relaxed);
     }
 
     /// Whether there is such a bucket.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::SystemTime;
 
@@ -39,6 +39,8 @@ pub(super) struct Store {
     pub(super) events: Events,
     drafts: AtomicU64,
     inner: Mutex<Inner>,
+    /// The most keys that a page of a listing holds.
+    pub(super) page_limit: AtomicUsize,
 }
 
 /// What is remembered between calls.
@@ -119,6 +121,7 @@ impl Store {
             events,
             drafts: AtomicU64::new(0),
             inner: Mutex::new(inner),
+            page_limit: AtomicUsize::new(usize::MAX),
         })
     }
 

@@ -85,7 +85,8 @@ pub(crate) async fn answer(
         .limits()
         .take(region, &action, service.clock.now())?;
     service.progress().await;
-    let fields = Fields::new(fields)?;
+    let mut fields = Fields::new(fields)?;
+    fields.page_limit = service.settings().page_limit;
     let call = Call {
         region: region.to_owned(),
         action,

@@ -35,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) shares: usize,
     /// Copies of images under way into a Region.
     pub(crate) copies: usize,
+    /// The most that a page of a listing holds.
+    pub(crate) page_limit: Option<usize>,
     /// Keys that cannot be used, as requests name them.
     pub(crate) unusable_keys: BTreeSet<String>,
     /// Product codes of other accounts.
@@ -66,6 +68,7 @@ impl Default for Settings {
             public_images: PUBLIC_IMAGES,
             shares: SHARES,
             copies: COPIES,
+            page_limit: None,
             unusable_keys: BTreeSet::new(),
             foreign_product_codes: BTreeSet::new(),
         }

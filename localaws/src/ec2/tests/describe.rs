@@ -136,6 +136,28 @@ async fn pages_through_images() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_page_may_hold_less_than_was_asked_for() {
+    let world = World::new();
+    for n in 0..3 {
+        world.register(&format!("web-{n}"), "").await;
+    }
+    world.ec2.set_page_limit(2);
+    let of = async |token: &str| {
+        let fields = format!("Owner.1=self&MaxResults=100{token}");
+        world.ok("DescribeImages", &fields).await
+    };
+    let first = of("").await;
+    let second = of(&format!("&NextToken={}", text(&first, "nextToken"))).await;
+    assert_eq!(
+        [texts(&first, "name").len(), texts(&second, "name").len()],
+        [2, 1]
+    );
+    assert_eq!(text(&second, "nextToken"), "");
+    // Without `MaxResults` there are no pages.
+    assert_eq!(found(&world, "Owner.1=self").await.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn tags_and_finds_by_tag() {
     let world = World::new();
     let id = world.register("web", "").await;

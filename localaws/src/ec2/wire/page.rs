@@ -22,6 +22,8 @@ pub(crate) struct Page {
     /// None if the request does not say: then all is one page, unless the action has pages anyway.
     size: Option<usize>,
     after: Option<String>,
+    /// The most that it holds, whatever was asked for.
+    limit: Option<usize>,
 }
 
 impl Page {
@@ -49,7 +51,8 @@ impl Page {
             .text("NextToken")
             .map(|token| decode(&token))
             .transpose()?;
-        Ok(Self { size, after })
+        let limit = fields.page_limit;
+        Ok(Self { size, after, limit })
     }
 
     /// The same page of an action that answers in pages of this size without a request for pages.
@@ -104,6 +107,7 @@ impl Page {
         let Some(size) = self.size else {
             return (found.collect(), None);
         };
+        let size = self.limit.map_or(size, |limit| size.min(limit));
         let mut page: Vec<T> = found.take(size + 1).collect();
         let more = page.len() > size;
         page.truncate(size);

@@ -17,6 +17,8 @@ pub(crate) struct Fields {
     path: String,
     value: Option<String>,
     below: BTreeMap<String, Fields>,
+    /// The most that a page of the answer holds, if it is less than what requests may ask for.
+    pub(crate) page_limit: Option<usize>,
 }
 
 impl Fields {
