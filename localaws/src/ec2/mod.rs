@@ -60,6 +60,11 @@ impl Ec2 {
         }
     }
 
+    /// The bus that its events are put on.
+    pub(crate) fn bus(&self) -> &Bus {
+        &self.service.bus
+    }
+
     /// Answers a request of the EC2 Query protocol to this Region, as POST form or GET query.
     pub async fn handle(&self, region: &str, request: Request) -> Response {
         let request_id = self.service.ids.uuid();

@@ -8,20 +8,20 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::account::Account;
 use super::directory::Directory;
 use super::error::WorldError;
 use super::kept::{load, not_before};
 use super::making::{
     check_concurrency, check_destinations, check_log_groups, expressions, make, run_schedules,
 };
-use super::objects::InS3;
 use super::running::{Inner, World};
 use crate::activity::Activity;
-use crate::bus::{Bus, Event};
+use crate::bus::Event;
 use crate::client;
 use crate::clock::Clock;
 use crate::deliveries::Deliveries;
-use crate::ec2::{Ec2, Era};
+use crate::ec2::Era;
 use crate::faults::{Exchange, Faults};
 use crate::iam::Iam;
 use crate::ids::Ids;
@@ -29,11 +29,9 @@ use crate::imds::Imds;
 use crate::lambda::{Callers, FunctionRunner, InvocationRecord, Lambda, Parts};
 use crate::logs::Logs;
 use crate::management::{Management, Place};
-use crate::s3::S3;
 use crate::schedule_runner;
 use crate::services::Services;
 use crate::sns::Sns;
-use crate::ssm::Ssm;
 use crate::state::StateFiles;
 use crate::sts::Sts;
 use crate::template;
@@ -60,6 +58,7 @@ pub struct Builder {
     calls: Option<Watcher<Exchange>>,
     events: Option<Watcher<Event>>,
     invocations: Option<Watcher<InvocationRecord>>,
+    beside: Option<World>,
 }
 
 impl Default for Builder {
@@ -82,6 +81,7 @@ impl Default for Builder {
             calls: None,
             events: None,
             invocations: None,
+            beside: None,
         }
     }
 }
@@ -106,6 +106,14 @@ impl Builder {
     #[must_use]
     pub fn stack_name(mut self, name: &str) -> Self {
         name.clone_into(&mut self.stack_name);
+        self
+    }
+
+    /// In the same account as another world, whose S3, EC2 and SSM, clock and events are this one's, too. The stack has to have
+    /// another name. What goes wrong is each world's own, and so are emails and logs.
+    #[must_use]
+    pub fn beside(mut self, world: &World) -> Self {
+        self.beside = Some(world.clone());
         self
     }
 
@@ -289,6 +297,17 @@ impl Builder {
         Ok(Iam::new(stack, &self.stack_name, partition, &self.users)?)
     }
 
+    /// The account that the world is in; `buckets` is the folder of those of a new one.
+    fn account(&self, buckets: &Path, epoch: Timestamp) -> Result<Account, WorldError> {
+        if let Some(world) = &self.beside {
+            return Ok(Account::of(world));
+        }
+        let clock = Clock::new(epoch, self.speed).started_at(self.outside.unwrap_or(epoch));
+        let account = Account::new(clock, Ids::new(self.seed), buckets, &self.region)?;
+        account.ec2.set_era(self.era);
+        Ok(account)
+    }
+
     fn services(
         &self,
         directory: &Directory,
@@ -311,19 +330,15 @@ impl Builder {
             epoch = not_before(&files, epoch)?;
             state = Some(files);
         }
-        let clock = Clock::new(epoch, self.speed).started_at(self.outside.unwrap_or(epoch));
-        let ids = Ids::new(self.seed);
-        let (bus, events) = Bus::new();
-        let s3 = S3::open(&made("s3")?, clock, ids.clone(), bus.clone(), &self.region)?;
-        let objects = InS3 {
-            s3: s3.clone(),
-            region: self.region.clone(),
-        };
-        let ec2 = Ec2::new(clock, ids.clone(), bus.clone(), Arc::new(objects));
-        ec2.set_era(self.era);
+        let Account {
+            s3,
+            ec2,
+            ssm,
+            clock,
+            ids,
+            events,
+        } = self.account(&made("s3")?, epoch)?;
         let sns = Sns::new(clock, ids.clone(), &made("mail")?);
-        let ssm = Ssm::new(clock, ids.clone(), bus);
-        introduce(&ssm, &ec2);
         let sts = Sts::new(ids.clone());
         if let Some(files) = &state {
             load(files, "ec2", |saved| ec2.load(saved))?;
@@ -362,12 +377,4 @@ impl Builder {
         };
         Ok((services, events))
     }
-}
-
-/// What each of the two has to know of the other.
-fn introduce(ssm: &Ssm, ec2: &Ec2) {
-    let (images, regions) = (ec2.clone(), ec2.clone());
-    ssm.set_image_check(move |region, id| images.has_available_image(region, id));
-    ssm.set_region_check(move |region| regions.is_enabled(region));
-    ec2.set_image_parameters(ssm.image_parameters());
 }

@@ -3,6 +3,7 @@
 //! [`World::builder`] starts one. Under `#[tokio::test(start_paused = true)]` its time stands still while anything is
 //! in flight and jumps to the next timer when nothing is, so hours take milliseconds.
 
+mod account;
 mod builder;
 mod directory;
 mod error;

@@ -9,6 +9,8 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{World, WorldError};
+use crate::ec2::SeedSnapshot;
+use crate::faults::Fault;
 use crate::lambda::{FunctionError, FunctionRunner, Handler, Invocation};
 use crate::wire::AnswerLost;
 use crate::wire::{Request, Response};
@@ -342,4 +344,44 @@ async fn a_log_group_of_two_functions_is_refused() {
         text.contains("a log group of two functions: shared"),
         "{text}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_stacks_of_one_account_share_all_but_their_functions() {
+    let echo = || {
+        handler(
+            |invocation| async move { Ok(invocation.payload["detail"]["object"]["key"].clone()) },
+        )
+    };
+    let first = start(TEMPLATE, echo()).await;
+    let other = TEMPLATE.replace("BucketName: images", "BucketName: others");
+    let second = World::builder()
+        .template(&other)
+        .stack_name("second")
+        .beside(&first)
+        .functions(echo())
+        .schedules(false);
+    let second = second.start().await.unwrap();
+    second.s3().put("others", "a.txt", "x").await.unwrap();
+    first.s3().put("images", "b.txt", "x").await.unwrap();
+    let snapshot = first
+        .ec2()
+        .seed_snapshot("us-east-1", SeedSnapshot::default());
+    for world in [&first, &second] {
+        world.settle().await;
+        // Its rule names no bucket.
+        let outcomes: Vec<_> = world
+            .invocations()
+            .into_iter()
+            .map(|it| it.outcome)
+            .collect();
+        assert_eq!(outcomes, [Ok(json!("a.txt")), Ok(json!("b.txt"))]);
+        assert!(world.s3().get("others", "a.txt").await.unwrap().is_some());
+        let there = world.ec2().snapshots("us-east-1");
+        assert!(there.iter().any(|it| it.id == snapshot));
+        assert_eq!(world.clock().now(), first.clock().now());
+    }
+    let faults = second.faults();
+    faults.on("s3", "PutObject", 1, Fault::Throttle);
+    assert_eq!((faults.pending(), first.faults().pending()), (1, 0));
 }
