@@ -134,7 +134,7 @@ async fn copy(step: &StepContext<'_>, aws: &Aws, region: &str) -> Result<Copy, R
         let other = keys::other_key(step, aws, &found, request.kms_key_id.as_deref()).await?;
         return Ok(Copy {
             image: found.id,
-            kms_key_id: other.or(request.kms_key_id),
+            kms_key_id: other.map_or(request.kms_key_id, |it| it.0),
         });
     }
     let home = &step.config().region;

@@ -156,6 +156,29 @@ async fn a_copy_under_a_named_key_is_not_taken_for_one_without() {
     assert!(email.text.contains(&told), "{}", email.text);
 }
 
+/// A version is set back, and asks for a key now: its copy is not encrypted.
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_is_not_encrypted_is_not_taken_for_one_under_a_key() {
+    let stack = stack().await;
+    let of = |name: &str, copy: &str| {
+        stack.manifest(&format!("{name}-{{digest}}")) + &format!("regions: {{{OREGON}: {copy}}}\n")
+    };
+    let named = format!("{{kmsKeyId: '{}'}}", key('1'));
+    stack.drop_and_rest(KEY, of("one", "{}")).await;
+    let copy = copies(&stack).remove(0);
+    stack.drop_and_rest(KEY, of("two", &named)).await;
+    stack.drop_and_rest(KEY, of("one", &named)).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "incomplete", "{status:#}");
+    let email = stack.emails().pop().unwrap();
+    let told = format!("{copy} was copied with another KMS key, none that is named, than");
+    assert!(email.text.contains(&told), "{}", email.text);
+
+    let before = stack.world.faults().count();
+    stack.drop_and_rest(KEY, of("one", &named)).await;
+    assert_eq!(crate::support::changes_since(&stack, before), []);
+}
+
 /// The account encrypts all there, with a key that manifests may name as well.
 #[tokio::test(start_paused = true)]
 async fn a_copy_under_the_key_by_default_is_one_without_a_named_key() {

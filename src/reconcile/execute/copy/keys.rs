@@ -6,14 +6,17 @@ use crate::manifest::guardrails::Allowed;
 use crate::manifest::ids::is_managed_key;
 use crate::reconcile::step_context::StepContext;
 
-/// The key of a copy, if it is another one than is `asked` for. Where none is asked for, that is one which manifests may
-/// name, and with which the account does not encrypt by default.
+/// The key that a copy has, or that it has none.
+pub(super) struct Key(pub(super) Option<String>);
+
+/// The key of a copy, if it is another one than is `asked` for, or if it has none and one is. Where none is asked for, another
+/// one is one which manifests may name, and with which the account does not encrypt by default.
 pub(super) async fn other_key(
     step: &StepContext<'_>,
     aws: &Aws,
     copy: &ObservedImage,
     asked: Option<&str>,
-) -> Result<Option<String>, AwsError> {
+) -> Result<Option<Key>, AwsError> {
     let named = match &step.config().guardrails.kms_keys {
         Allowed::Only(keys) => keys,
         Allowed::Any => return Ok(None),
@@ -22,25 +25,29 @@ pub(super) async fn other_key(
     if asked.is_none() && named.is_empty() {
         return Ok(None);
     }
-    let Some(key) = key_of(aws, copy).await? else {
+    let Some(Key(key)) = key_of(aws, copy).await? else {
         return Ok(None);
     };
-    let is_other = match asked {
-        Some(asked) => !is_same_key(asked, &key),
-        None => named.contains(&key) && !is_default(&aws.default_key().await?, &key),
+    let is_other = match (asked, &key) {
+        (Some(asked), Some(key)) => !is_same_key(asked, key),
+        (None, Some(key)) => named.contains(key) && !is_default(&aws.default_key().await?, key),
+        (asked, None) => asked.is_some(),
     };
-    Ok(is_other.then_some(key))
+    Ok(is_other.then_some(Key(key)))
 }
 
-/// The ARN of the KMS key that an AMI is encrypted with; none while its snapshots do not show. A copy of an encrypted AMI
-/// has one key for all of its snapshots (CopyImage, KmsKeyId).
-async fn key_of(aws: &Aws, image: &ObservedImage) -> Result<Option<String>, AwsError> {
+/// The KMS key that an AMI is encrypted with, by its ARN; none while its snapshots do not show. A copy of an encrypted AMI has
+/// one key for all of its snapshots (CopyImage, KmsKeyId), and so has one that is encrypted when it is copied.
+async fn key_of(aws: &Aws, image: &ObservedImage) -> Result<Option<Key>, AwsError> {
     if image.snapshots.is_empty() {
         return Ok(None);
     }
     let snapshots = aws.find_snapshots("snapshot-id", &image.snapshots).await?;
-    let mut keys = snapshots.into_iter().filter_map(|it| it.kms_key_id);
-    Ok(keys.next())
+    let is_shown = !snapshots.is_empty();
+    let key = snapshots.into_iter().find_map(|it| it.kms_key_id);
+    // What is encrypted has a key, also if EC2 does not show it yet.
+    let is_known = is_shown && (key.is_some() || !image.is_encrypted);
+    Ok(is_known.then_some(Key(key)))
 }
 
 /// Whether this is the key that was asked for. That can only be told of a key's ARN, which is what the stack allows.
