@@ -44,9 +44,12 @@ pub(super) fn intend(status: &mut Status, actions: &[RegionAction], now: Timesta
                 }
             }
             Action::DeprecatePrevious { image, at, .. } => {
+                let deprecation = Action::SetDeprecation { at: Some(*at) };
                 for known in known(status, region, image) {
-                    // Ours: should it become the current one again, it is taken back.
-                    known.applied.settings.deprecate_at = Some(*at);
+                    // Ours: should it become the current one again, it is taken back, also if reads do not show it yet.
+                    let intended =
+                        publish::intend(&known.applied, std::slice::from_ref(&deprecation), now);
+                    known.applied = intended;
                     known.retiring.deprecate_at = Some(*at);
                 }
             }

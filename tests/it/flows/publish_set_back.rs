@@ -1,12 +1,14 @@
 //! A manifest is set back to its old content while its old AMI is being retired: that AMI is the current one again, and what
 //! was done to it in order to deregister it is undone.
 
+use std::time::Duration;
+
 use localaws::ec2::DeregistrationProtection::{
     self, CoolingDown, Disabled, EnabledWithCooldown, EnabledWithoutCooldown,
 };
 use localaws::faults::{Call, Fault};
 
-use crate::support::{REGION, TestStack, faults, minutes};
+use crate::support::{REGION, TestStack, changes_since, faults, minutes};
 
 const KEY: &str = "golden/web.image.yaml";
 const OREGON: &str = "us-west-2";
@@ -161,5 +163,46 @@ async fn a_copy_that_is_being_deregistered_is_not_taken_for_the_current_one() {
             copies.iter().any(|it| *now == it.id.as_str()),
             "{copies:#?}"
         );
+    }
+}
+
+/// Reads are some minutes old: EC2 still shows the AMI as it was before it was deprecated.
+#[tokio::test(start_paused = true)]
+async fn an_ami_that_is_current_again_at_once_is_deprecated_no_more() {
+    let stale = minutes(3);
+    for is_removed in [false, true] {
+        let stack = stack().await;
+        let first = version(&stack, 1, "onDelete: deprecate\n");
+        stack.drop_and_rest(KEY, &first).await;
+        let old = images(&stack);
+        stack.world.ec2().set_stale_reads(stale);
+        match is_removed {
+            true => stack.remove(KEY).await,
+            false => {
+                let second = version(&stack, 2, "replaces: {previous: deprecate}\n");
+                stack.drop_file(KEY, second).await;
+            }
+        }
+        let is_deprecated = |(region, id): &(&str, String)| {
+            let images = stack.world.ec2().images(region);
+            let image = images.iter().find(|image| image.id == *id);
+            image.unwrap().deprecation_time.is_some()
+        };
+        for _ in 0..900 {
+            if old.iter().all(is_deprecated) {
+                break;
+            }
+            stack.world.run_for(Duration::from_secs(1)).await;
+        }
+        assert!(old.iter().all(is_deprecated), "{is_removed}");
+
+        stack.drop_and_rest(KEY, &first).await;
+        let status = stack.status(KEY).await;
+        assert_eq!(status["state"], "available", "{status:#}");
+        assert_eq!(status["regions"][REGION]["image"], old[0].1, "{status:#}");
+        assert!(!old.iter().any(is_deprecated), "{is_removed} {status:#}");
+        let before = stack.world.faults().count();
+        stack.drop_and_rest(KEY, &first).await;
+        assert_eq!(changes_since(&stack, before), []);
     }
 }
