@@ -79,6 +79,10 @@ fn edit_parameter(played: &mut Played, key: &str, region: &'static str) {
     let names = manifest.map(|it| it.parameters(key)).unwrap_or_default();
     for name in names {
         let ssm = played.stack.world.ssm();
+        // SSM would refuse it.
+        if ssm.is_validating(region, &name) {
+            continue;
+        }
         ssm.seed_image_parameter(region, &name, OTHER);
         played.edited_parameters.insert((region, name));
     }

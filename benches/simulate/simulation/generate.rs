@@ -75,6 +75,8 @@ impl Generator {
             retire: self.chance(85),
             copies: self.chance(90),
             parameters: self.chance(90),
+            keys: self.chance(70),
+            page: self.pick(&[None, None, Some(1), Some(2)]),
             versions: self.chance(80),
             notify_started: self.chance(20),
         };
@@ -95,7 +97,7 @@ impl Generator {
     /// Which kinds of events a script has, and how often.
     fn kinds(&mut self) -> Vec<(u32, Make)> {
         let mut kinds: Vec<(u32, Make)> = vec![(12, Self::drop)];
-        let others: [(u32, u32, Make); 23] = [
+        let others: [(u32, u32, Make); 24] = [
             (70, 4, Self::drop_object),
             (50, 3, Self::remove),
             (40, 2, Self::cancel),
@@ -119,6 +121,7 @@ impl Generator {
             (25, 2, Self::validation),
             (10, 1, Self::encrypts),
             (30, 3, Self::drop_same),
+            (15, 3, Self::drop_beside),
         ];
         for (percent, weight, make) in others {
             if self.chance(percent) {

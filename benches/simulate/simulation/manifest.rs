@@ -3,6 +3,7 @@
 use super::script::{
     COPY_REGIONS, KEYS, Manifest, ORGANIZATION, PARTNERS, Protect, Retire, Source, Stack,
 };
+use crate::support::REGION;
 
 /// What is there to make images from.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +16,11 @@ pub(crate) struct Sources {
     pub(crate) instance: String,
     /// The manifest bucket.
     pub(crate) bucket: String,
+}
+
+/// The KMS key that manifests may name in a Region.
+pub(crate) fn kms_key(region: &str) -> String {
+    format!("arn:aws:kms:{region}:000000000000:key/1234abcd-12ab-34cd-56ef-123456789001")
 }
 
 /// The parameter that two manifests may set.
@@ -54,6 +60,18 @@ impl Manifest {
         regions.map(|(at, required)| (COPY_REGIONS[at % COPY_REGIONS.len()], *required))
     }
 
+    /// The KMS key that the AMI in a Region is to be encrypted with, if it says so.
+    pub(crate) fn kms_key(&self, region: &str) -> Option<String> {
+        let is_named = match region {
+            REGION => self.encrypted,
+            region => self
+                .keys
+                .iter()
+                .any(|at| COPY_REGIONS[at % COPY_REGIONS.len()] == region),
+        };
+        is_named.then(|| kms_key(region))
+    }
+
     /// The accounts that may launch its AMI.
     pub(crate) fn accounts(&self) -> impl Iterator<Item = &'static str> {
         let accounts = self.accounts.iter();
@@ -78,6 +96,7 @@ impl Manifest {
             || (self.organization && !is_open(ORGANIZATION))
             || (self.public && !stack.public)
             || (!self.regions.is_empty() && !stack.copies)
+            || ((self.encrypted || !self.keys.is_empty()) && !stack.keys)
             || (!self.parameters("x").is_empty() && !stack.parameters)
             || (retires && !stack.retire)
     }
@@ -94,9 +113,12 @@ impl Manifest {
         text += &self.access();
         let listed = |items: Vec<String>| items.join(", ");
         if !self.regions.is_empty() {
-            let region = |(region, required): (&str, bool)| match required {
-                true => format!("{region}: {{}}"),
-                false => format!("{region}: {{required: false}}"),
+            let region = |(region, required): (&str, bool)| {
+                let key = self.kms_key(region);
+                let key = key.map(|key| format!("kmsKeyId: '{key}'"));
+                let required = (!required).then(|| "required: false".to_owned());
+                let said: Vec<_> = key.into_iter().chain(required).collect();
+                format!("{region}: {{{}}}", said.join(", "))
             };
             text += &format!(
                 "regions: {{{}}}\n",
@@ -144,14 +166,18 @@ impl Manifest {
             (false, true) => short.to_owned(),
             (false, false) => format!("{short}-{{digest}}"),
         };
+        let key = match self.kms_key(REGION) {
+            Some(key) => format!(", encrypted: true, kmsKeyId: '{key}'"),
+            None => String::new(),
+        };
         let source = match self.source {
             Source::Snapshot(at) => {
                 let id = &sources.snapshots[at % sources.snapshots.len()];
                 format!("snapshot: {{id: {id}}}")
             }
-            Source::Disk => format!("disk: {{object: {short}.vmdk, format: vmdk}}"),
-            Source::Vm => format!("vm: {{object: {short}.ova, format: ova}}"),
-            Source::Image => format!("image: {{id: {}, region: us-west-2}}", sources.image),
+            Source::Disk => format!("disk: {{object: {short}.vmdk, format: vmdk{key}}}"),
+            Source::Vm => format!("vm: {{object: {short}.ova, format: ova{key}}}"),
+            Source::Image => format!("image: {{id: {}, region: us-west-2{key}}}", sources.image),
             Source::Stored => {
                 format!(
                     "stored: {{object: 's3://{}/{}'}}",
@@ -161,7 +187,20 @@ impl Manifest {
             Source::Instance => format!("instance: {{id: {}}}", sources.instance),
             Source::Bundle => "bundle: {manifest: image.manifest.xml}".to_owned(),
         };
-        format!("name: {name}\nsource: {{{source}}}\n")
+        format!("name: {name}\nsource: {{{source}}}\n{}", self.register())
+    }
+
+    fn register(&self) -> String {
+        let imds = self.imds.then(|| "imdsSupport: v2.0".to_owned());
+        let volume = self.volume.map(|size| {
+            let ebs = format!("{{deviceName: /dev/sdb, ebs: {{volumeSize: {size}}}}}");
+            format!("blockDeviceMappings: [{ebs}]")
+        });
+        let said: Vec<_> = imds.into_iter().chain(volume).collect();
+        match said.is_empty() {
+            true => String::new(),
+            false => format!("register: {{{}}}\n", said.join(", ")),
+        }
     }
 
     fn access(&self) -> String {

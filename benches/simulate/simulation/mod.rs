@@ -4,6 +4,7 @@
 //!
 //! A script is made of a seed before it is played, and with it everything is decided: what happens, all ids, and all chance.
 
+mod beside;
 mod by_hand;
 mod coverage;
 mod excuses;
@@ -61,6 +62,9 @@ pub(crate) fn run(script: &Script, monitor: Monitor) -> Outcome {
         runtime.block_on(async {
             let played = play::play(script, &monitor).await;
             judged = rest::check(&played).await;
+            if let Some(beside) = &played.beside {
+                judged.extend(beside::check(beside).await);
+            }
             emails = rest::emails(&played);
             // The stack has the last word.
             drop(played);

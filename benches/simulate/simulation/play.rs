@@ -8,13 +8,14 @@ use amiwright::cli::{cancel::cancel, retry::retry};
 use amiwright::image::observed::ObservedImage;
 use amiwright::keys;
 use amiwright::reconcile::Context;
+use localaws::ec2::Snapshot;
 use serde_json::{Value, json};
 
 use super::manifest::{Sources, beside, key, short};
 use super::monitor::Monitor;
 use super::script::{Arrival, Event, KEYS, Manifest, Object, Script, Source, Task};
 use super::setting::{self, region, regions};
-use super::{by_hand, weather};
+use super::{beside, by_hand, weather};
 use crate::support::{BUNDLE_MANIFEST, BUNDLE_PART, TestStack, other_bundle, vmdk, whole_seconds};
 
 /// What a history left.
@@ -33,6 +34,8 @@ pub(crate) struct Played {
     pub(crate) was_exact: BTreeSet<&'static str>,
     /// What was there before any manifest.
     pub(crate) snapshots_before: BTreeSet<String>,
+    /// The other stack of the account, if there is one.
+    pub(crate) beside: Option<Box<Played>>,
 }
 
 /// How long an image may be open once all is well: the cooldowns of AMIs that have to go first, of two versions, and then those of
@@ -47,17 +50,16 @@ pub(crate) async fn play(script: &Script, monitor: &Arc<Monitor>) -> Played {
         let before = stack.world.ec2().snapshots(region).into_iter();
         snapshots_before.extend(before.map(|snapshot| snapshot.id));
     }
-    let mut played = Played {
-        snapshots_before,
+    let mut played = Played::new(
         stack,
-        script: script.clone(),
+        script.clone(),
         sources,
-        monitor: Arc::clone(monitor),
-        manifests: BTreeMap::new(),
-        edited: BTreeMap::new(),
-        edited_parameters: BTreeSet::new(),
-        was_exact: BTreeSet::new(),
-    };
+        Arc::clone(monitor),
+        snapshots_before,
+    );
+    played.beside = beside::set(&played).await;
+    let theirs = played.beside.iter().map(|it| it.stack.snapshot.clone());
+    played.snapshots_before.extend(theirs);
     for each in &script.moves {
         let pause = Duration::from_secs(each.pause);
         played.stack.world.run_for(pause).await;
@@ -65,10 +67,34 @@ pub(crate) async fn play(script: &Script, monitor: &Arc<Monitor>) -> Played {
         played.happen(&each.event).await;
     }
     played.end().await;
+    if let Some(beside) = &played.beside {
+        beside.end().await;
+    }
     played
 }
 
 impl Played {
+    pub(super) fn new(
+        stack: TestStack,
+        script: Script,
+        sources: Sources,
+        monitor: Arc<Monitor>,
+        snapshots_before: BTreeSet<String>,
+    ) -> Self {
+        Self {
+            stack,
+            script,
+            sources,
+            monitor,
+            manifests: BTreeMap::new(),
+            edited: BTreeMap::new(),
+            edited_parameters: BTreeSet::new(),
+            was_exact: BTreeSet::new(),
+            snapshots_before,
+            beside: None,
+        }
+    }
+
     async fn happen(&mut self, event: &Event) {
         if weather::happen(self, event).await {
             return;
@@ -79,6 +105,15 @@ impl Played {
                 manifest,
                 arrival,
             } => self.drop(key(*at), manifest, *arrival).await,
+            Event::DropBeside {
+                key: at,
+                manifest,
+                arrival,
+            } => {
+                if let Some(beside) = &mut self.beside {
+                    Self::drop(beside, key(*at), manifest, *arrival).await;
+                }
+            }
             Event::DropObject {
                 key: at,
                 what,
@@ -177,6 +212,17 @@ impl Played {
             manifest.is_some_and(|it| it.starts_with(&ours))
         });
         images
+    }
+
+    /// The snapshots of a Region, but for those that another stack has made.
+    pub(crate) fn snapshots(&self, region: &str) -> Vec<Snapshot> {
+        let ours = format!("s3://{}/", self.stack.bucket);
+        let mut snapshots = self.stack.world.ec2().snapshots(region);
+        snapshots.retain(|snapshot| {
+            let manifest = snapshot.tags.get("amiwright:manifest");
+            manifest.is_none_or(|it| it.starts_with(&ours))
+        });
+        snapshots
     }
 
     /// Nothing fails any more, what is late arrives, and time runs until nothing is open.

@@ -6,9 +6,11 @@ use std::time::Duration;
 use amiwright::image::observed::ObservedImage;
 use amiwright::image::status::Grantee;
 use amiwright::keys;
+use localaws::ec2::Snapshot;
 use serde_json::Value;
 
 use super::manifest::key as manifest_key;
+use super::monitor::own_images;
 use super::play::Played;
 use super::script::{Event, Manifest, STRANGER};
 use super::setting::regions;
@@ -153,6 +155,15 @@ fn check_status(played: &Played, key: &str, status: &Value, wrong: &mut Vec<Stri
     if notices.is_empty() && !["deleted", "superseded", "cancelled"].contains(&state) {
         say("ended without a word");
     }
+    let emails = played.stack.emails();
+    // What comes before a history is forgotten.
+    if state == "available" && key != "stored.image.yaml" {
+        for image in own_images(status) {
+            if !emails.iter().any(|email| email.text.contains(&image)) {
+                say(&format!("is available, and no email names {image}"));
+            }
+        }
+    }
     let kinds = played.monitor.notices();
     let prefix = format!("s3://{}/{key}#", played.stack.bucket);
     let mut kinds = kinds.iter().filter(|(id, _)| id.starts_with(&prefix));
@@ -243,7 +254,7 @@ async fn check_nothing_is_lost(
             used.extend(image.snapshots);
             there.insert(image.id);
         }
-        for snapshot in played.stack.world.ec2().snapshots(region) {
+        for snapshot in played.snapshots(region) {
             // While a copy is made, only the snapshot says of which AMI it is.
             let copied = snapshot
                 .description
@@ -252,6 +263,7 @@ async fn check_nothing_is_lost(
             let is_left_by_hand =
                 |image: &str| played.is_deregistered_by_hand(region, image.to_owned());
             let is_known = used.contains(&snapshot.id)
+                || is_made_after_failing(played, &snapshot)
                 || copy.is_some_and(|image| there.contains(image) || is_left_by_hand(image))
                 || known.contains(&snapshot.id)
                 || is_told(&snapshot.id)
@@ -262,6 +274,13 @@ async fn check_nothing_is_lost(
             }
         }
     }
+}
+
+/// Whether an import has made this that EC2 had shown as failed, and which went on in truth.
+pub(super) fn is_made_after_failing(played: &Played, snapshot: &Snapshot) -> bool {
+    let is_shown = |it: &Event| matches!(it, Event::ShowTask { state, .. } if state == "error");
+    let mut moves = played.script.moves.iter();
+    snapshot.description.contains(" for import-") && moves.any(|it| is_shown(&it.event))
 }
 
 /// Every notice that was ever recorded has been published.

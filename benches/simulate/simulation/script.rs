@@ -46,6 +46,12 @@ pub(crate) struct Stack {
     pub(crate) retire: bool,
     pub(crate) copies: bool,
     pub(crate) parameters: bool,
+    /// Whether manifests may name KMS keys.
+    #[serde(default)]
+    pub(crate) keys: bool,
+    /// The most that pages of listings hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) page: Option<usize>,
     /// Whether the manifest bucket keeps versions.
     pub(crate) versions: bool,
     #[serde(default)]
@@ -67,6 +73,12 @@ pub(crate) struct Move {
 pub(crate) enum Event {
     /// Somebody uploads a manifest.
     Drop {
+        key: usize,
+        manifest: Manifest,
+        arrival: Arrival,
+    },
+    /// Somebody uploads a manifest to the other stack of the account.
+    DropBeside {
         key: usize,
         manifest: Manifest,
         arrival: Arrival,
@@ -242,6 +254,18 @@ pub(crate) struct Manifest {
     /// Places in [`COPY_REGIONS`], and whether that Region is required.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) regions: Vec<(usize, bool)>,
+    /// Places in [`COPY_REGIONS`] whose copies are encrypted with a KMS key.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) keys: Vec<usize>,
+    /// Whether its disk, machine or AMI is encrypted with a KMS key.
+    #[serde(skip_serializing_if = "is_not")]
+    pub(crate) encrypted: bool,
+    /// Whether instances have to use IMDSv2.
+    #[serde(skip_serializing_if = "is_not")]
+    pub(crate) imds: bool,
+    /// GiB of a second volume.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) volume: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) team: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use localaws::ec2::{Era, Permission, SeedImage, SeedInstance, SeedSnapshot};
 use localaws::watcher::Watcher;
+use localaws::world::World;
 
-use super::manifest::Sources;
+use super::manifest::{Sources, kms_key};
 use super::monitor::Monitor;
 use super::script::{COPY_REGIONS, Event, PARTNERS, STRANGER, Script, Source};
 use crate::support::{KEY_ID, REGION, SECRET, TestStack};
@@ -27,12 +28,33 @@ pub(crate) fn region(at: usize) -> &'static str {
 
 /// Sets the stage for a script.
 pub(crate) async fn set(script: &Script, monitor: &Arc<Monitor>) -> (TestStack, Sources) {
+    let stack = stack(script, monitor, None).await;
+    if let Some(limit) = script.stack.page {
+        stack.world.ec2().set_page_limit(limit);
+        stack.world.s3().set_page_limit(limit);
+    }
+    let sources = sources(script, &stack).await;
+    others(&stack, &sources);
+    monitor.open_eyes(&stack, &sources, stack.world.directory());
+    (stack, sources)
+}
+
+/// A stack, in an account of its own or beside another.
+pub(crate) async fn stack(
+    script: &Script,
+    monitor: &Arc<Monitor>,
+    beside: Option<&World>,
+) -> TestStack {
     let watcher = {
         let monitor = Arc::clone(monitor);
         Watcher::new(move |exchange| monitor.see(exchange))
     };
-    let stack = TestStack::built(|builder| {
+    TestStack::built(|builder| {
         let given = &script.stack;
+        let builder = match beside {
+            Some(world) => builder.beside(world).stack_name("beside"),
+            None => builder,
+        };
         let builder = match given.versions {
             true => builder,
             false => builder.template(&TestStack::template_without_versions()),
@@ -52,13 +74,16 @@ pub(crate) async fn set(script: &Script, monitor: &Arc<Monitor>) -> (TestStack, 
                 "CopyRegions",
                 &or_nothing(given.copies, &COPY_REGIONS.join(",")),
             )
+            .parameter("KmsKeys", &or_nothing(given.keys, &keys()))
             .parameter("NotifyStarted", &given.notify_started.to_string())
     })
-    .await;
-    let sources = sources(script, &stack).await;
-    others(&stack, &sources);
-    monitor.open_eyes(&stack, &sources);
-    (stack, sources)
+    .await
+}
+
+/// The KMS keys that manifests may name.
+fn keys() -> String {
+    let keys: Vec<String> = regions().map(kms_key).collect();
+    keys.join(",")
 }
 
 async fn sources(script: &Script, stack: &TestStack) -> Sources {

@@ -46,13 +46,14 @@ pub(super) async fn check(
             say("should not be rejected");
         }
     }
-    if text(status, "/state") != "available" {
-        if !is_refused && !is_excused(&played.script, key) {
-            say("did not become available although nothing kept it from that");
-        }
+    let state = text(status, "/state");
+    if state != "available" && !is_refused && !is_excused(&played.script, key) {
+        say("did not become available although nothing kept it from that");
+    }
+    if !["available", "incomplete"].contains(&state) {
         return;
     }
-    if manifest.store {
+    if manifest.store && state == "available" {
         let image = text(status, "/regions/us-east-1/image");
         let s3 = played.stack.world.s3();
         let stored = s3.get(&played.stack.bucket, &format!("{image}.bin")).await;
@@ -61,9 +62,28 @@ pub(super) async fn check(
         }
     }
     for region in wanted_regions(manifest) {
+        // Without an AMI in the stack's Region none is copied.
+        let is_copied = !status["regions"][region].is_null();
+        if is_named_as_failed(status, region) || (!is_copied && is_named_as_failed(status, REGION))
+        {
+            continue;
+        }
         let wrong_here = check_region(played, (key, manifest), region, status).await;
         wrong.extend(wrong_here.map(|what| format!("{key} in {region}: {what}: {status:#}")));
     }
+}
+
+/// Whether a status says why something about the AMI of a Region is not as its manifest says, and will not be.
+fn is_named_as_failed(status: &Value, region: &str) -> bool {
+    let of_region = ["regions", "copies"].map(|of| &status[of][region]["failure"]);
+    let parameters = status["release"]["parameters"]
+        .as_object()
+        .into_iter()
+        .flatten();
+    let mut parameters = parameters.filter(|(id, _)| id.starts_with(region));
+    of_region.iter().any(|failure| !failure.is_null())
+        || parameters.any(|(_, it)| !it["failure"].is_null())
+        || !status["build"]["failure"].is_null()
 }
 
 async fn check_region(
@@ -93,7 +113,10 @@ async fn check_region(
         return Some(format!("its AMI is {}", image.id));
     }
     let mut differs = differences(played, manifest, region, image, &edits).await;
-    differs.extend(parameters(played, (key, manifest), region, id));
+    // They wait for all Regions that are required.
+    if text(status, "/state") == "available" {
+        differs.extend(parameters(played, (key, manifest), region, id));
+    }
     if differs.is_empty() {
         return None;
     }
@@ -165,7 +188,33 @@ async fn differences(
         has_product_code(played, manifest, region, image),
         "product code",
     );
+    unless(
+        is_encrypted_as_asked(played, manifest, region, image),
+        "KMS key",
+    );
+    unless(
+        is_registered_as_asked(played, manifest, region, image),
+        "registration",
+    );
     unless(image.public == manifest.public, "public");
+    differs.extend(shares(played, manifest, region, image, edits).await);
+    differs
+}
+
+/// Who has an AMI and its snapshots that should not, or the other way round.
+async fn shares(
+    played: &Played,
+    manifest: &Manifest,
+    region: &'static str,
+    image: &ObservedImage,
+    edits: &BTreeSet<String>,
+) -> Vec<String> {
+    let mut differs = Vec::new();
+    let mut unless = |is_so: bool, what: &str| {
+        if !is_so {
+            differs.push(what.to_owned());
+        }
+    };
     let aws = played.stack.aws().in_region(region);
     let granted = aws.launch_permissions(&image.id).await.unwrap();
     let asked = asked(manifest);
@@ -226,6 +275,43 @@ fn is_of_source(played: &Played, manifest: &Manifest, region: &str, image: &Obse
         }
         _ => true,
     }
+}
+
+/// Whether its snapshots have the KMS key that its manifest names.
+fn is_encrypted_as_asked(
+    played: &Played,
+    manifest: &Manifest,
+    region: &str,
+    image: &ObservedImage,
+) -> bool {
+    let Some(key) = manifest.kms_key(region) else {
+        return true;
+    };
+    let snapshots = played.stack.world.ec2().snapshots(region).into_iter();
+    let mut own = snapshots.filter(|it| image.snapshots.contains(&it.id));
+    own.all(|it| it.kms_key_id.as_ref() == Some(&key))
+}
+
+/// Whether it was registered with what its manifest says.
+fn is_registered_as_asked(
+    played: &Played,
+    manifest: &Manifest,
+    region: &str,
+    image: &ObservedImage,
+) -> bool {
+    let mut images = played.stack.world.ec2().images(region).into_iter();
+    let Some(found) = images.find(|it| it.id == image.id) else {
+        return false;
+    };
+    let has_volume = |size: u32| {
+        let mut mappings = found.block_device_mappings.iter();
+        let second = mappings.find(|it| it.device_name == "/dev/sdb");
+        second
+            .and_then(|it| it.ebs.as_ref())
+            .is_some_and(|it| it.volume_size == size)
+    };
+    (!manifest.imds || found.imds_support.as_deref() == Some("v2.0"))
+        && manifest.volume.is_none_or(has_volume)
 }
 
 /// Whether its instances are paid for, if its manifest says so.

@@ -59,21 +59,36 @@ fn simpler(it: &Move) -> Vec<Move> {
             event: it.event.clone(),
         }));
     }
-    let Event::Drop {
-        key,
-        manifest,
-        arrival,
-    } = &it.event
-    else {
-        return found;
-    };
-    let drop = |manifest: Manifest, arrival: Arrival| Move {
-        pause: it.pause,
-        event: Event::Drop {
-            key: *key,
+    let (key, manifest, arrival, is_beside) = match &it.event {
+        Event::Drop {
+            key,
             manifest,
             arrival,
-        },
+        } => (*key, manifest, arrival, false),
+        Event::DropBeside {
+            key,
+            manifest,
+            arrival,
+        } => (*key, manifest, arrival, true),
+        _ => return found,
+    };
+    let drop = |manifest: Manifest, arrival: Arrival| {
+        let event = match is_beside {
+            false => Event::Drop {
+                key,
+                manifest,
+                arrival,
+            },
+            true => Event::DropBeside {
+                key,
+                manifest,
+                arrival,
+            },
+        };
+        Move {
+            pause: it.pause,
+            event,
+        }
     };
     if *arrival != Arrival::Once {
         found.push(drop(manifest.clone(), Arrival::Once));

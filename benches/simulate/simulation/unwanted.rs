@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use amiwright::image::observed::ObservedImage;
-use localaws::ec2::Image;
+use amiwright::image::status::Orphan;
+use localaws::ec2::{Image, Snapshot};
 use serde_json::Value;
 
 use super::by_hand::OTHER;
 use super::manifest::short;
 use super::play::Played;
+use super::rest::is_made_after_failing;
 use super::script::{KEYS, Manifest, Retire};
 use super::setting::regions;
 use super::text;
@@ -42,6 +44,7 @@ pub(super) async fn check(
             ));
         }
     }
+    check_retired(played, wrong);
     check_tasks(played, statuses, wrong);
     check_shares(played, wrong);
     check_requests(played, statuses, wrong);
@@ -66,6 +69,7 @@ fn unwanted<'a>(
         _ => true,
     };
     let orphans = status["build"]["orphans"].to_string();
+    let is_unseen = orphans.contains(Orphan::UNSEEN);
     let previous = status["previous"].to_string();
     let versions = played.monitor.versions(&played.stack, key);
     let dropped = |version: &&Manifest| {
@@ -82,11 +86,23 @@ fn unwanted<'a>(
             images.filter(|it| is_own(it) && is_silent(it)).collect()
         }
         // What its last attempt has begun is cleaned up.
-        ("cancelled" | "failed", _) => images
+        ("cancelled" | "failed", _) if !is_unseen => images
             .filter(|it| is_own(it) && it.1.state != "failed")
             .filter(|it| !orphans.contains(&it.1.id) && !previous.contains(&it.1.id))
             .collect(),
         _ => Vec::new(),
+    }
+}
+
+/// Of each AMI that was deprecated or deregistered because nobody wants it any more, an email says so.
+fn check_retired(played: &Played, wrong: &mut Vec<String>) {
+    let emails = played.stack.emails();
+    for (image, outcome) in played.monitor.retired() {
+        let is_told = |text: &str| text.contains(&format!("{image} {outcome}"));
+        let is_done = ["deregistered", "deprecated"].contains(&outcome.as_str());
+        if is_done && !emails.iter().any(|email| is_told(&email.text)) {
+            wrong.push(format!("no email says that {image} was {outcome}"));
+        }
     }
 }
 
@@ -98,12 +114,18 @@ fn check_tasks(played: &Played, statuses: &BTreeMap<String, Value>, wrong: &mut 
             continue;
         }
         let orphans = status["build"]["orphans"].to_string();
+        // Then its email names what is known of them.
+        if orphans.contains(Orphan::UNSEEN) {
+            continue;
+        }
         let tasks = status["build"]["tasks"].as_array().into_iter().flatten();
         for task in tasks.map(|it| text(it, "/id")) {
             // EC2 says in words whose it is.
             let is_of_task = |text: &str| text.ends_with(&format!(" for {task}"));
             let mut made = snapshots.iter().filter(|it| is_of_task(&it.description));
-            if let Some(snapshot) = made.find(|it| !orphans.contains(&it.id)) {
+            let is_unknown =
+                |it: &Snapshot| !orphans.contains(&it.id) && !is_made_after_failing(played, it);
+            if let Some(snapshot) = made.find(|it| is_unknown(it)) {
                 let id = &snapshot.id;
                 wrong.push(format!(
                     "{key}: {id} of {task} is left, and no status says why: {status:#}"
@@ -130,7 +152,7 @@ fn check_shares(played: &Played, wrong: &mut Vec<String>) {
             let mut users = played.monitor.users(region, id).into_iter();
             users.any(|image| played.is_deregistered_by_hand(region, image))
         };
-        for snapshot in ec2.snapshots(region) {
+        for snapshot in played.snapshots(region) {
             let (id, readers) = (&snapshot.id, &snapshot.create_volume_permissions);
             let is_ours = !played.snapshots_before.contains(id);
             if is_ours

@@ -178,10 +178,11 @@ pub(super) async fn clear(played: &Played) {
                 world.set_rule_enabled(rule, true);
             }
             // A task in a state that nobody knows is polled for as long as it is in it.
-            Event::ShowTask { key: at, state } if state == UNDOCUMENTED => {
-                for id in tasks(played, key(*at)).await {
-                    ec2.show_task_as(&id, None);
-                }
+            Event::ShowTask { key: at, state } => {
+                let mut ids = tasks(played, key(*at)).await;
+                // Of what is listed by its AMI, EC2 documents neither state.
+                ids.retain(|id| state == UNDOCUMENTED || id.starts_with("ami-"));
+                ids.iter().for_each(|id| ec2.show_task_as(id, None));
             }
             _ => {}
         }

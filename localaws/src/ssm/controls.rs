@@ -40,6 +40,13 @@ impl Ssm {
         Some(parameter.versions.last()?.value.clone())
     }
 
+    /// Whether a value that was put is still being validated: until then nobody can put another.
+    #[must_use]
+    pub fn is_validating(&self, region: &str, name: &str) -> bool {
+        let mut state = self.service.settled();
+        state.region(region).pending.contains_key(name)
+    }
+
     /// Whether the parameter of this name is a SecureString.
     pub(crate) fn is_secret(&self, region: &str, name: &str) -> bool {
         let state = self.service.settled();

@@ -1,7 +1,9 @@
 //! Manifests that are dropped.
 
 use super::Generator;
-use crate::simulation::script::{COPY_REGIONS, Event, Manifest, PARTNERS, Protect, Retire, Source};
+use crate::simulation::script::{
+    Arrival, COPY_REGIONS, Event, Manifest, PARTNERS, Protect, Retire, Source,
+};
 
 impl Generator {
     /// A manifest that is new, or differs a little from the last one, or is an earlier one again.
@@ -34,6 +36,22 @@ impl Generator {
             key,
             manifest,
             arrival,
+        }
+    }
+
+    /// A manifest of the other stack.
+    pub(super) fn drop_beside(&mut self) -> Event {
+        let key = self.random.usize(1..3);
+        let mut manifest = self.manifest();
+        let which = self.random.usize(..2);
+        manifest.source = Source::Snapshot(which);
+        // Two stacks that set the same parameters have it so.
+        manifest.parameter = false;
+        manifest.store = false;
+        Event::DropBeside {
+            key,
+            manifest: coherent(manifest),
+            arrival: self.weighted(&[(6, Arrival::Once), (2, Arrival::Twice)]),
         }
     }
 
@@ -86,6 +104,9 @@ impl Generator {
             repair: self.chance(30),
             store: self.chance(10),
             product_code: self.classic && self.chance(10),
+            encrypted: self.chance(8),
+            imds: self.chance(10),
+            volume: self.pick(&[None, None, None, Some(8), Some(9)]),
             ..Manifest::default()
         };
         for at in 0..PARTNERS.len() {
@@ -96,6 +117,9 @@ impl Generator {
         for at in 0..COPY_REGIONS.len() {
             if self.chance(40) {
                 manifest.regions.push((at, self.chance(80)));
+                if self.chance(15) {
+                    manifest.keys.push(at);
+                }
             }
         }
         coherent(manifest)
@@ -105,7 +129,7 @@ impl Generator {
     fn changed(&mut self, last: &Manifest) -> Manifest {
         let (mut manifest, other) = (last.clone(), self.manifest());
         manifest.mistake = None;
-        match self.random.u32(..16) {
+        match self.random.u32(..18) {
             0 => manifest.source = other.source,
             1 => manifest.fixed_name = !manifest.fixed_name,
             2 | 3 => manifest.accounts = other.accounts,
@@ -119,6 +143,8 @@ impl Generator {
             12 => manifest.parameter = !manifest.parameter,
             13 => manifest.replaces = other.replaces,
             14 => manifest.on_delete = other.on_delete,
+            15 => (manifest.imds, manifest.volume) = (other.imds, other.volume),
+            16 => manifest.keys = other.keys,
             // A new version.
             _ => {
                 manifest.source = match manifest.source {
@@ -139,9 +165,26 @@ fn coherent(mut manifest: Manifest) -> Manifest {
         manifest.copy = false;
         manifest.store = false;
         manifest.delete_snapshots = false;
+        manifest.volume = None;
     } else {
         manifest.product_code = false;
     }
+    let regions = manifest.regions.iter().map(|(at, _)| *at);
+    let regions: Vec<_> = regions.collect();
+    manifest.keys.retain(|at| regions.contains(at));
+    manifest.encrypted &= matches!(manifest.source, Source::Disk | Source::Vm | Source::Image);
+    // They are registered by EC2 itself.
+    if !matches!(
+        manifest.source,
+        Source::Snapshot(_) | Source::Disk | Source::Bundle | Source::Instance
+    ) {
+        (manifest.imds, manifest.volume) = (false, None);
+    }
+    // What is encrypted with the key that AWS manages cannot be shared.
+    if manifest.encrypted {
+        manifest.keys.clone_from(&regions);
+    }
+    manifest.public &= !manifest.encrypted && manifest.keys.is_empty();
     manifest.public &= !manifest.copy && !manifest.product_code;
     manifest.copy &= !manifest.accounts.is_empty() && !manifest.public;
     let retires =

@@ -25,6 +25,7 @@ pub(super) fn made_for(image: &Image) -> Option<(&str, &str)> {
 impl State {
     pub(super) fn judge_images(&mut self, call: &Call, sent: &[(String, String)]) {
         self.coverage.action(&call.action);
+        self.judge_neighbor(call, sent);
         self.look(&call.region);
         if MAKING.contains(&call.action.as_str()) {
             self.judge_once(call);
@@ -36,6 +37,27 @@ impl State {
             "DeleteSnapshot" => self.judge_deletion(call, sent),
             "CopyImage" if call.region != REGION => self.judge_copy(call),
             _ => {}
+        }
+    }
+
+    /// What another stack has made is never changed, nor are the snapshots of its AMIs that it has made with them.
+    fn judge_neighbor(&mut self, call: &Call, sent: &[(String, String)]) {
+        let eyes = self.eyes();
+        let ours = format!("s3://{}/", eyes.bucket);
+        let is_source = |id: &str| eyes.sources.iter().any(|it| it == id);
+        let named = values(sent, "ImageId", "").chain(values(sent, "SnapshotId", ""));
+        let mut named = named.chain(values(sent, "ResourceId.", ""));
+        let is_theirs = |id: &str| {
+            let of_region = self.images.iter().filter(|((of, _), _)| *of == call.region);
+            let mut images = of_region.map(|(_, image)| image);
+            images.any(|image| {
+                let has = image.id == id || image.snapshot_ids().any(|it| it == id);
+                has && made_for(image).is_some_and(|(manifest, _)| !manifest.starts_with(&ours))
+            })
+        };
+        let theirs = named.find(|id| !is_source(id) && is_theirs(id));
+        if let Some(id) = theirs.map(str::to_owned) {
+            self.wrong(call, &format!("{id} is another stack's"));
         }
     }
 

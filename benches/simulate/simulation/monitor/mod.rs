@@ -8,7 +8,7 @@ mod secrets;
 mod statuses;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
 use jiff::Timestamp;
@@ -21,6 +21,7 @@ use serde_json::Value;
 pub(crate) use self::log::Line;
 use self::secrets::Secrets;
 use self::statuses::Written;
+pub(crate) use self::statuses::own_images;
 use super::coverage::Coverage;
 use super::manifest::Sources;
 use super::script::{Event, Manifest, Stack};
@@ -85,10 +86,12 @@ impl Monitor {
     }
 
     /// From now on this world is looked at; what is there now is somebody else's.
-    pub(super) fn open_eyes(&self, stack: &TestStack, sources: &Sources) {
+    ///
+    /// `directory` is that of the world that has the account's buckets.
+    pub(super) fn open_eyes(&self, stack: &TestStack, sources: &Sources, directory: &Path) {
         let mut state = self.lock();
         let world = &stack.world;
-        let s3 = world.directory().join("s3");
+        let s3 = directory.join("s3");
         state.eyes = Some(Eyes {
             ec2: world.ec2().clone(),
             ssm: world.ssm().clone(),

@@ -47,8 +47,8 @@ impl State {
         }
     }
 
-    /// Why no parameter may point to the AMIs of this version yet; none if they may.
-    fn not_ready(&self, version: &Manifest, made: (&str, &str)) -> Option<String> {
+    /// Why the AMIs of this version may not be released yet, nor replace others; none if they may.
+    pub(super) fn not_ready(&self, version: &Manifest, made: (&str, &str)) -> Option<String> {
         let required = version.copies().filter(|(_, is_required)| *is_required);
         let required = required.map(|(region, _)| region);
         for region in std::iter::once(REGION).chain(required) {

@@ -133,6 +133,13 @@ impl State {
                 &format!("{id} is retired, and its successor is not there"),
             );
         }
+        let made = (going.manifest.as_str(), text(status, "/build/digest"));
+        let versions = self.wanted.get(&going.manifest).into_iter().flatten();
+        let reasons: Vec<_> = versions.map(|it| self.not_ready(it, made)).collect();
+        if let Some(why) = reasons.into_iter().collect::<Option<Vec<_>>>() {
+            let why = why.last().cloned().unwrap_or_default();
+            self.wrong(call, &format!("{id} is retired before {why}"));
+        }
     }
 
     /// The snapshots of an AMI that is retired stay, unless its manifest says that they are to be deleted.

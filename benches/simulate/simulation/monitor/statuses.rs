@@ -25,6 +25,8 @@ pub(super) struct Written {
     pub(super) retired: BTreeMap<String, String>,
     /// The manifests of which a status said that somebody asked to cancel their image.
     pub(super) cancelled: BTreeSet<String>,
+    /// The AMIs that a status named when a notice of how its image has ended was recorded.
+    told: BTreeSet<String>,
     /// What was published, by its id, and how many versions there were of its manifest then.
     published: BTreeMap<String, (String, usize)>,
 }
@@ -82,7 +84,7 @@ impl State {
             self.wrong(call, "an image that is not finished is not marked as open");
         }
         let known = notices(&before);
-        let new: Vec<_> = notices(&status)
+        let new: Vec<(u64, String)> = notices(&status)
             .into_iter()
             .filter(|(seq, _)| !known.contains_key(seq))
             .collect();
@@ -97,6 +99,7 @@ impl State {
         if untold(&before) > 0 && untold(&status) == 0 && new.is_empty() && is_same {
             self.wrong(call, "what was changed counts as told and nobody will be");
         }
+        self.judge_told(call, (&before, &status), &new);
         for (seq, kind) in new {
             let id = format!("s3://{}/{key}#{seq}", self.eyes().bucket);
             self.written.notices.insert(id, kind);
@@ -112,6 +115,34 @@ impl State {
             self.written.cancelled.insert(key.to_owned());
         }
         self.written.last.insert(key.to_owned(), status);
+    }
+
+    /// Whoever reads emails learns of every AMI that is available, and of everything that is not as its manifest says.
+    fn judge_told(
+        &mut self,
+        call: &Call,
+        (before, status): (&Value, &Value),
+        new: &[(u64, String)],
+    ) {
+        let is_told = |kinds: &[&str]| new.iter().any(|(_, kind)| kinds.contains(&kind.as_str()));
+        let ids = own_images(status);
+        if is_told(&["completed", "incomplete", "changed"]) {
+            self.written.told.extend(ids.iter().cloned());
+        }
+        if text(status, "/state") != "available" {
+            return;
+        }
+        let untold: Vec<&String> = ids.difference(&self.written.told).collect();
+        if !untold.is_empty() {
+            let what = format!("{untold:?} are available and nobody will be told");
+            self.wrong(call, &what);
+        }
+        let known = differences(before);
+        let mut found = differences(status).into_iter();
+        let is_repaired = status["drift"]["repairing"] == true;
+        if !is_repaired && !is_told(&["drifted"]) && found.any(|it| !known.contains(&it)) {
+            self.wrong(call, "it differs from its manifest and nobody will be told");
+        }
     }
 
     pub(super) fn judge_notice(&mut self, exchange: &Exchange, sent: &[(String, String)]) {
@@ -174,9 +205,19 @@ fn notices(status: &Value) -> BTreeMap<u64, String> {
 }
 
 /// The ids of AMIs that a status names as its own version's.
-pub(super) fn own_images(status: &Value) -> BTreeSet<String> {
+pub(crate) fn own_images(status: &Value) -> BTreeSet<String> {
     let regions = status["regions"].as_object().into_iter().flatten();
     regions
         .filter_map(|(_, known)| known["image"].as_str().map(str::to_owned))
         .collect()
+}
+
+/// What a status says of how an image is not as its manifest says, but for when it was last seen right.
+fn differences(status: &Value) -> Vec<Value> {
+    let found = status["drift"]["found"].as_array().into_iter().flatten();
+    let without_time = found.cloned().map(|mut it| {
+        it.as_object_mut().map(|it| it.remove("verifiedAt"));
+        it
+    });
+    without_time.collect()
 }
