@@ -114,6 +114,7 @@ fn observed(snapshot: Snapshot) -> ObservedSnapshot {
         started_at: snapshot
             .start_time
             .and_then(|time| Timestamp::from_second(time.secs()).ok()),
+        is_encrypted: snapshot.encrypted,
         kms_key_id: snapshot.kms_key_id,
     }
 }

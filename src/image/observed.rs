@@ -173,6 +173,8 @@ pub struct ObservedSnapshot {
     pub tags: BTreeMap<String, String>,
     /// When it was begun.
     pub started_at: Option<Timestamp>,
+    /// Whether it is encrypted, as far as EC2 says.
+    pub is_encrypted: Option<bool>,
     /// The ARN of the KMS key that it is encrypted with.
     pub kms_key_id: Option<String>,
 }

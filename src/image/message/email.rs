@@ -168,7 +168,7 @@ fn images(status: &Status, listed: usize) -> Vec<(&'static str, String)> {
         if !image.snapshots.is_empty() {
             list.push(("Snapshots", words(&image.snapshots, listed)));
         }
-        list.extend(settings::of_region(image, listed));
+        list.extend(settings::of_region(status, image, listed));
         list.extend(billing::of_image(image));
     }
     list.extend(more(status.regions.len().saturating_sub(listed)).map(|it| ("AMI", it)));

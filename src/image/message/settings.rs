@@ -15,7 +15,7 @@ use crate::image::words::{NoticeKind, counted};
 const NAMED: usize = 5;
 
 /// What was set on the AMI of a Region, or was asked for and does not show yet.
-pub(super) fn of_region(region: &RegionStatus, listed: usize) -> Vec<Fact> {
+pub(super) fn of_region(status: &Status, region: &RegionStatus, listed: usize) -> Vec<Fact> {
     let settings = &region.applied.settings;
     let mut facts = Vec::new();
     if let Some(code) = &settings.product_code {
@@ -34,7 +34,9 @@ pub(super) fn of_region(region: &RegionStatus, listed: usize) -> Vec<Fact> {
     if let Some(protection) = settings.protection {
         facts.push(("Protected", protection_text(protection).to_owned()));
     }
-    if region.applied.intended.is_some() && !facts.is_empty() {
+    // Of a manifest that is removed, what became of its AMIs is told; nobody looks whether it shows.
+    let is_seen = region.applied.intended.is_none() || status.is_removed();
+    if !is_seen && !facts.is_empty() {
         let asked = "what was asked for last was not seen to be set";
         facts.push(("Settings", asked.to_owned()));
     }

@@ -102,6 +102,7 @@ async fn an_ami_is_deprecated_once_its_manifest_is_removed() {
         email.contains(&format!("{} deprecated", image.id)),
         "{email}"
     );
+    assert!(!email.contains("was not seen to be set"), "{email}");
     assert_eq!(stack.emails().len(), 2);
 }
 

@@ -36,18 +36,18 @@ pub(super) async fn other_key(
     Ok(is_other.then_some(Key(key)))
 }
 
-/// The KMS key that an AMI is encrypted with, by its ARN; none while its snapshots do not show. A copy of an encrypted AMI has
-/// one key for all of its snapshots (CopyImage, KmsKeyId), and so has one that is encrypted when it is copied.
+/// The KMS key that an AMI is encrypted with, by its ARN, or that one of its snapshots is not encrypted; none while that does
+/// not show. A copy that is encrypted when it is made has one key for all of its snapshots (CopyImage, KmsKeyId).
 async fn key_of(aws: &Aws, image: &ObservedImage) -> Result<Option<Key>, AwsError> {
     if image.snapshots.is_empty() {
         return Ok(None);
     }
     let snapshots = aws.find_snapshots("snapshot-id", &image.snapshots).await?;
-    let is_shown = !snapshots.is_empty();
+    if snapshots.iter().any(|it| it.is_encrypted == Some(false)) {
+        return Ok(Some(Key(None)));
+    }
     let key = snapshots.into_iter().find_map(|it| it.kms_key_id);
-    // What is encrypted has a key, also if EC2 does not show it yet.
-    let is_known = is_shown && (key.is_some() || !image.is_encrypted);
-    Ok(is_known.then_some(Key(key)))
+    Ok(key.map(|key| Key(Some(key))))
 }
 
 /// Whether this is the key that was asked for. That can only be told of a key's ARN, which is what the stack allows.
