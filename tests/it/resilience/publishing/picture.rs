@@ -186,9 +186,10 @@ fn seen(stack: &TestStack, status: &Value, region: &str) -> Vec<String> {
         "protection",
         "intended",
     ] {
-        let is_retired = part == "deprecateAt" && status["state"] == "deleted";
+        let is_retired =
+            ["deprecateAt", "intended"].contains(&part) && status["state"] == "deleted";
         match is_retired {
-            true => all.push(format!("{part}: {}", applied[part].is_string())),
+            true => all.push(format!("{part}: {}", !applied[part].is_null())),
             false => all.push(format!("{part}: {}", applied[part])),
         }
     }
