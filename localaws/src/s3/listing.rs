@@ -55,8 +55,13 @@ pub(super) fn page_v1(store: &Store, input: &ListObjectsInput) -> S3Result<Page>
 fn page_of(store: &Store, bucket: &str, query: Query<'_>) -> S3Result<Page> {
     let folder = store.bucket(bucket)?;
     let keys = keys(&folder, query.prefix).map_err(failed("list", &folder))?;
-    let max = query.max.min(store.page_limit.load(Ordering::Relaxed));
-    Ok(page(keys, Query { max, ..query }))
+    let asked = query.max;
+    let max = asked.min(store.page_limit.load(Ordering::Relaxed));
+    // `MaxKeys` is what was asked for.
+    Ok(Page {
+        max: asked,
+        ..page(keys, Query { max, ..query })
+    })
 }
 
 /// Whether it takes long to write a page: it names the entity tags of files that did not come through S3, which are read

@@ -110,7 +110,8 @@ impl Builder {
     }
 
     /// In the same account as another world, whose S3, EC2 and SSM, clock and events are this one's, too. The stack has to have
-    /// another name. What goes wrong is each world's own, and so are emails and logs.
+    /// another name. What goes wrong is each world's own, and so are emails and logs; [`World::settle`] waits for its own
+    /// functions only. What is kept in a directory is the other world's.
     #[must_use]
     pub fn beside(mut self, world: &World) -> Self {
         self.beside = Some(world.clone());
@@ -286,6 +287,7 @@ impl Builder {
             endpoint,
             tasks: Mutex::new(Some(tasks)),
             directory,
+            _beside: self.beside,
         };
         Ok(World {
             inner: Arc::new(inner),
@@ -323,7 +325,7 @@ impl Builder {
         };
         let mut state = None;
         let mut epoch = self.epoch;
-        if self.directory.is_some() {
+        if self.directory.is_some() && self.beside.is_none() {
             let path = made("state")?;
             let files =
                 StateFiles::open(&path).map_err(|source| WorldError::Directory { path, source })?;

@@ -47,6 +47,8 @@ pub(super) struct Inner {
     pub(super) endpoint: watch::Sender<Option<String>>,
     pub(super) tasks: Mutex<Option<JoinSet<()>>>,
     pub(super) directory: Directory,
+    /// The world beside which it is: its directory has the account's buckets, and goes with it.
+    pub(super) _beside: Option<World>,
 }
 
 impl Drop for Inner {

@@ -171,6 +171,7 @@ async fn lists_in_pages_with_etags() {
         (elements(&short, "Key"), elements(&short, "IsTruncated")),
         (vec!["Z", "a"], vec!["true"])
     );
+    assert_eq!(elements(&short, "MaxKeys"), ["3"]);
     fixture.s3.set_page_limit(usize::MAX);
     let first = fixture
         .call(
