@@ -139,10 +139,7 @@ pub(super) fn retired(status: &mut Status, seen: Retired, now: Timestamp) -> boo
 fn done(status: &mut Status, what: &RegionAction, now: Timestamp) {
     let region = &what.region;
     match &what.action {
-        Action::DeprecatePrevious { image, at, why } => {
-            for known in known(status, region, image) {
-                known.applied.settings.deprecate_at = Some(*at);
-            }
+        Action::DeprecatePrevious { image, why, .. } => {
             let ended = Retirement {
                 why: why.clone(),
                 ..Retirement::of(region, image, RetireOutcome::Deprecated, now)
