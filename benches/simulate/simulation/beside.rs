@@ -32,39 +32,21 @@ pub(super) async fn set(first: &Played) -> Option<Box<Played>> {
 /// What happens to the second stack: what is dropped there, and what goes wrong in the account.
 fn script(first: &Script) -> Option<Script> {
     let mut moves = first.moves.clone();
-    moves.retain_mut(|each| match &each.event {
-        Event::DropBeside {
-            key,
-            manifest,
-            arrival,
-        } => {
-            each.event = Event::Drop {
-                key: *key,
-                manifest: manifest.clone(),
-                arrival: *arrival,
-            };
+    moves.retain_mut(|each| match each.event.beside() {
+        // Also that the other has what it wants keeps an image from becoming available.
+        Some(upload) => {
+            each.event = upload;
             true
         }
-        Event::FailNext { .. }
-        | Event::TaskTime { .. }
-        | Event::OptIn { .. }
-        | Event::Quota { .. }
-        | Event::Validation { .. }
-        | Event::Encrypts { .. } => true,
-        // That the other has what it wants keeps an image from becoming available, too.
-        Event::Drop {
-            key,
-            manifest,
-            arrival,
-        } => {
-            each.event = Event::DropBeside {
-                key: *key,
-                manifest: manifest.clone(),
-                arrival: *arrival,
-            };
-            true
-        }
-        _ => false,
+        None => matches!(
+            each.event,
+            Event::FailNext { .. }
+                | Event::TaskTime { .. }
+                | Event::OptIn { .. }
+                | Event::Quota { .. }
+                | Event::Validation { .. }
+                | Event::Encrypts { .. }
+        ),
     });
     let is_drop = |event: &Event| matches!(event, Event::Drop { .. });
     moves.iter().any(|it| is_drop(&it.event)).then(|| Script {

@@ -145,6 +145,33 @@ pub(crate) enum Event {
     Encrypts { region: usize, on: bool },
 }
 
+impl Event {
+    /// The same upload of a manifest to the other one of the account's two stacks; none if it is something else.
+    pub(crate) fn beside(&self) -> Option<Self> {
+        Some(match self.clone() {
+            Self::Drop {
+                key,
+                manifest,
+                arrival,
+            } => Self::DropBeside {
+                key,
+                manifest,
+                arrival,
+            },
+            Self::DropBeside {
+                key,
+                manifest,
+                arrival,
+            } => Self::Drop {
+                key,
+                manifest,
+                arrival,
+            },
+            _ => return None,
+        })
+    }
+}
+
 /// How the event of an upload or a removal arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -112,7 +112,7 @@ async fn check_region(
     if image.id != id {
         return Some(format!("its AMI is {}", image.id));
     }
-    let mut differs = differences(played, manifest, region, image, &edits).await;
+    let mut differs = differences(played, manifest, region, image, &edits).await.0;
     // They wait for all Regions that are required.
     if text(status, "/state") == "available" {
         differs.extend(parameters(played, (key, manifest), region, id));
@@ -140,6 +140,18 @@ fn is_out_of_service(drift: &Value) -> bool {
     found.any(|it| gone.contains(&it["difference"]))
 }
 
+/// What is not as it should be, in words.
+#[derive(Default)]
+struct Differences(Vec<String>);
+
+impl Differences {
+    fn unless(&mut self, is_so: bool, what: &str) {
+        if !is_so {
+            self.0.push(what.to_owned());
+        }
+    }
+}
+
 /// What about an AMI is not as its manifest says.
 async fn differences(
     played: &Played,
@@ -147,23 +159,18 @@ async fn differences(
     region: &'static str,
     image: &ObservedImage,
     edits: &BTreeSet<String>,
-) -> Vec<String> {
-    let mut differs = Vec::new();
-    let mut unless = |is_so: bool, what: &str| {
-        if !is_so {
-            differs.push(what.to_owned());
-        }
-    };
+) -> Differences {
+    let mut differs = Differences::default();
     // What a manifest does not mention others may set.
     let free = |is_mentioned: bool, edit: &str| !is_mentioned && edits.contains(edit);
-    unless(image.state == "available", "state");
-    unless(
+    differs.unless(image.state == "available", "state");
+    differs.unless(
         image.description == manifest.description
             || (manifest.description.is_none() && is_described_by_others(manifest))
             || free(manifest.description.is_some(), "Describe"),
         "description",
     );
-    unless(
+    differs.unless(
         image.tags.get("team") == manifest.team.as_ref() || free(manifest.team.is_some(), "Tag"),
         "tags",
     );
@@ -173,31 +180,31 @@ async fn differences(
         Some(Protect::On) => "enabled-without-cooldown",
         Some(Protect::WithCooldown) => "enabled-with-cooldown",
     };
-    unless(
+    differs.unless(
         image.protection.starts_with(protection)
             || (manifest.protect.is_none() && image.protection.is_empty())
             || free(manifest.protect.is_some(), "Protect"),
         "protection",
     );
-    unless(
+    differs.unless(
         is_deprecated_as_asked(played, manifest, image).await,
         "deprecation",
     );
-    unless(is_of_source(played, manifest, region, image), "source");
-    unless(
+    differs.unless(is_of_source(played, manifest, region, image), "source");
+    differs.unless(
         has_product_code(played, manifest, region, image),
         "product code",
     );
-    unless(
+    differs.unless(
         is_encrypted_as_asked(played, manifest, region, image),
         "KMS key",
     );
-    unless(
+    differs.unless(
         is_registered_as_asked(played, manifest, region, image),
         "registration",
     );
-    unless(image.public == manifest.public, "public");
-    differs.extend(shares(played, manifest, region, image, edits).await);
+    differs.unless(image.public == manifest.public, "public");
+    shares(played, manifest, image, (region, edits), &mut differs).await;
     differs
 }
 
@@ -205,24 +212,18 @@ async fn differences(
 async fn shares(
     played: &Played,
     manifest: &Manifest,
-    region: &'static str,
     image: &ObservedImage,
-    edits: &BTreeSet<String>,
-) -> Vec<String> {
-    let mut differs = Vec::new();
-    let mut unless = |is_so: bool, what: &str| {
-        if !is_so {
-            differs.push(what.to_owned());
-        }
-    };
+    (region, edits): (&'static str, &BTreeSet<String>),
+    differs: &mut Differences,
+) {
     let aws = played.stack.aws().in_region(region);
     let granted = aws.launch_permissions(&image.id).await.unwrap();
     let asked = asked(manifest);
     let of_manifests: BTreeSet<_> = granted.intersection(&all()).cloned().collect();
-    unless(of_manifests == asked, "grants");
+    differs.unless(of_manifests == asked, "grants");
     if manifest.exact {
         let others = granted.difference(&asked).any(|it| *it != Grantee::Public);
-        unless(
+        differs.unless(
             !others || (!manifest.repair && edits.contains("Grant")),
             "exact",
         );
@@ -238,9 +239,8 @@ async fn shares(
             true => readers.is_superset(&readers_asked),
             false => readers == readers_asked,
         };
-        unless(is_so, &format!("{snapshot} is shared with {readers:?}"));
+        differs.unless(is_so, &format!("{snapshot} is shared with {readers:?}"));
     }
-    differs
 }
 
 /// Whether it is deprecated so many days after the AMI in the stack's Region was made; EC2 rounds to minutes.

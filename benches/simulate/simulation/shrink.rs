@@ -59,42 +59,36 @@ fn simpler(it: &Move) -> Vec<Move> {
             event: it.event.clone(),
         }));
     }
-    let (key, manifest, arrival, is_beside) = match &it.event {
-        Event::Drop {
-            key,
-            manifest,
-            arrival,
-        } => (*key, manifest, arrival, false),
-        Event::DropBeside {
-            key,
-            manifest,
-            arrival,
-        } => (*key, manifest, arrival, true),
-        _ => return found,
+    let is_beside = matches!(it.event, Event::DropBeside { .. });
+    let upload = match is_beside {
+        true => it.event.beside(),
+        false => Some(it.event.clone()),
+    };
+    let Some(Event::Drop {
+        key,
+        manifest,
+        arrival,
+    }) = upload
+    else {
+        return found;
     };
     let drop = |manifest: Manifest, arrival: Arrival| {
-        let event = match is_beside {
-            false => Event::Drop {
-                key,
-                manifest,
-                arrival,
-            },
-            true => Event::DropBeside {
-                key,
-                manifest,
-                arrival,
-            },
+        let event = Event::Drop {
+            key,
+            manifest,
+            arrival,
         };
+        let beside = event.beside().filter(|_| is_beside);
         Move {
             pause: it.pause,
-            event,
+            event: beside.unwrap_or(event),
         }
     };
-    if *arrival != Arrival::Once {
+    if arrival != Arrival::Once {
         found.push(drop(manifest.clone(), Arrival::Once));
     }
-    let simpler = without(manifest);
-    found.extend(simpler.into_iter().map(|manifest| drop(manifest, *arrival)));
+    let simpler = without(&manifest);
+    found.extend(simpler.into_iter().map(|manifest| drop(manifest, arrival)));
     found
 }
 

@@ -159,9 +159,18 @@ async fn a_copy_under_a_named_key_is_not_taken_for_one_without() {
 /// A version is set back, and asks for a key now: its copy is not encrypted.
 #[tokio::test(start_paused = true)]
 async fn a_copy_that_is_not_encrypted_is_not_taken_for_one_under_a_key() {
+    // An empty volume that is encrypted says nothing of the others.
+    let empty = "register: {blockDeviceMappings: [{deviceName: /dev/sdb, ebs: {volumeSize: 8, encrypted: true}}]}\n";
+    for register in ["", empty] {
+        is_not_taken_for_one_under_a_key(register).await;
+    }
+}
+
+async fn is_not_taken_for_one_under_a_key(register: &str) {
     let stack = stack().await;
     let of = |name: &str, copy: &str| {
-        stack.manifest(&format!("{name}-{{digest}}")) + &format!("regions: {{{OREGON}: {copy}}}\n")
+        let manifest = stack.manifest(&format!("{name}-{{digest}}"));
+        format!("{manifest}{register}regions: {{{OREGON}: {copy}}}\n")
     };
     let named = format!("{{kmsKeyId: '{}'}}", key('1'));
     stack.drop_and_rest(KEY, of("one", "{}")).await;
