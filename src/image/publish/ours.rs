@@ -12,7 +12,7 @@ use super::protect::to_minute;
 use super::settings::{Compared, Desired};
 use crate::image::status::{Applied, Protection, Settings};
 
-/// How many of the values before are remembered: more than people upload within the minutes until one of them shows.
+/// How many of a setting's values before are remembered: more than are asked for within the minutes until one of them shows.
 const EARLIER_KEPT: usize = 3;
 
 /// What was ours before that of `applied`, and may still be shown.
@@ -41,8 +41,28 @@ pub(super) fn remember(earlier: &mut Vec<Settings>, before: &Settings, now: &Set
         return;
     }
     earlier.push(replaced);
-    let surplus = earlier.len().saturating_sub(EARLIER_KEPT);
-    earlier.drain(..surplus);
+    forget_oldest(earlier);
+}
+
+/// Each setting is counted by itself: a time of deprecation that is asked for again and again leaves the other settings known.
+fn forget_oldest(earlier: &mut Vec<Settings>) {
+    fn limit<T>(value: &mut Option<T>, newer: &mut usize) {
+        *newer += usize::from(value.is_some());
+        value.take_if(|_| *newer > EARLIER_KEPT);
+    }
+    let (mut descriptions, mut deprecations, mut protections) = (0, 0, 0);
+    let mut tags: BTreeMap<String, usize> = BTreeMap::new();
+    for it in earlier.iter_mut().rev() {
+        limit(&mut it.description, &mut descriptions);
+        limit(&mut it.deprecate_at, &mut deprecations);
+        limit(&mut it.protection, &mut protections);
+        it.tags.retain(|key, _| {
+            let newer = tags.entry(key.clone()).or_default();
+            *newer += 1;
+            *newer <= EARLIER_KEPT
+        });
+    }
+    earlier.retain(|it| *it != Settings::default());
 }
 
 impl<'a> Compared<'a> {

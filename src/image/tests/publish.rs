@@ -267,6 +267,29 @@ fn a_stale_read_is_waited_for_and_not_repeated() {
 }
 
 #[test]
+fn times_of_deprecation_that_nobody_answered_leave_an_earlier_description_ours() {
+    let mut ami = Ami::new();
+    let mut asked = |action: Action| {
+        ami.now += SignedDuration::from_mins(1);
+        ami.applied = intend(&ami.applied, &[action], ami.now);
+    };
+    for text in ["first", "second"] {
+        let text = text.to_owned();
+        asked(Action::SetDescription { text });
+    }
+    for hours in 1..=6 {
+        let at = Some(at(hours));
+        asked(Action::SetDeprecation { at });
+    }
+    ami.shown.description = Some("first".to_owned());
+    let text = String::new();
+    assert_eq!(
+        ami.bring_to(&Desired::default()),
+        [Action::SetDescription { text }]
+    );
+}
+
+#[test]
 fn snapshots_come_before_the_ami_and_go_after_it() {
     let mut ami = Ami::new();
     let shared = Desired {
