@@ -68,6 +68,7 @@ pub async fn handle(
     meter: &Meter,
 ) -> Result<Report, Failures> {
     let mut context = Context::new(aws, config, now).measured_by(meter);
+    context.time_scale = history.time_scale();
     if let Some(time_left) = time_left {
         context = context.within(time_to_begin(time_left));
     }

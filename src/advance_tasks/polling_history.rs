@@ -85,6 +85,12 @@ impl PollingHistory {
         }
     }
 
+    /// What it was made [with](Self::with_time_scale).
+    #[must_use]
+    pub fn time_scale(&self) -> f64 {
+        self.time_scale
+    }
+
     /// When a task was last polled; none if this process has not polled it.
     #[must_use]
     pub fn last_poll(&self, task_id: &str) -> Option<Timestamp> {

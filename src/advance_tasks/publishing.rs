@@ -19,11 +19,9 @@ pub(super) async fn advance(
     changing: Changing<'_>,
     images: Vec<Awaiting>,
 ) -> Polls {
-    let home = &context.config.region;
-    let ids = images.iter().flat_map(|image| {
-        let status = &image.loaded.status;
-        reconcile::images_to_publish(status, home, context.now)
-    });
+    let ids = images
+        .iter()
+        .flat_map(|image| reconcile::images_to_publish(context, &image.loaded.status));
     let described = &Described::of(aws, ids).await;
     let visits = images.into_iter().map(|image| async move {
         let key = image.marker.manifest_key.clone();

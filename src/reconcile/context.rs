@@ -30,6 +30,8 @@ pub struct Context<'a> {
     pub until: Option<Instant>,
     /// What measures the invocation; none where nobody asks.
     pub meter: Option<&'a Meter>,
+    /// How many times as fast as the process's own clock the world's time runs: 1, but in `amiwright local --speed`.
+    pub time_scale: f64,
 }
 
 impl<'a> Context<'a> {
@@ -42,6 +44,7 @@ impl<'a> Context<'a> {
             now,
             until: None,
             meter: None,
+            time_scale: 1.0,
         }
     }
 

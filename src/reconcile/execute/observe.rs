@@ -10,7 +10,7 @@ use crate::image::observed::ObservedImage;
 use crate::image::publish::{Asked, Desired, Observation, Observed, Shown, is_left_unfinished};
 use crate::image::status::{Grantee, ParameterId, Settings, Status};
 use crate::manifest::image::PublishSpec;
-use crate::reconcile::context::{Error, REGIONS_AT_ONCE};
+use crate::reconcile::context::{Context, Error, REGIONS_AT_ONCE};
 use crate::reconcile::proof::{self, is_own_image};
 use crate::reconcile::step_context::{StepContext, is_final};
 
@@ -40,7 +40,7 @@ pub(super) async fn all(step: &StepContext<'_>, spec: &PublishSpec) -> Result<Se
     let nothing = Desired::default();
     let mut looks = Vec::new();
     for (region, wanted) in &asked.regions {
-        if is_looked_at(step.status, home, region, step.now()) {
+        if is_looked_at(step.context, step.status, region) {
             looks.push(Box::pin(in_region(step, region, &wanted.desired)));
         }
     }
@@ -89,31 +89,31 @@ pub(super) async fn all(step: &StepContext<'_>, spec: &PublishSpec) -> Result<Se
 
 /// The AMIs that are to be looked at, with their Regions, as far as that is known without the manifest.
 pub(crate) fn awaited<'a>(
+    context: Context<'a>,
     status: &'a Status,
-    home: &'a str,
-    now: Timestamp,
 ) -> impl Iterator<Item = (&'a str, &'a str)> {
     let all = status.regions.iter();
     let awaited = all.filter(move |(region, known)| match known.unlisted_since {
-        None => is_looked_at(status, home, region, now),
-        Some(_) => is_left_unfinished(status, region, now),
+        None => is_looked_at(context, status, region),
+        Some(_) => is_left_unfinished(status, region, context.now),
     });
     awaited.map(|(region, known)| (region.as_str(), known.image.as_str()))
 }
 
-fn is_looked_at(status: &Status, home: &str, region: &str, now: Timestamp) -> bool {
+fn is_looked_at(context: Context<'_>, status: &Status, region: &str) -> bool {
     let is_done = status.is_verified_now(region)
-        || has_just_begun(status, region, now)
+        || has_just_begun(context, status, region)
         || status.failure_in(region).is_some();
-    region == home || !is_done
+    region == context.config.region || !is_done
 }
 
-fn has_just_begun(status: &Status, region: &str, now: Timestamp) -> bool {
+fn has_just_begun(context: Context<'_>, status: &Status, region: &str) -> bool {
     let copy = status.copies.get(region);
     let asked_at = copy.and_then(|copy| copy.asked_at);
+    let just_begun = JUST_BEGUN.mul_f64(1.0 / context.time_scale);
     let image = status.image_in(region);
     image.is_some_and(|image| image.image_state == "pending")
-        && asked_at.is_some_and(|at| now.duration_since(at) < JUST_BEGUN)
+        && asked_at.is_some_and(|at| context.now.duration_since(at) < just_begun)
 }
 
 async fn in_region<'a>(
