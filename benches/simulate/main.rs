@@ -30,6 +30,10 @@ use clap::Parser;
 use simulation::{Coverage, Monitor, Outcome, Script, run, script, shrunk};
 use tokio::time::Instant;
 
+/// Histories are made of many small allocations.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Plays whole histories of seeds.
 #[derive(Debug, Parser)]
 struct Args {

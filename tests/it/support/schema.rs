@@ -5,6 +5,7 @@
 //! that no schema describes.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -56,21 +57,48 @@ fn each_file(folder: &Path, visit: &mut impl FnMut(&[u8])) {
 /// # Errors
 /// The first place where it is not so.
 pub(crate) fn check(schema: &Value, value: &Value) -> Result<(), String> {
-    Checker { root: schema }.whole(schema, value, "$")
+    Checker { root: schema }.whole(schema, value, Place::Root)
 }
 
 struct Checker<'a> {
     root: &'a Value,
 }
 
+/// Where a value is in a document. It is written only where something is wrong: that took longer than to check.
+#[derive(Clone, Copy)]
+enum Place<'p> {
+    Root,
+    Member(&'p Place<'p>, &'p str),
+    Item(&'p Place<'p>, usize),
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => write!(f, "$"),
+            Self::Member(parent, name) => write!(f, "{parent}.{name}"),
+            Self::Item(parent, index) => write!(f, "{parent}[{index}]"),
+        }
+    }
+}
+
+/// A value as a message shows it: what has members would fill the screen, and takes long to write.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Array(_) => "[…]".to_owned(),
+        Value::Object(_) => "{…}".to_owned(),
+        scalar => scalar.to_string(),
+    }
+}
+
 impl<'a> Checker<'a> {
     /// Checks a value and that all its members are described.
-    fn whole(&self, schema: &'a Value, value: &Value, at: &str) -> Result<(), String> {
+    fn whole(&self, schema: &'a Value, value: &Value, at: Place<'_>) -> Result<(), String> {
         let described = self.described(schema, value, at)?;
         let members = value.as_object().into_iter().flatten();
         match members
             .map(|(name, _)| name)
-            .find(|name| !described.contains(*name))
+            .find(|name| !described.contains(name.as_str()))
         {
             Some(name) => Err(format!("{at}.{name} is not described")),
             None => Ok(()),
@@ -78,21 +106,20 @@ impl<'a> Checker<'a> {
     }
 
     /// Checks a value; the members that are described.
-    fn described(
+    fn described<'v>(
         &self,
         schema: &'a Value,
-        value: &Value,
-        at: &str,
-    ) -> Result<BTreeSet<String>, String> {
+        value: &'v Value,
+        at: Place<'_>,
+    ) -> Result<BTreeSet<&'v str>, String>
+    where
+        'a: 'v,
+    {
         let mut described = BTreeSet::new();
         let Value::Object(keywords) = schema else {
             assert_eq!(schema, &json!(true), "at {at}");
-            return Ok(value
-                .as_object()
-                .into_iter()
-                .flatten()
-                .map(|(name, _)| name.clone())
-                .collect());
+            let members = value.as_object().into_iter().flatten();
+            return Ok(members.map(|(name, _)| name.as_str()).collect());
         };
         for (keyword, rule) in keywords {
             match keyword.as_str() {
@@ -108,8 +135,8 @@ impl<'a> Checker<'a> {
                 "properties" => {
                     for (name, rule) in rule.as_object().unwrap() {
                         if let Some(member) = value.get(name) {
-                            self.whole(rule, member, &format!("{at}.{name}"))?;
-                            described.insert(name.clone());
+                            self.whole(rule, member, Place::Member(&at, name))?;
+                            described.insert(name.as_str());
                         }
                     }
                 }
@@ -118,12 +145,12 @@ impl<'a> Checker<'a> {
                 }
                 "items" => {
                     for (index, item) in value.as_array().into_iter().flatten().enumerate() {
-                        self.whole(rule, item, &format!("{at}[{index}]"))?;
+                        self.whole(rule, item, Place::Item(&at, index))?;
                     }
                 }
                 _ => {
                     simple(keyword, rule, value)
-                        .map_err(|why| format!("{at} is {value}: {why}"))?;
+                        .map_err(|why| format!("{at} is {}: {why}", shown(value)))?;
                 }
             }
         }
@@ -131,13 +158,16 @@ impl<'a> Checker<'a> {
     }
 
     /// Checks a value against several schemas.
-    fn some(
+    fn some<'v>(
         &self,
         keyword: &str,
         rules: &'a Value,
-        value: &Value,
-        at: &str,
-    ) -> Result<BTreeSet<String>, String> {
+        value: &'v Value,
+        at: Place<'_>,
+    ) -> Result<BTreeSet<&'v str>, String>
+    where
+        'a: 'v,
+    {
         let rules = rules.as_array().unwrap();
         let checked = rules.iter().map(|rule| self.described(rule, value, at));
         let (right, wrong): (Vec<_>, Vec<_>) = checked.partition(Result::is_ok);
@@ -154,13 +184,16 @@ impl<'a> Checker<'a> {
     }
 
     /// Checks the members that are not among `properties`.
-    fn additional(
+    fn additional<'v>(
         &self,
         keywords: &Map<String, Value>,
         rule: &'a Value,
-        value: &Value,
-        at: &str,
-    ) -> Result<BTreeSet<String>, String> {
+        value: &'v Value,
+        at: Place<'_>,
+    ) -> Result<BTreeSet<&'v str>, String>
+    where
+        'a: 'v,
+    {
         let known = keywords.get("properties").and_then(Value::as_object);
         let is_known = |name: &str| known.is_some_and(|known| known.contains_key(name));
         let members = value.as_object().into_iter().flatten();
@@ -169,8 +202,8 @@ impl<'a> Checker<'a> {
             if *rule == json!(false) {
                 return Err(format!("{at}.{name} is not allowed"));
             }
-            self.whole(rule, member, &format!("{at}.{name}"))?;
-            described.insert(name.clone());
+            self.whole(rule, member, Place::Member(&at, name))?;
+            described.insert(name.as_str());
         }
         Ok(described)
     }
