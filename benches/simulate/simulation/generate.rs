@@ -89,7 +89,9 @@ impl Generator {
         for _ in 0..count {
             let kind = self.weighted(&kinds);
             let (pause, event) = (self.pick(&PAUSES), kind(self));
+            let follows = self.edited_again(&event);
             moves.push(Move { pause, event });
+            moves.extend(follows);
         }
         Script { seed, stack, moves }
     }
@@ -189,6 +191,37 @@ impl Generator {
         ]);
         let (key, region) = (self.key(), self.region());
         Event::Edit { key, region, edit }
+    }
+
+    /// Somebody who edits an AMI often does so again, once the first edit was noticed.
+    fn edited_again(&mut self, event: &Event) -> Vec<Move> {
+        let Event::Edit { key, region, .. } = *event else {
+            return Vec::new();
+        };
+        if !self.chance(25) {
+            return Vec::new();
+        }
+        let audit = Event::Run { task: Task::Audit };
+        let mut again = self.edit();
+        if let Event::Edit {
+            key: of,
+            region: at,
+            ..
+        } = &mut again
+        {
+            (*of, *at) = (key, region);
+        }
+        let pause = self.pick(&PAUSES);
+        vec![
+            Move {
+                pause,
+                event: audit,
+            },
+            Move {
+                pause: 60,
+                event: again,
+            },
+        ]
     }
 
     fn run(&mut self) -> Event {

@@ -6,6 +6,7 @@
 
 mod beside;
 mod by_hand;
+mod conditions;
 mod coverage;
 mod excuses;
 mod generate;

@@ -9,6 +9,7 @@ use http::header::{IF_MATCH, IF_NONE_MATCH};
 use localaws::faults::{Call, Exchange};
 use serde_json::Value;
 
+use super::super::conditions;
 use super::{State, field, text};
 
 /// States in which an image ends and of which somebody has to be told at once.
@@ -82,6 +83,11 @@ impl State {
         let marker = self.eyes().state_folder.join(keys::open_key(key));
         if is == "working" && !marker.exists() {
             self.wrong(call, "an image that is not finished is not marked as open");
+        }
+        if is != "working" {
+            for wrong in conditions::wrong(&status) {
+                self.wrong(call, &wrong);
+            }
         }
         let known = notices(&before);
         let new: Vec<(u64, String)> = notices(&status)
