@@ -28,8 +28,10 @@ pub(super) struct Written {
     pub(super) cancelled: BTreeSet<String>,
     /// The AMIs that a status named when a notice of how its image has ended was recorded.
     told: BTreeSet<String>,
-    /// What was published, by its id, and how many versions there were of its manifest then.
-    published: BTreeMap<String, (String, usize)>,
+    /// The version that a status was about when it recorded a notice, by the notice's id.
+    versions: BTreeMap<String, String>,
+    /// What was published, by its id, and about which version.
+    published: BTreeMap<String, (String, String)>,
 }
 
 impl State {
@@ -108,6 +110,8 @@ impl State {
         self.judge_told(call, (&before, &status), &new);
         for (seq, kind) in new {
             let id = format!("s3://{}/{key}#{seq}", self.eyes().bucket);
+            let version = text(&status, "/manifest/sha256").to_owned();
+            self.written.versions.insert(id.clone(), version);
             self.written.notices.insert(id, kind);
         }
         let retired = status["retired"].as_array().into_iter().flatten();
@@ -189,8 +193,8 @@ impl State {
             self.wrong(call, &what);
         }
         // Two versions that came in one second may be wrong in the same way.
-        let versions = self.wanted.get(manifest).map_or(0, Vec::len);
-        let said = (what.clone(), versions);
+        let version = self.written.versions.get(&id).cloned();
+        let said = (what.clone(), version.unwrap_or_default());
         let mut twins = self.written.published.iter();
         let twin = twins.find(|(other, it)| **other != id && **it == said);
         if let Some(twin) = twin.map(|(other, _)| other.clone()) {
