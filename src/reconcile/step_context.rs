@@ -66,11 +66,12 @@ impl<'a> StepContext<'a> {
         (!self.has_waited(&reason, limit)).then_some(StepOutcome::Wait(reason))
     }
 
-    /// EC2 refuses to make something. At the first attempt nothing was made, and the image fails. An earlier one may
-    /// have been heard although its answer was lost: what it made is looked for first, at every tick for a while.
+    /// EC2 refuses to make something. At the first attempt nothing was made, and the image fails. An earlier one, of this call
+    /// or of one before, may have been heard although its answer was lost: what it made is looked for first, at every tick for
+    /// a while.
     pub(super) fn refused(&self, action: &str, error: AwsError) -> StepOutcome {
         let waiting = retrying(&error);
-        if !self.is_first
+        if (!self.is_first || error.may_be_heard())
             && let Some(wait) = self.wait_up_to(waiting, VISIBILITY_GRACE)
         {
             return wait;

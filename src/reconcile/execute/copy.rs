@@ -13,6 +13,7 @@ use crate::image::message::failures;
 use crate::image::observed::{MANIFEST_TAG, ObservedSnapshot};
 use crate::image::outcome::PublishIntent;
 use crate::image::ownership;
+use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::publish::{Desired, has_failed};
 use crate::image::status::{Action, CopyRequest, Failure, RegionAction, Settings, Status};
 use crate::image::words::WaitReason;
@@ -152,20 +153,29 @@ async fn copy(step: &StepContext<'_>, aws: &Aws, region: &str) -> Result<Copy, R
         ..CopiedImage::default()
     };
     let answer = aws.copy_image(&params).await;
-    let begun = answer.map(|image| Copy {
-        image,
-        kms_key_id: request.kms_key_id,
-    });
-    begun.map_err(|error| {
-        let is_later = LATER.iter().any(|code| error.has_code(code));
-        // With the same token and other parameters: an earlier request has begun the copy, and it will be seen.
-        let is_begun = error.has_code("IdempotentParameterMismatch");
-        if is_later || is_begun {
-            Refused::Later(error)
-        } else {
-            error.into()
-        }
-    })
+    answer
+        .map_err(|error| refused(step, request.asked_since, error))
+        .map(|image| Copy {
+            image,
+            kms_key_id: request.kms_key_id,
+        })
+}
+
+/// Whether EC2 refuses to copy for good.
+fn refused(step: &StepContext<'_>, asked_since: Option<Timestamp>, error: AwsError) -> Refused {
+    let is_later = LATER.iter().any(|code| error.has_code(code));
+    // With the same token and other parameters: an earlier request has begun the copy, and it will be seen.
+    let is_begun = error.has_code("IdempotentParameterMismatch");
+    // The answer that refuses is the last one. An attempt before, of this call or of an earlier one, may have begun the copy,
+    // and EC2 does not show it yet.
+    let asked_for = asked_since.map(|at| step.now().duration_since(at));
+    let may_be_begun = error.may_be_heard()
+        || asked_for.is_some_and(|it| it.is_positive() && it <= VISIBILITY_GRACE);
+    if is_later || is_begun || may_be_begun {
+        Refused::Later(error)
+    } else {
+        error.into()
+    }
 }
 
 /// Deregisters a failed copy, then deletes the snapshots that were begun for it. EC2 does not list the snapshots of an AMI

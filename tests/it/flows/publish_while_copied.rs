@@ -4,10 +4,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use amiwright::advance_tasks::{self, PollingHistory};
+use amiwright::metrics::Meter;
 use http::StatusCode;
 use localaws::ec2::{Permission, TaskKind};
 use localaws::faults::{Call, Fault};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{REGION, TestStack, changes_since, minutes};
 
@@ -100,6 +102,30 @@ async fn a_share_that_is_revoked_during_the_copy_ends_everywhere() {
             assert_eq!(stack.count("CopyImage"), 1);
             nothing_happens_twice(&stack, &private).await;
         }
+    }
+}
+
+/// `amiwright local --speed 60`: EC2 has made the copy within half a second of the functions' clock.
+#[tokio::test(start_paused = true)]
+async fn a_copy_is_looked_at_as_soon_as_fast_time_can_have_made_it() {
+    let stack = stack().await;
+    let second = Duration::from_secs(1);
+    let ec2 = stack.world.ec2();
+    ec2.set_task_time(TaskKind::CopyImage, second);
+    let regions = format!("regions: {{{OREGON}: {{}}}}\n");
+    stack.drop_file(KEY, manifest(&stack, &regions)).await;
+    while stack.count("CopyImage") == 0 {
+        stack.world.run_for(second).await;
+    }
+    stack.world.run_for(5 * second).await;
+    for (time_scale, state) in [(1.0, "pending"), (60.0, "available")] {
+        let history = PollingHistory::with_time_scale(time_scale);
+        let (aws, config, meter) = (stack.aws(), stack.config(), Meter::default());
+        let (event, now) = (json!({"task": "advance"}), stack.world.clock().now());
+        let ticked = advance_tasks::handle(&aws, &config, &history, &event, now, None, &meter);
+        Box::pin(ticked).await.unwrap();
+        let status = stack.status(KEY).await;
+        assert_eq!(status["regions"][OREGON]["imageState"], state, "{status:#}");
     }
 }
 
