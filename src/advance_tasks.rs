@@ -67,8 +67,8 @@ pub async fn handle(
     time_left: Option<Duration>,
     meter: &Meter,
 ) -> Result<Report, Failures> {
-    let mut context = Context::new(aws, config, now).measured_by(meter);
-    context.time_scale = history.time_scale();
+    let context = Context::new(aws, config, now).measured_by(meter);
+    let mut context = context.in_time(history.time_scale());
     if let Some(time_left) = time_left {
         context = context.within(time_to_begin(time_left));
     }

@@ -12,6 +12,7 @@ use super::pause::Pause;
 use super::reviews::Reviews;
 use crate::aws::ObjectInfo;
 use crate::limits::{REMEMBERED_STATUS_BYTES, REMEMBERED_STATUSES};
+use crate::reconcile::TimeScale;
 use crate::status_store::{Loaded, OpenMarker, StatusObject};
 
 /// Ticks do not come to the second.
@@ -59,7 +60,7 @@ pub struct PollingHistory {
     failures: Mutex<HashMap<String, Timestamp>>,
     /// Since when ticks have been throttled, one after the other, and when the last of them was.
     throttled: Mutex<Option<(Timestamp, Timestamp)>>,
-    time_scale: f64,
+    time_scale: TimeScale,
 }
 
 impl Default for PollingHistory {
@@ -81,13 +82,13 @@ impl PollingHistory {
             reviews: Mutex::default(),
             failures: Mutex::default(),
             throttled: Mutex::default(),
-            time_scale,
+            time_scale: TimeScale::times(time_scale),
         }
     }
 
     /// What it was made [with](Self::with_time_scale).
     #[must_use]
-    pub fn time_scale(&self) -> f64 {
+    pub fn time_scale(&self) -> TimeScale {
         self.time_scale
     }
 
@@ -284,7 +285,7 @@ impl PollingHistory {
     /// A polling interval by the process's own clock.
     #[must_use]
     pub fn scaled(&self, interval: SignedDuration) -> SignedDuration {
-        interval.mul_f64(1.0 / self.time_scale)
+        self.time_scale.scaled(interval)
     }
 }
 

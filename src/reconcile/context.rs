@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use crate::aws::{Aws, AwsError, Remedy};
@@ -30,8 +30,32 @@ pub struct Context<'a> {
     pub until: Option<Instant>,
     /// What measures the invocation; none where nobody asks.
     pub meter: Option<&'a Meter>,
-    /// How many times as fast as the process's own clock the world's time runs: 1, but in `amiwright local --speed`.
-    pub time_scale: f64,
+    /// How fast the world's time runs.
+    pub time_scale: TimeScale,
+}
+
+/// How many times as fast as the process's own clock the world's time runs: once, but in `amiwright local --speed`.
+#[derive(Debug, Clone, Copy)]
+pub struct TimeScale(f64);
+
+impl TimeScale {
+    /// This many times.
+    #[must_use]
+    pub fn times(times: f64) -> Self {
+        Self(times)
+    }
+
+    /// An interval of the world by the process's own clock.
+    #[must_use]
+    pub fn scaled(self, interval: SignedDuration) -> SignedDuration {
+        interval.mul_f64(1.0 / self.0)
+    }
+}
+
+impl Default for TimeScale {
+    fn default() -> Self {
+        Self(1.0)
+    }
 }
 
 impl<'a> Context<'a> {
@@ -44,7 +68,7 @@ impl<'a> Context<'a> {
             now,
             until: None,
             meter: None,
-            time_scale: 1.0,
+            time_scale: TimeScale::default(),
         }
     }
 
@@ -55,6 +79,12 @@ impl<'a> Context<'a> {
             meter: Some(meter),
             ..self
         }
+    }
+
+    /// The same context, in a world whose time runs as fast as this.
+    #[must_use]
+    pub fn in_time(self, time_scale: TimeScale) -> Self {
+        Self { time_scale, ..self }
     }
 
     /// Measures something, if anybody asks.

@@ -31,7 +31,7 @@ mod step_context;
 
 pub(crate) use arrival::is_outdated;
 pub(crate) use audit::{Auditing, Candidate, audit, candidate};
-pub use context::{Context, Error, Outcome};
+pub use context::{Context, Error, Outcome, TimeScale};
 pub(crate) use described::Described;
 pub(crate) use draft::change;
 pub use driver::reconcile;

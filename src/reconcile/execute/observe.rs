@@ -110,7 +110,7 @@ fn is_looked_at(context: Context<'_>, status: &Status, region: &str) -> bool {
 fn has_just_begun(context: Context<'_>, status: &Status, region: &str) -> bool {
     let copy = status.copies.get(region);
     let asked_at = copy.and_then(|copy| copy.asked_at);
-    let just_begun = JUST_BEGUN.mul_f64(1.0 / context.time_scale);
+    let just_begun = context.time_scale.scaled(JUST_BEGUN);
     let image = status.image_in(region);
     image.is_some_and(|image| image.image_state == "pending")
         && asked_at.is_some_and(|at| context.now.duration_since(at) < just_begun)
