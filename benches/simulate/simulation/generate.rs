@@ -175,7 +175,13 @@ impl Generator {
     }
 
     fn edit(&mut self) -> Event {
-        let edit = self.pick(&[
+        let edit = self.what_to_edit();
+        let (key, region) = (self.key(), self.region());
+        Event::Edit { key, region, edit }
+    }
+
+    fn what_to_edit(&mut self) -> Edit {
+        self.pick(&[
             Edit::Grant,
             Edit::Revoke,
             Edit::Tag,
@@ -188,40 +194,22 @@ impl Generator {
             Edit::Deregister,
             Edit::Parameter,
             Edit::UseInTemplate,
-        ]);
-        let (key, region) = (self.key(), self.region());
-        Event::Edit { key, region, edit }
+        ])
     }
 
     /// Somebody who edits an AMI often does so again, once the first edit was noticed.
     fn edited_again(&mut self, event: &Event) -> Vec<Move> {
-        let Event::Edit { key, region, .. } = *event else {
-            return Vec::new();
-        };
-        if !self.chance(25) {
-            return Vec::new();
+        match *event {
+            Event::Edit { key, region, .. } if self.chance(25) => {
+                let (edit, pause) = (self.what_to_edit(), self.pick(&PAUSES));
+                let audit = Event::Run { task: Task::Audit };
+                let again = Event::Edit { key, region, edit };
+                [(pause, audit), (60, again)]
+                    .map(|(pause, event)| Move { pause, event })
+                    .into()
+            }
+            _ => Vec::new(),
         }
-        let audit = Event::Run { task: Task::Audit };
-        let mut again = self.edit();
-        if let Event::Edit {
-            key: of,
-            region: at,
-            ..
-        } = &mut again
-        {
-            (*of, *at) = (key, region);
-        }
-        let pause = self.pick(&PAUSES);
-        vec![
-            Move {
-                pause,
-                event: audit,
-            },
-            Move {
-                pause: 60,
-                event: again,
-            },
-        ]
     }
 
     fn run(&mut self) -> Event {
