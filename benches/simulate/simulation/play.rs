@@ -220,7 +220,10 @@ impl Played {
         let mut snapshots = self.stack.world.ec2().snapshots(region);
         snapshots.retain(|snapshot| {
             let manifest = snapshot.tags.get("amiwright:manifest");
-            manifest.is_none_or(|it| it.starts_with(&ours))
+            match manifest {
+                Some(manifest) => manifest.starts_with(&ours),
+                None => self.monitor.may_have_imported(&snapshot.description),
+            }
         });
         snapshots
     }

@@ -60,8 +60,13 @@ pub(super) struct State {
     foreign: BTreeMap<(String, String), String>,
     written: Written,
     secrets: Secrets,
+    /// The import tasks that the stack has begun.
+    imports: BTreeSet<String>,
     coverage: Coverage,
 }
+
+/// What the ids of import tasks begin with.
+const IMPORT: &str = "import-";
 
 /// What the monitor looks at.
 struct Eyes {
@@ -210,6 +215,13 @@ impl Monitor {
         &state.asked_to_cancel - &state.written.cancelled
     }
 
+    /// Whether this stack may have made a snapshot, by the task that EC2's description of it names.
+    pub(crate) fn may_have_imported(&self, description: &str) -> bool {
+        let task = description.rsplit_once(" for ").map(|(_, task)| task);
+        let task = task.filter(|task| task.starts_with(IMPORT));
+        task.is_none_or(|task| self.lock().imports.contains(task))
+    }
+
     /// All versions that were dropped of a manifest.
     pub(crate) fn versions(&self, stack: &TestStack, key: &str) -> Vec<Manifest> {
         let uri = format!("s3://{}/{key}", stack.bucket);
@@ -250,6 +262,10 @@ impl State {
         {
             let body = String::from_utf8_lossy(answer.body()).into_owned();
             self.wrong(call, &format!("nobody has built this: {body}"));
+        }
+        if let Some(answer) = exchange.answer.as_ref().filter(|_| call.done) {
+            let body = String::from_utf8_lossy(answer.body());
+            self.imports.extend(begun(&call.action, &body));
         }
         let sent = fields(exchange);
         self.secrets.learn(call, &sent);
@@ -319,6 +335,14 @@ impl State {
             self.foreign.insert(place, is);
         }
     }
+}
+
+/// The import task that an answer names.
+fn begun(action: &str, answer: &str) -> Option<String> {
+    let is_import = ["ImportSnapshot", "ImportImage"].contains(&action);
+    let (_, task) = answer.split_once("<importTaskId>").filter(|_| is_import)?;
+    let (task, _) = task.split_once('<')?;
+    Some(task.to_owned())
 }
 
 /// The fields of a request of the Query protocol.
