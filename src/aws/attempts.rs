@@ -61,7 +61,8 @@ fn may_be_heard(context: &InterceptorContext, components: &RuntimeComponents) ->
         None | Some(Ok(_)) => false,
         Some(Err(error)) if error.is_operation_error() => {
             let response = context.response();
-            response.is_some_and(|it| it.status().is_server_error())
+            // Not Implemented: the service does not know the call.
+            response.is_some_and(|it| it.status().is_server_error() && it.status().as_u16() != 501)
                 && !components
                     .retry_classifiers()
                     .any(|it| is_throttled(&it.classify_retry(context)))

@@ -66,12 +66,11 @@ impl<'a> StepContext<'a> {
         (!self.has_waited(&reason, limit)).then_some(StepOutcome::Wait(reason))
     }
 
-    /// EC2 refuses to make something. At the first attempt nothing was made, and the image fails. An earlier one, of this call
-    /// or of one before, may have been heard although its answer was lost: what it made is looked for first, at every tick for
-    /// a while.
+    /// EC2 refuses to make something. At the first attempt nothing was made, and the image fails. An earlier one may
+    /// have been heard although its answer was lost: what it made is looked for first, at every tick for a while.
     pub(super) fn refused(&self, action: &str, error: AwsError) -> StepOutcome {
         let waiting = retrying(&error);
-        if (!self.is_first || error.may_be_heard())
+        if !self.is_first
             && let Some(wait) = self.wait_up_to(waiting, VISIBILITY_GRACE)
         {
             return wait;
@@ -121,8 +120,8 @@ pub(super) fn is_final(error: &AwsError) -> bool {
     error.remedy == Remedy::Never && !error.is_rate_limited_locally()
 }
 
-/// Whether a change is not asked for again. Credentials are refused where the account has disabled the Region, too: the next
-/// look tells.
+/// Whether a change is not asked for again. The next look tells where an attempt before the one that was refused may have made
+/// it, and where credentials are refused: the account may have disabled the Region.
 pub(super) fn is_refused_for_good(error: &AwsError) -> bool {
-    is_final(error) && !error.refuses_credentials()
+    is_final(error) && !error.refuses_credentials() && !error.may_be_heard()
 }

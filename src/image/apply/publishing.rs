@@ -117,6 +117,7 @@ pub(super) fn begin_again(status: &mut Status, why: &str, now: Timestamp) {
 fn next_attempt(copy: &mut CopyRequest) {
     copy.attempt = copy.attempt.saturating_add(1);
     (copy.asked_at, copy.asked_since) = (None, None);
+    (copy.is_refused, copy.unanswered_at) = (false, None);
     copy.is_unusable = false;
     copy.last_error = None;
 }
@@ -158,12 +159,19 @@ pub(super) fn performed(status: &mut Status, performed: PublishPerformed, now: T
     let PublishPerformed {
         done,
         unanswered,
+        not_begun,
         failed,
         later,
         release,
     } = performed;
     // Whoever has other settings meanwhile is found out by saving.
     let mut changed = !done.is_empty() || !unanswered.is_empty();
+    for (region, copy) in &mut status.copies {
+        if not_begun.contains(region) {
+            copy.is_refused = true;
+            changed = true;
+        }
+    }
     changed |= keep_failures(status, failed);
     changed |= release::performed(status, release.written, now);
     status.build.waiting = None;

@@ -74,6 +74,7 @@ fn deregisters(retiring: &mut Retiring, snapshots: &[String], delete: bool, now:
         has_cooldown: retiring.has_cooldown,
         asked_since: retiring.asked_since.or(Some(now)),
         asked_at: Some(now),
+        is_asked_again: retiring.asked_at.is_some(),
         deprecate_at: retiring.deprecate_at,
         snapshots: deleted,
         kept,

@@ -26,6 +26,12 @@ pub struct CopyRequest {
     /// When EC2 was first asked for this attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked_since: Option<Timestamp>,
+    /// Whether the last request was refused: nothing was begun by it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_refused: bool,
+    /// When the last of the requests before was sent whose answer is not known: EC2 may have begun a copy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unanswered_at: Option<Timestamp>,
     /// The failed copies that were deregistered: EC2 may still show them for a while.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub removed: Vec<String>,

@@ -54,6 +54,9 @@ pub struct Retiring {
     /// When EC2 was last asked to deregister it, or was about to be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked_at: Option<Timestamp>,
+    /// Whether EC2 was asked for that before, too: it may have heard that.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_asked_again: bool,
     /// When it was deregistered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deregistered_at: Option<Timestamp>,

@@ -21,7 +21,7 @@ use crate::reconcile::proof::is_own_image;
 use crate::reconcile::step_context::StepContext;
 
 use super::refused::Refused;
-use found::find;
+use found::{find, not_looked};
 pub(super) use unanswered::{Searched, search};
 
 /// Codes by which EC2 says "later" to CopyImage. Too many copies at once is one of them: "up to 300 concurrent copy
@@ -53,6 +53,11 @@ pub(super) fn intend(
         } => {
             let is_again = known.attempt == *attempt && known.asked_at.is_some();
             let asked_since = known.asked_since.or(known.asked_at);
+            // What became of a request is not known where it is not written down.
+            let unanswered_at = match known.is_refused {
+                true => known.unanswered_at,
+                false => known.asked_at,
+            };
             let settings = Settings {
                 description: desired.description.clone(),
                 tags: desired.tags.clone(),
@@ -64,6 +69,8 @@ pub(super) fn intend(
                 failed: known.failed + u32::from(*attempt > known.attempt),
                 asked_at: Some(step.now()),
                 asked_since: asked_since.filter(|_| is_again).or(Some(step.now())),
+                is_refused: false,
+                unanswered_at: unanswered_at.filter(|_| is_again),
                 removed: known.removed,
                 is_unusable: false,
                 kms_key_id: kms_key_id.clone(),
@@ -127,26 +134,19 @@ struct Copy {
 /// Copies the AMI to a Region, if EC2 shows no copy there.
 async fn copy(step: &StepContext<'_>, aws: &Aws, region: &str) -> Result<Copy, Refused> {
     let status = step.status;
-    if !step.aws().is_enabled_region(region).await? {
-        return Err(Refused::Final(failures::region_disabled(region, None)));
-    }
     let request = status.copies.get(region).cloned().unwrap_or_default();
-    if let Some(found) = find(step, aws, &request).await? {
-        let other = keys::other_key(step, aws, &found, request.kms_key_id.as_deref()).await?;
-        return Ok(Copy {
-            image: found.id,
-            kms_key_id: other.map_or(request.kms_key_id, |it| it.0),
-        });
+    if let Some(found) = look(step, aws, region, &request).await? {
+        return Ok(found);
     }
     let home = &step.config().region;
     let source = status.image_in(home).map(|it| it.image.clone());
     let mut tags = ownership::creation_tags(status);
-    tags.extend(request.settings.tags);
+    tags.extend(request.settings.tags.clone());
     let params = CopiedImage {
         source_id: source.unwrap_or_default(),
         source_region: home.clone(),
         name: status.build.name.clone().unwrap_or_default(),
-        description: request.settings.description,
+        description: request.settings.description.clone(),
         client_token: ownership::copy_token(status, region, request.attempt),
         tags,
         kms_key_id: request.kms_key_id.clone(),
@@ -154,24 +154,46 @@ async fn copy(step: &StepContext<'_>, aws: &Aws, region: &str) -> Result<Copy, R
     };
     let answer = aws.copy_image(&params).await;
     answer
-        .map_err(|error| refused(step, request.asked_since, error))
+        .map_err(|error| refused(step, &request, error))
         .map(|image| Copy {
             image,
             kms_key_id: request.kms_key_id,
         })
 }
 
-/// Whether EC2 refuses to copy for good.
-fn refused(step: &StepContext<'_>, asked_since: Option<Timestamp>, error: AwsError) -> Refused {
+/// The copy that is there already.
+async fn look(
+    step: &StepContext<'_>,
+    aws: &Aws,
+    region: &str,
+    request: &CopyRequest,
+) -> Result<Option<Copy>, Refused> {
+    let is_enabled = step.aws().is_enabled_region(region).await;
+    if !is_enabled.map_err(|error| not_looked(request, error))? {
+        return Err(Refused::Final(failures::region_disabled(region, None)));
+    }
+    let Some(found) = find(step, aws, request).await? else {
+        return Ok(None);
+    };
+    let asked = request.kms_key_id.as_deref();
+    let other = keys::other_key(step, aws, &found, asked).await;
+    let other = other.map_err(Refused::Later)?.map(|key| key.0);
+    Ok(Some(Copy {
+        image: found.id,
+        kms_key_id: other.unwrap_or_else(|| request.kms_key_id.clone()),
+    }))
+}
+
+/// Whether EC2 refuses to copy for good. A request before this one may have begun the copy: then it is looked for, at every
+/// tick for a while.
+fn refused(step: &StepContext<'_>, request: &CopyRequest, error: AwsError) -> Refused {
     let is_later = LATER.iter().any(|code| error.has_code(code));
     // With the same token and other parameters: an earlier request has begun the copy, and it will be seen.
     let is_begun = error.has_code("IdempotentParameterMismatch");
-    // The answer that refuses is the last one. An attempt before, of this call or of an earlier one, may have begun the copy,
-    // and EC2 does not show it yet.
-    let asked_for = asked_since.map(|at| step.now().duration_since(at));
-    let may_be_begun = error.may_be_heard()
-        || asked_for.is_some_and(|it| it.is_positive() && it <= VISIBILITY_GRACE);
-    if is_later || is_begun || may_be_begun {
+    let unanswered_for = request
+        .unanswered_at
+        .map(|at| step.now().duration_since(at));
+    if is_later || is_begun || unanswered_for.is_some_and(|it| it <= VISIBILITY_GRACE) {
         Refused::Later(error)
     } else {
         error.into()

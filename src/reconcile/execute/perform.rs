@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use super::refused::Refused;
 use super::{copy, describe, product_codes, protect, release, retire, share};
-use crate::aws::Aws;
+use crate::aws::{Aws, AwsError};
 use crate::image::message::failures;
 use crate::image::outcome::{
     Evidence, PublishIntent, PublishPerformed, ReleasePerformed, StepOutcome, Written,
@@ -46,6 +46,9 @@ pub(super) async fn perform(step: &StepContext<'_>, intent: &PublishIntent) -> S
     for it in performed {
         let region = it.region;
         all.done.extend(it.done);
+        if it.was_to_copy && it.unanswered.is_none() {
+            all.not_begun.insert(region.to_owned());
+        }
         all.unanswered.extend(it.unanswered);
         all.release.written.extend(it.release.written);
         all.release.later = all.release.later.or(it.release.later);
@@ -58,7 +61,7 @@ pub(super) async fn perform(step: &StepContext<'_>, intent: &PublishIntent) -> S
                 all.later.insert(region.to_owned(), reason);
             }
             Some(Refused::Later(error)) => {
-                let reason = retrying(&error);
+                let reason = wait_reason(step, region, &error);
                 let is_given_up = step.status.copies.contains_key(region)
                     && !error.is_about_capacity()
                     && has_waited(step, region, &reason, PUBLISH_GRACE);
@@ -74,12 +77,24 @@ pub(super) async fn perform(step: &StepContext<'_>, intent: &PublishIntent) -> S
     StepOutcome::Advance(Evidence::PublishPerformed(all))
 }
 
+/// What is waited for in a Region after this error.
+fn wait_reason(step: &StepContext<'_>, region: &str, error: &AwsError) -> WaitReason {
+    let copy = step.status.copies.get(region);
+    match copy.and_then(|copy| copy.waiting.as_ref()) {
+        // What was not asked says nothing new.
+        Some(known) if error.is_rate_limited_locally() => known.reason.clone(),
+        _ => retrying(error),
+    }
+}
+
 /// What was done in one Region.
 struct Performed<'a> {
     region: &'a str,
     done: Vec<RegionAction>,
     /// What may have been done.
     unanswered: Option<RegionAction>,
+    /// Whether what was not done is a copy.
+    was_to_copy: bool,
     /// Why the rest was not.
     refused: Option<Refused>,
     release: ReleasePerformed,
@@ -96,6 +111,7 @@ async fn perform_in<'a>(
         region,
         done: Vec::new(),
         unanswered: None,
+        was_to_copy: false,
         refused: None,
         release: ReleasePerformed::default(),
     };
@@ -116,6 +132,7 @@ async fn perform_in<'a>(
             Err(refused) => {
                 let is_sent = matches!(&refused, Refused::Later(error) if error.may_be_heard());
                 performed.unanswered = is_sent.then(|| what.clone());
+                performed.was_to_copy = matches!(what.action, Action::CopyImage { .. });
                 performed.refused = Some(refused);
                 break;
             }

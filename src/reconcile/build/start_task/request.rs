@@ -2,6 +2,7 @@
 
 use crate::aws::{AwsError, Remedy};
 use crate::image::outcome::{Evidence, Origin, StepOutcome};
+use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::task::Task;
 use crate::reconcile::step_context::{StepContext, retrying};
 
@@ -16,8 +17,13 @@ pub(super) fn answered(
             task,
             origin: Origin::Created,
         }),
-        Err(error) if error.remedy == Remedy::Never => step.refused(action, error),
-        Err(error) => StepOutcome::Wait(retrying(&error)),
+        Err(error) if error.remedy != Remedy::Never => StepOutcome::Wait(retrying(&error)),
+        // An attempt before the one that was refused may have started it: then it is looked for.
+        Err(error) if error.may_be_heard() => {
+            let wait = step.wait_up_to(retrying(&error), VISIBILITY_GRACE);
+            wait.unwrap_or_else(|| step.refused(action, error))
+        }
+        Err(error) => step.refused(action, error),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The copy that an earlier request has made.
 
-use crate::aws::Aws;
+use crate::aws::{Aws, AwsError};
 use crate::image::message::failures;
 use crate::image::observed::{MANIFEST_TAG, ObservedImage};
 use crate::image::ownership::{self, Lookup};
@@ -21,7 +21,8 @@ pub(super) async fn find(
 ) -> Result<Option<ObservedImage>, Refused> {
     let status = step.status;
     let tag = format!("tag:{MANIFEST_TAG}");
-    let found = aws.find_images(&tag, &[status.manifest.uri()]).await?;
+    let found = aws.find_images(&tag, &[status.manifest.uri()]).await;
+    let found = found.map_err(|error| not_looked(request, error))?;
     let is_own =
         |image: &ObservedImage| is_own_image(status, image) && !request.removed.contains(&image.id);
     let (failed, live): (Vec<_>, Vec<_>) = found
@@ -38,6 +39,14 @@ pub(super) async fn find(
             let mut failed = failed.into_iter();
             Ok(failed.find(|image| !was_finished(status, &image.id)))
         }
+    }
+}
+
+/// Whether it may be looked again. A copy that may have been begun is not given up because nobody may look for a moment.
+pub(super) fn not_looked(request: &CopyRequest, error: AwsError) -> Refused {
+    match request.unanswered_at {
+        Some(_) => Refused::Later(error),
+        None => error.into(),
     }
 }
 

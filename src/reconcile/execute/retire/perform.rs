@@ -187,7 +187,7 @@ async fn is_there(
 ) -> Result<Option<bool>, AwsError> {
     let retiring = &target.known.retiring;
     // The request that was refused is the first.
-    if retiring.asked_since == retiring.asked_at {
+    if !retiring.is_asked_again {
         return Ok(Some(true));
     }
     let ids = std::slice::from_ref(&target.known.image);

@@ -95,14 +95,16 @@ fn full(status: &Value) -> Value {
         known["unlistedSince"] = at.clone();
         known["retiring"] = json!({
             "keptAt": at, "protection": "on", "staysUnprotected": true, "unprotectedAt": at, "hasCooldown": true,
-            "deprecateAt": at, "askedSince": at, "askedAt": at, "deregisteredAt": at, "snapshots": [snapshot],
+            "deprecateAt": at, "askedSince": at, "askedAt": at, "isAskedAgain": true, "deregisteredAt": at,
+            "snapshots": [snapshot],
             "deleted": [snapshot], "revoked": {(snapshot.as_str().unwrap()): [PARTNER]},
             "shared": {(snapshot.as_str().unwrap()): [PARTNER]},
         });
     };
     let copy = |image: &Value| {
         json!({
-            "attempt": 1, "failed": 1, "askedAt": at, "askedSince": at, "removed": [image], "isUnusable": true,
+            "attempt": 1, "failed": 1, "askedAt": at, "askedSince": at, "isRefused": true, "unansweredAt": at,
+            "removed": [image], "isUnusable": true,
             "kmsKeyId": "alias/copies", "settings": {
                 "description": "Web", "tags": {"team": "web"}, "productCode": "774F4FF8", "grants": grants(),
                 "snapshots": {"snap-0123456789abcdef0": [PARTNER]}, "deprecateAt": at, "protection": "on",
