@@ -17,7 +17,7 @@ use super::spec::Spec;
 use crate::aws::{AwsError, Saved, Which};
 use crate::image::apply::{self, Audit, Compared};
 use crate::image::publish::audit::{self as compared, is_auditable};
-use crate::image::publish::{Asked, Observation, Observed};
+use crate::image::publish::{Asked, Observation, Observed, plan};
 use crate::image::status::{Drift, ParameterId, Status};
 use crate::image::words::SourceKind;
 use crate::limits;
@@ -157,7 +157,7 @@ pub(crate) async fn audit(
         };
         observed.regions.insert(region, observation);
     }
-    let mut planned = compared::compare(&asked, &anew, &observed, context.now);
+    let mut planned = plan(&asked, &anew, &observed, context.now);
     if !planned.release.pending.is_empty() {
         let known = &described.parameters;
         let pending = planned.release.pending.keys();
@@ -173,7 +173,7 @@ pub(crate) async fn audit(
             .map(|(id, seen)| (id.clone(), seen.clone()))
             .collect();
         observed.parameters.extend(read.seen);
-        planned = compared::compare(&asked, &anew, &observed, context.now);
+        planned = plan(&asked, &anew, &observed, context.now);
         error = error.or(read.errors.into_values().next());
     }
     let mut audited = compared::audit(&planned, status, &observed, context.now);

@@ -5,11 +5,9 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::asked::Asked;
 use super::copy::is_under_way;
 use super::observation::{CopyFault, Observation, Observed, Pending};
-use super::plan::{Plan, plan};
-use super::release;
+use super::plan::Plan;
 use super::settings::Shown;
 use crate::image::observed::ObservedParameter;
 use crate::image::plan::VISIBILITY_GRACE;
@@ -51,21 +49,6 @@ pub fn is_auditable(status: &Status, now: Timestamp) -> bool {
         && now.duration_since(last) >= AUDIT_GRACE
 }
 
-/// What [`plan()`](super::plan()) would change, and what it would once nothing else differs: parameters that were released are
-/// compared whatever else is not as it should be, because whoever launches from them launches at once.
-#[must_use]
-pub fn compare(asked: &Asked, status: &Status, observed: &Observed, now: Timestamp) -> Plan {
-    let mut plan = plan(asked, status, observed, now);
-    plan.ready.retain(|it| it.parameter().is_none());
-    let is_free = |id: &ParameterId| !plan.release.is_held && plan.verified.contains(&id.region);
-    let all = asked.regions.keys().cloned().collect();
-    let mut release = release::difference(asked, status, &all, &observed.parameters, now);
-    release.retain(|id| is_free(id) || status.release.is_released(id));
-    plan.ready.append(&mut release.ready);
-    plan.release = release;
-    plan
-}
-
 /// What the difference that publishing takes as well, of the status as [`Status::unverified`], says of a finished AMI.
 #[must_use]
 pub fn audit(plan: &Plan, status: &Status, observed: &Observed, now: Timestamp) -> Audited {
@@ -86,7 +69,7 @@ pub fn audit(plan: &Plan, status: &Status, observed: &Observed, now: Timestamp) 
         );
     }
     for (what, blocked) in ready.chain(blocked) {
-        if what.parameter().is_some() {
+        if matches!(what.action, Action::PutParameter { .. }) {
             continue;
         }
         let Some(Observation::Seen(shown)) = observed.regions.get(&what.region) else {
@@ -138,7 +121,13 @@ fn moved<'a>(
     plan: &'a Plan,
     observed: &'a Observed,
 ) -> Vec<(ParameterId, Option<&'a ObservedParameter>, bool)> {
-    let puts = plan.ready.iter().filter_map(RegionAction::parameter);
+    let puts = plan.ready.iter().filter_map(|what| match &what.action {
+        Action::PutParameter { name, .. } => Some(ParameterId {
+            region: what.region.clone(),
+            name: name.clone(),
+        }),
+        _ => None,
+    });
     let puts = puts.map(|id| (id, false));
     let conflicts = plan.release.conflicts.iter();
     let conflicts = conflicts.map(|it| (it.parameter.clone(), true));

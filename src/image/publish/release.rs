@@ -106,18 +106,6 @@ enum Next {
     NotValidated,
 }
 
-impl ReleasePlan {
-    /// Leaves only what is to be done about, or is said of, these.
-    pub(super) fn retain(&mut self, is_meant: impl Fn(&ParameterId) -> bool) {
-        self.ready
-            .retain(|it| it.parameter().is_none_or(|id| is_meant(&id)));
-        self.set.retain(|id, _| is_meant(id));
-        self.pending.retain(|id, _| is_meant(id));
-        self.conflicts.retain(|it| is_meant(&it.parameter));
-        self.not_validated.retain(is_meant);
-    }
-}
-
 /// What is to be written down before a parameter is written.
 #[must_use]
 pub fn intend_put(

@@ -41,13 +41,6 @@ impl Release {
             .filter(|(_, known)| known.left_at.is_none())
     }
 
-    /// Whether a parameter was seen to point to the AMI.
-    #[must_use]
-    pub fn is_released(&self, id: &ParameterId) -> bool {
-        let known = self.parameters.get(id);
-        known.is_some_and(|known| known.confirmed_at.is_some())
-    }
-
     /// What failed about parameters that the manifest names.
     pub fn failures(&self) -> impl Iterator<Item = (&ParameterId, &Failure)> {
         self.named()

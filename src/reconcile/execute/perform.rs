@@ -116,7 +116,7 @@ async fn perform_in<'a>(
         release: ReleasePerformed::default(),
     };
     for what in actions {
-        if let Some(id) = what.parameter() {
+        if let Some(id) = release::id_of(what) {
             let put = release::perform(step, &aws, &id, &what.action);
             let (written, later) = Box::pin(put).await;
             if matches!(written, Written::Taken(_)) {

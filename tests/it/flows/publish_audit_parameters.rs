@@ -6,7 +6,6 @@ use crate::support::{TestStack, minutes};
 
 const KEY: &str = "golden/web.image.yaml";
 const HOME: &str = "us-east-1";
-const OREGON: &str = "us-west-2";
 const NAME: &str = "/images/web";
 const OTHER: &str = "ami-0fedcba9876543210";
 
@@ -48,49 +47,6 @@ async fn a_parameter_that_others_move_is_told_once_whatever_it_holds() {
         stack.audit().await;
         assert_eq!(stack.in_sync(KEY).await, "true");
         assert_eq!(stack.emails().len(), 2);
-    }
-}
-
-/// Also where the AMI itself, or the one of another Region, is not as it should be: whoever launches from a parameter
-/// launches at once.
-#[tokio::test(start_paused = true)]
-async fn a_parameter_that_others_move_is_told_whatever_else_differs() {
-    for is_gone in [true, false] {
-        let stack = TestStack::built(|builder| {
-            builder
-                .parameter("ParameterPrefix", "/images")
-                .parameter("CopyRegions", OREGON)
-                .parameter("AuditSchedule", "rate(3000 days)")
-        })
-        .await;
-        let settings =
-            format!("parameters: [{NAME}]\nregions: {{{OREGON}: {{}}}}\ntags: {{team: web}}\n");
-        stack.drop_and_rest(KEY, manifest(&stack, &settings)).await;
-        let status = stack.status(KEY).await;
-        let id = |region: &str| {
-            status["regions"][region]["image"]
-                .as_str()
-                .unwrap()
-                .to_owned()
-        };
-        if is_gone {
-            let aws = stack.aws().in_region(OREGON);
-            aws.deregister_image(&id(OREGON)).await.unwrap();
-        } else {
-            let tags = [("team".to_owned(), "sales".to_owned())].into();
-            stack.aws().create_tags(&[id(HOME)], &tags).await.unwrap();
-        }
-        for _ in 0..2 {
-            stack.audit().await;
-        }
-        assert_eq!(stack.emails().len(), 2);
-        stack.world.ssm().seed_image_parameter(HOME, NAME, OTHER);
-        for _ in 0..3 {
-            stack.audit().await;
-        }
-        assert_eq!(stack.emails().len(), 3, "{:?}", stack.subjects());
-        let email = stack.last_email();
-        assert!(email.contains(NAME) && email.contains(OTHER), "{email}");
     }
 }
 
