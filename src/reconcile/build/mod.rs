@@ -8,6 +8,7 @@ mod check_manifest;
 mod check_object;
 mod clean_up;
 mod encryption;
+mod last_look;
 mod preview;
 mod probe_task;
 mod proven;
@@ -135,9 +136,15 @@ pub(super) async fn run(next: Next, step: StepContext<'_>) -> Result<StepOutcome
         Next::Do(Step::CheckManifest) => Ok(check_manifest::run(step)),
         Next::Do(Step::CheckObject) => Box::pin(check_object::run(step)).await,
         Next::Do(Step::CheckBundle) => Box::pin(check_bundle::run(step)).await,
-        Next::Do(Step::StartTask) => Box::pin(start_task::run(step)).await,
+        Next::Do(Step::StartTask) => {
+            let outcome = Box::pin(start_task::run(step)).await?;
+            Box::pin(last_look::take(next, &step, outcome)).await
+        }
         Next::Do(Step::TagImported) => Box::pin(tag_imported::run(step)).await,
-        Next::Do(Step::RegisterImage) => Box::pin(register_image::run(step)).await,
+        Next::Do(Step::RegisterImage) => {
+            let outcome = Box::pin(register_image::run(step)).await?;
+            Box::pin(last_look::take(next, &step, outcome)).await
+        }
         Next::Do(Step::Publish) => Box::pin(execute::run(step)).await,
         Next::Do(Step::StoreImage) => Box::pin(store_image::run(step)).await,
         Next::Do(Step::Retire) => Box::pin(execute::retire(step)).await,

@@ -9,6 +9,7 @@ mod endings;
 mod forged;
 pub(crate) mod guardrails;
 mod identity;
+mod lost_then_ended;
 mod lost_then_refused;
 mod misnamed;
 mod not_ready;
