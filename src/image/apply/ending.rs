@@ -48,8 +48,7 @@ pub(super) fn abort(
 
 /// Whether anything was, or may have been, made for the image. An AMI that is only being published or stored is kept.
 fn may_have_made_something(status: &Status) -> bool {
-    let made = !status.build.tasks.is_empty() || !status.regions.is_empty();
-    made && !status.is_built()
+    status.has_begun_work() && !status.is_built()
 }
 
 fn end(status: &mut Status, reason: TerminalReason, why: impl Into<String>, now: Timestamp) {

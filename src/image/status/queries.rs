@@ -50,6 +50,12 @@ impl Status {
         verified_at.is_some_and(|at| at >= self.build.step_since)
     }
 
+    /// Whether EC2 is known to have begun something for the image: a task or an AMI.
+    #[must_use]
+    pub fn has_begun_work(&self) -> bool {
+        !self.build.tasks.is_empty() || !self.regions.is_empty()
+    }
+
     /// When an AMI of this image was last seen to be as the manifest says.
     #[must_use]
     pub fn last_verified(&self) -> Option<Timestamp> {

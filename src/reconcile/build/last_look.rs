@@ -20,8 +20,8 @@ pub(super) async fn take(
 ) -> Result<StepOutcome, Error> {
     let status = step.status;
     // What is known is cleaned up.
-    let is_known = !status.build.tasks.is_empty() || !status.regions.is_empty();
-    let Some(reason) = ends(&outcome).filter(|_| !step.is_first && !is_known) else {
+    let may_be_lost = !step.is_first && !status.has_begun_work();
+    let Some(reason) = ends(&outcome).filter(|_| may_be_lost) else {
         return Ok(outcome);
     };
     let made = match next {

@@ -24,19 +24,14 @@ use crate::reconcile::step_context::StepContext;
 pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     let spec = match step.manifest {
         ManifestRead::Spec(spec) => spec,
-        ManifestRead::Invalid(problems) => {
-            let found = adopt(&step).await?;
-            return Ok(found.unwrap_or_else(|| StepOutcome::Reject(problems.clone())));
-        }
+        ManifestRead::Invalid(problems) => return Ok(StepOutcome::Reject(problems.clone())),
         ManifestRead::Gone | ManifestRead::Unread => return manifest_gone(&step).await,
     };
     if let Some(outcome) = already_there(&step).await? {
         return Ok(outcome);
     }
     if check_object::is_other(&step, spec) || check_object::is_replaced(&step).await? {
-        // An attempt whose answer was lost may have begun with the object that was there before.
-        let found = adopt(&step).await?;
-        return Ok(found.unwrap_or(StepOutcome::Advance(Evidence::ObjectReplaced)));
+        return Ok(StepOutcome::Advance(Evidence::ObjectReplaced));
     }
     start(&step, spec).await
 }
