@@ -190,7 +190,7 @@ pub struct PublishPerformed {
     pub done: Vec<RegionAction>,
     /// Those that were sent and that EC2 may have taken: its answer was lost, or says nothing about that.
     pub unanswered: Vec<RegionAction>,
-    /// The Regions in which no copy was begun: the request for it was refused, or not sent.
+    /// The Regions in which this request has begun no copy: it was refused, or not sent.
     pub not_begun: BTreeSet<String>,
     /// Why a Region will not become as it should be.
     pub failed: BTreeMap<String, Failure>,

@@ -33,6 +33,9 @@ const LATER: [&str; 3] = [
     "InvalidAMIID.Unavailable",
 ];
 
+/// With the same token and other parameters: an earlier request has begun the copy, and it will be seen.
+const BEGUN: &str = "IdempotentParameterMismatch";
+
 /// How far the clocks of the functions and of EC2 may be apart.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(2);
 
@@ -188,8 +191,7 @@ async fn look(
 /// tick for a while.
 fn refused(step: &StepContext<'_>, request: &CopyRequest, error: AwsError) -> Refused {
     let is_later = LATER.iter().any(|code| error.has_code(code));
-    // With the same token and other parameters: an earlier request has begun the copy, and it will be seen.
-    let is_begun = error.has_code("IdempotentParameterMismatch");
+    let is_begun = error.has_code(BEGUN);
     let unanswered_for = request
         .unanswered_at
         .map(|at| step.now().duration_since(at));
@@ -198,6 +200,12 @@ fn refused(step: &StepContext<'_>, request: &CopyRequest, error: AwsError) -> Re
     } else {
         error.into()
     }
+}
+
+/// Whether this was to begin a copy, and a request that was not heard, or was refused, has begun none.
+pub(super) fn is_not_begun(what: &RegionAction, refused: &Refused) -> bool {
+    let is_begun = matches!(refused, Refused::Later(error) if error.has_code(BEGUN));
+    matches!(what.action, Action::CopyImage { .. }) && !is_begun
 }
 
 /// Deregisters a failed copy, then deletes the snapshots that were begun for it. EC2 does not list the snapshots of an AMI

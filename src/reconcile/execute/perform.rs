@@ -46,9 +46,8 @@ pub(super) async fn perform(step: &StepContext<'_>, intent: &PublishIntent) -> S
     for it in performed {
         let region = it.region;
         all.done.extend(it.done);
-        if it.was_to_copy && it.unanswered.is_none() {
-            all.not_begun.insert(region.to_owned());
-        }
+        all.not_begun
+            .extend(it.is_not_begun.then(|| region.to_owned()));
         all.unanswered.extend(it.unanswered);
         all.release.written.extend(it.release.written);
         all.release.later = all.release.later.or(it.release.later);
@@ -93,8 +92,8 @@ struct Performed<'a> {
     done: Vec<RegionAction>,
     /// What may have been done.
     unanswered: Option<RegionAction>,
-    /// Whether what was not done is a copy.
-    was_to_copy: bool,
+    /// Whether a copy was to be begun and was not: the request was refused, or not sent.
+    is_not_begun: bool,
     /// Why the rest was not.
     refused: Option<Refused>,
     release: ReleasePerformed,
@@ -111,7 +110,7 @@ async fn perform_in<'a>(
         region,
         done: Vec::new(),
         unanswered: None,
-        was_to_copy: false,
+        is_not_begun: false,
         refused: None,
         release: ReleasePerformed::default(),
     };
@@ -132,7 +131,7 @@ async fn perform_in<'a>(
             Err(refused) => {
                 let is_sent = matches!(&refused, Refused::Later(error) if error.may_be_heard());
                 performed.unanswered = is_sent.then(|| what.clone());
-                performed.was_to_copy = matches!(what.action, Action::CopyImage { .. });
+                performed.is_not_begun = !is_sent && copy::is_not_begun(what, &refused);
                 performed.refused = Some(refused);
                 break;
             }

@@ -117,7 +117,12 @@ async fn a_copy_that_had_to_wait_for_its_turn_is_found() {
         }
         lose(&stack, "CopyImage", 31, Fault::Crash);
         is_made_once(&stack, &copied(&stack.manifest("web"))).await;
-        assert!(stack.count("CopyImage") > 30, "it had no turn to wait for");
+        let is_refused = stack.count("CopyImage") > 31;
+        assert_eq!(
+            is_refused,
+            hidden > 0,
+            "it is found before it is asked for again"
+        );
     }
 }
 
@@ -159,6 +164,11 @@ async fn a_share_is_seen() {
     let access = format!("access: {{accounts: ['{PARTNER}']}}\n");
     let manifest = copied(&stack.manifest("web")) + &access;
     is_made_once(&stack, &manifest).await;
+    assert_eq!(
+        stack.count("ModifyImageAttribute"),
+        3,
+        "nothing was refused"
+    );
     for region in [REGION, OREGON] {
         let image = stack.world.ec2().images(region).remove(0);
         let partner = Permission::Account(PARTNER.to_owned());
@@ -196,6 +206,10 @@ async fn a_copy_that_was_never_begun_fails() {
         faults.on("ec2", "CopyImage", 1, first);
         faults.always("ec2", "CopyImage", refused(DENIED));
         stack.drop_file(KEY, copied(&stack.manifest("web"))).await;
+        if within == grace {
+            stack.world.run_for(minutes(14)).await;
+            assert_eq!(stack.status(KEY).await["state"], "working");
+        }
         stack.world.run_for(within).await;
         let status = stack.status(KEY).await;
         assert_eq!(status["state"], "incomplete", "{status:#}");
