@@ -197,11 +197,10 @@ fn check_parameters(played: &Played, statuses: &BTreeMap<String, Value>, wrong: 
         })
     };
     for (region, name) in &played.edited_parameters {
+        let stacks = || std::iter::once(played).chain(played.beside.as_deref());
         let may_be_taken = KEYS.iter().any(|key| {
-            let versions = played.monitor.versions(&played.stack, key);
-            let mut naming = versions
-                .iter()
-                .filter(|it| it.parameters(key).contains(name));
+            let versions = stacks().flat_map(|it| it.monitor.versions(&it.stack, key));
+            let mut naming = versions.filter(|it| it.parameters(key).contains(name));
             naming.any(|version| version.take_over)
         });
         let value = played.stack.world.ssm().parameter(region, name);

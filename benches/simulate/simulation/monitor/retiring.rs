@@ -8,7 +8,6 @@ use super::images::made_for;
 use super::statuses::own_images;
 use super::{State, field, text};
 use crate::simulation::script::Retire;
-use crate::support::REGION;
 
 /// Who has looked what uses an AMI may deregister it for as long as a function runs, in seconds.
 const LOOK_TO_ACT_MAX: i64 = 15 * 60;
@@ -125,12 +124,15 @@ impl State {
             self.wrong(call, &what);
         }
         let newest = own_images(status);
-        let living = self.living(REGION);
+        let living = self.living(&call.region);
         let is_there = |it: &&Image| newest.contains(&it.id) && it.state == ImageState::Available;
         if !living.iter().any(|image| is_there(&image)) {
             self.wrong(
                 call,
-                &format!("{id} is retired, and its successor is not there"),
+                &format!(
+                    "{id} is retired, and its successor is not there in {}",
+                    call.region
+                ),
             );
         }
         let made = (going.manifest.as_str(), text(status, "/build/digest"));

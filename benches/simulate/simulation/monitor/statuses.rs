@@ -194,7 +194,12 @@ impl State {
         }
         // Two versions that came in one second may be wrong in the same way.
         let version = self.written.versions.get(&id).cloned();
-        let said = (what.clone(), version.unwrap_or_default());
+        // And two AMIs may be retired in one second.
+        let about = match event.as_str() {
+            "retired" => notice["retired"].to_string(),
+            _ => String::new(),
+        };
+        let said = (what.clone(), version.unwrap_or_default() + &about);
         let mut twins = self.written.published.iter();
         let twin = twins.find(|(other, it)| **other != id && **it == said);
         if let Some(twin) = twin.map(|(other, _)| other.clone()) {

@@ -91,9 +91,9 @@ impl Happened<'_> {
         }
     }
 
-    /// Until an AMI is deregistered, it may come into use, and is to be copied as before.
+    /// Until an AMI is deregistered, it may come into use, and is to be copied as before: by those it is shared with.
     pub(super) fn ending(&self, wrong: &mut Vec<String>) {
-        for (call, lately, _) in self.done(&["DeregisterImage"]) {
+        for (call, lately, before) in self.done(&["DeregisterImage"]) {
             let id = call.field("ImageId").unwrap_or_default();
             let Some(image) = self.ever().find(|image| image.id == id) else {
                 continue;
@@ -105,7 +105,9 @@ impl Happened<'_> {
                 let revoked = lately.iter().flat_map(|it| {
                     let is_of = it.field("SnapshotId") == Some(snapshot);
                     let accounts = it.values("CreateVolumePermission.Remove.", ".UserId");
-                    accounts.filter(move |_| is_of)
+                    accounts.filter(move |account| {
+                        is_of && !was_taken_back(before, id, account, it.number)
+                    })
                 });
                 for account in revoked {
                     wrong.push(format!(
@@ -115,6 +117,20 @@ impl Happened<'_> {
             }
         }
     }
+}
+
+/// Whether an AMI was shared with an account and is not any more at the time of a call: what its manifest asks for has
+/// changed before the AMI was retired.
+fn was_taken_back(before: &[&Call], image: &str, account: &str, number: u64) -> bool {
+    let earlier = before.iter().take_while(|it| it.number <= number);
+    let last = earlier
+        .filter(|it| it.field("ImageId") == Some(image))
+        .filter_map(|it| {
+            changes(it, "Remove", account)
+                .then_some(true)
+                .or_else(|| changes(it, "Add", account).then_some(false))
+        });
+    last.last().unwrap_or(false)
 }
 
 /// Whether nobody's function has revoked a share that there was: it is shared again, after an audit.

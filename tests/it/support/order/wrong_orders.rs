@@ -152,7 +152,27 @@ async fn a_share_that_ends_before_its_ami_is_deregistered_is_found() {
     );
     assert!(gone < revoked);
     let found = ["was revoked from 111122223333 before", "was deregistered"];
-    assert_found(&recorded.moved(revoked, gone), &found);
+    let early = recorded.moved(revoked, gone);
+    assert_found(&early, &found);
+    // Nobody has the AMI any more: nobody is to have its snapshot.
+    let mut taken_back = early.clone();
+    let share = taken_back.first(|call| {
+        is(OREGON, "ModifyImageAttribute")(call)
+            && call
+                .values("LaunchPermission.Add.", ".UserId")
+                .any(|it| it == PARTNER)
+    });
+    let mut ends = taken_back.calls[share].clone();
+    for (name, _) in &mut ends.fields {
+        *name = name.replace(".Add.", ".Remove.");
+    }
+    (ends.number, ends.at) = (early.calls[gone].number, early.calls[gone].at);
+    taken_back.calls.insert(gone, ends);
+    let wrong = taken_back.violations();
+    assert!(
+        !wrong.iter().any(|it| it.contains("was deregistered")),
+        "{wrong:#?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
