@@ -141,6 +141,11 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
             orphans.into_iter().for_each(|it| ending::keep(status, it));
             ending::abort(status, TerminalReason::Cancelled, None, now);
         }
+        Evidence::Deleted(names) => {
+            status.build.waiting = None;
+            let deleting = &mut status.build.deleting;
+            deleting.retain(|it| !names.contains(it));
+        }
         Evidence::NotDeleted(orphans) => {
             // What was waited for, deleting it, is over.
             status.build.waiting = None;
@@ -244,9 +249,11 @@ fn claim(status: &mut Status, claim: Claim, now: Timestamp) {
             }
         }
         Claim::Delete(names) => {
+            let build = &mut status.build;
             for name in names {
-                if !status.build.deleted.contains(&name) {
-                    status.build.deleted.push(name);
+                if !build.deleted.contains(&name) {
+                    build.deleting.push(name.clone());
+                    build.deleted.push(name);
                 }
             }
         }

@@ -96,6 +96,8 @@ pub enum Evidence {
         /// What may be there and is not to be deleted.
         orphans: Vec<Orphan>,
     },
+    /// EC2 and S3 have deleted these.
+    Deleted(Vec<String>),
     /// These could not be deleted.
     NotDeleted(Vec<Orphan>),
     /// Nothing is left that could be deleted.

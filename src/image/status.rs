@@ -105,6 +105,8 @@ pub(super) fn check(status: &Status) -> Result<(), String> {
     status.replaced.iter().try_for_each(checks::replaced)?;
     let mut deleted = build.deleted.iter();
     deleted.try_for_each(|it| checks::made("build.deleted[]", it))?;
+    let mut deleting = build.deleting.iter();
+    deleting.try_for_each(|it| checks::made("build.deleting[]", it))?;
     checks::images(&status.regions)?;
     checks::copies(&status.copies)?;
     status.drift.as_ref().map_or(Ok(()), checks::drift)?;

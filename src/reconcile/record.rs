@@ -1,5 +1,5 @@
-//! What was done to AMIs that exist, until it is saved: should somebody else write the status first, as `notify` does that has
-//! sent an email, it is written into theirs, for the emails that list it.
+//! What was done to AMIs that exist, and what was deleted, until it is saved: should somebody else write the status first, as
+//! `notify` does that has sent an email, it is written into theirs, for the emails that list it.
 
 use super::context::{Context, Error};
 use super::draft::Draft;
@@ -49,7 +49,9 @@ impl Record {
     pub(super) fn of(status: &Status, outcome: &StepOutcome) -> Option<Self> {
         let is_record = matches!(
             outcome,
-            StepOutcome::Advance(Evidence::PublishPerformed(_) | Evidence::Retired(_))
+            StepOutcome::Advance(
+                Evidence::PublishPerformed(_) | Evidence::Retired(_) | Evidence::Deleted(_)
+            )
         );
         is_record.then(|| Self {
             at: Place::of(status),

@@ -39,6 +39,14 @@ impl Ec2 {
         self.service.store().hide_task(id);
     }
 
+    /// Makes reads not find a snapshot for this long, in the world's time (eventual consistency).
+    pub fn hide_snapshot(&self, region: &str, id: &str, time: Duration) {
+        let until = self.service.later(time);
+        let mut store = self.service.store();
+        let hidden = &mut store.region(region).hidden_snapshots;
+        hidden.insert(id.to_owned(), until);
+    }
+
     /// Makes the listings show a task, by its id or by the id of the image that it stores, in this state, whether EC2
     /// documents it or not: `canceling`, `error`, anything. `None` shows the true one again. What the task does goes
     /// on.
@@ -89,7 +97,7 @@ impl Ec2 {
         self.service.settings().pending_time = pending_time;
     }
 
-    /// How long EC2 does not find images and tasks made from now on, and still shows images that are deregistered
+    /// How long EC2 does not find images, snapshots and tasks made from now on, and still shows images that are deregistered
     /// (eventual consistency), in the world's time.
     pub fn set_visibility_delay(&self, visibility_delay: Duration) {
         self.service.settings().visibility_delay = visibility_delay;

@@ -70,12 +70,14 @@ fn end(status: &mut Status, reason: TerminalReason, why: impl Into<String>, now:
 pub(super) fn keep(status: &mut Status, orphan: Orphan) {
     let build = &mut status.build;
     build.deleted.retain(|deleted| *deleted != orphan.what);
+    build.deleting.retain(|deleting| *deleting != orphan.what);
     build.orphans.retain(|known| known.what != orphan.what);
     build.orphans.push(orphan);
 }
 
 /// Nothing is left that could be deleted.
 pub(super) fn cleaned_up(status: &mut Status, now: Timestamp) {
+    status.build.deleting.clear();
     let deleted = &status.build.deleted;
     status
         .regions

@@ -57,9 +57,12 @@ pub struct Build {
     /// How it ends once what it left in AWS is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending: Option<TerminalReason>,
-    /// What was made for it and was deleted.
+    /// What was made for it and was deleted, or is being deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deleted: Vec<String>,
+    /// What of that may be there: it is about to be deleted, or the answer was lost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deleting: Vec<String>,
     /// What may have been made for it and was not deleted, each with the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub orphans: Vec<Orphan>,
@@ -87,6 +90,7 @@ impl Build {
             stalls: 0,
             ending: None,
             deleted: Vec::new(),
+            deleting: Vec::new(),
             orphans: Vec::new(),
             failure: None,
         }

@@ -266,6 +266,12 @@ fn what_is_about_to_be_deleted_is_written_down_once() {
     assert!(apply(&mut status, claim(&["ami-1"]), after(1)));
     assert!(apply(&mut status, claim(&["ami-1", "snap-1"]), after(1)));
     assert_eq!(status.build.deleted, ["ami-1", "snap-1"]);
+    assert_eq!(status.build.deleting, ["ami-1", "snap-1"]);
+    // Only what EC2 has answered is gone.
+    let deleted = Evidence::Deleted(vec!["ami-1".to_owned()]);
+    assert!(apply(&mut status, StepOutcome::Advance(deleted), after(1)));
+    assert_eq!(status.build.deleting, ["snap-1"]);
+    assert_eq!(status.build.deleted, ["ami-1", "snap-1"]);
 }
 
 #[test]

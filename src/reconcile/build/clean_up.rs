@@ -4,25 +4,27 @@
 //! not touched.
 
 mod deleting;
+mod found;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::SignedDuration;
 
 use self::deleting::{Deletable, delete, not_deleted, refusal};
-use super::proven;
-use crate::aws::Remedy;
-use crate::image::observed::{ObservedImage, ObservedSnapshot};
+use self::found::{Found, find, imports, is_orphan, sorted};
+use crate::aws::{AwsError, Remedy};
 use crate::image::outcome::{Claim, Evidence, StepOutcome};
 use crate::image::ownership;
-use crate::image::plan::{AVAILABLE_FOR_GOOD, VISIBILITY_GRACE};
+use crate::image::plan::{CLEAN_UP_GRACE, VISIBILITY_GRACE};
 use crate::image::status::{Orphan, OrphanReason};
-use crate::image::task::{Task, TaskKind};
-use crate::image::words::{SourceKind, WaitReason};
-use crate::limits;
+use crate::image::task::TaskKind;
+use crate::image::words::WaitReason;
 use crate::reconcile::context::Error;
-use crate::reconcile::step_context::StepContext;
-use crate::reconcile::{lookup, proof};
+use crate::reconcile::step_context::{StepContext, retrying};
+
+/// How long something that may not have been deleted may not be shown until it counts as deleted: nobody need be told that
+/// this is waited for ([`WAITING_LONG`](crate::image::plan::WAITING_LONG)).
+const UNSURE_GRACE: SignedDuration = SignedDuration::from_mins(10);
 
 /// Deletes what is left over: describes, records what was found, deletes it, and describes again until nothing is
 /// found.
@@ -30,9 +32,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     let found = match find(&step).await {
         Ok(found) => found,
         Err(Error::Aws(refused)) if refused.remedy == Remedy::Never => {
-            let what = Orphan::UNSEEN.to_owned();
-            let reason = refusal(&refused);
-            return Ok(cleaned_up(vec![Orphan { what, reason }]));
+            return Ok(not_shown(&step, &refused));
         }
         Err(error) => return Err(error),
     };
@@ -58,12 +58,18 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     }
     // An AMI that cannot be seen yet goes before what it is made of.
     if let Some(image) = not_visible_yet(&step, &found)
-        && let Some(wait) = step.wait_up_to(WaitReason::ImageNotVisible { image }, VISIBILITY_GRACE)
+        && !step.step_exceeds(VISIBILITY_GRACE)
     {
-        return Ok(wait);
+        return Ok(StepOutcome::Wait(WaitReason::ImageNotVisible { image }));
     }
+    // Gone for us; EC2 may still show it for a moment.
+    let (gone, found): (Vec<_>, Vec<_>) = found
+        .into_iter()
+        .partition(|it| it.is_of_ec2() && is_deleted(&step, &it.name(&step)));
     if found.is_empty() {
-        return Ok(without_proof(&step, unproven));
+        let shown = gone.first().map(|_| WaitReason::DeletionNotVisible);
+        let wait = shown.and_then(|reason| wait(&step, reason));
+        return Ok(wait.unwrap_or_else(|| without_proof(&step, unproven)));
     }
     let names: Vec<String> = found.iter().map(|it| it.name(&step)).collect();
     if names
@@ -74,30 +80,87 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     }
     for (at, deletable) in found.iter().enumerate() {
         if let Err(error) = delete(&step, deletable).await {
-            return Ok(not_deleted(&step, &found[at..], &error));
+            // What was deleted before it is written down first.
+            return Ok(match at {
+                0 => not_deleted(&step, &found, &error),
+                _ => StepOutcome::Advance(Evidence::Deleted(names[..at].to_vec())),
+            });
         }
     }
-    // Gone for us; EC2 may still show it for a moment.
-    let wait = step.wait_up_to(WaitReason::DeletionNotVisible, VISIBILITY_GRACE);
-    Ok(wait.unwrap_or_else(|| cleaned_up(untouched(unproven))))
+    Ok(StepOutcome::Advance(Evidence::Deleted(names)))
+}
+
+/// EC2 refuses to show, or to tag, what there is. What an import has just made may not be found for a moment; otherwise
+/// everything that is known is reported.
+fn not_shown(step: &StepContext<'_>, refused: &AwsError) -> StepOutcome {
+    let is_missing = refused
+        .code
+        .as_deref()
+        .is_some_and(|it| it.ends_with(".NotFound"));
+    if is_missing && let Some(wait) = wait(step, retrying(refused)) {
+        return wait;
+    }
+    let unseen = std::iter::once(Orphan::UNSEEN.to_owned());
+    let known = known(step).into_iter();
+    let orphan = |what| Orphan {
+        what,
+        reason: refusal(refused),
+    };
+    cleaned_up(unseen.chain(known).map(orphan).collect())
+}
+
+/// The ids of what was made for the image, as far as the status knows them: AMIs before their snapshots.
+fn known(step: &StepContext<'_>) -> Vec<String> {
+    let tasks = || imports(step, &[TaskKind::ImportSnapshot, TaskKind::ImportImage]);
+    let home = step.status.regions.values().map(|it| it.image.clone());
+    let mut known: Vec<String> = home.collect();
+    known.extend(tasks().filter_map(|task| task.image.clone()));
+    known.extend(tasks().flat_map(|task| task.snapshots.iter().cloned()));
+    let mut seen = BTreeSet::new();
+    known.retain(|id| {
+        !is_orphan(step, id)
+            && !is_deleted(step, id)
+            && !ownership::is_previous(step.status, id)
+            && seen.insert(id.clone())
+    });
+    known
+}
+
+/// Waits for it, if neither that nor cleaning up has lasted too long yet.
+fn wait(step: &StepContext<'_>, reason: WaitReason) -> Option<StepOutcome> {
+    let wait = step.wait_up_to(reason, VISIBILITY_GRACE);
+    wait.filter(|_| !step.step_exceeds(CLEAN_UP_GRACE))
+}
+
+/// Whether it was deleted, by an answer that came and was written down.
+fn is_deleted(step: &StepContext<'_>, name: &str) -> bool {
+    let build = &step.status.build;
+    let has = |names: &[String]| names.iter().any(|it| it == name);
+    has(&build.deleted) && !has(&build.deleting)
 }
 
 fn cleaned_up(orphans: Vec<Orphan>) -> StepOutcome {
     StepOutcome::Advance(Evidence::CleanedUp { orphans })
 }
 
-/// Nothing is left that is proven to be ours. What is not, EC2 may still prove: its answers are eventually consistent.
+/// Nothing is left that is proven to be ours. What is not, and what may not have been deleted, EC2 may still show: its
+/// answers are eventually consistent.
 fn without_proof(step: &StepContext<'_>, unproven: Vec<String>) -> StepOutcome {
-    let Some(what) = unproven.first().cloned() else {
-        return cleaned_up(Vec::new());
-    };
-    let wait = step.wait_up_to(WaitReason::Unproven { what }, VISIBILITY_GRACE);
-    // Its task was looked for as long before.
-    let is_long = |since| step.now().duration_since(since) > VISIBILITY_GRACE;
-    let mut tasks = step.status.build.tasks.iter();
-    let is_lost = tasks.any(|task| task.unseen_since.is_some_and(is_long));
-    wait.filter(|_| !is_lost)
-        .unwrap_or_else(|| cleaned_up(untouched(unproven)))
+    if let Some(what) = unproven.first().cloned() {
+        let wait = wait(step, WaitReason::Unproven { what });
+        // Its task was looked for as long before.
+        let is_long = |since| step.now().duration_since(since) > VISIBILITY_GRACE;
+        let mut tasks = step.status.build.tasks.iter();
+        let is_lost = tasks.any(|task| task.unseen_since.is_some_and(is_long));
+        let wait = wait.filter(|_| !is_lost);
+        return wait.unwrap_or_else(|| cleaned_up(untouched(unproven)));
+    }
+    // What S3 does not show is not there.
+    let mut unsure = step.status.build.deleting.iter();
+    let what = unsure.find(|it| !it.starts_with("s3://")).cloned();
+    let reason = what.map(|what| WaitReason::Unproven { what });
+    let wait = reason.and_then(|reason| step.wait_up_to(reason, UNSURE_GRACE));
+    wait.unwrap_or_else(|| cleaned_up(Vec::new()))
 }
 
 /// What is reported and left as it is.
@@ -108,11 +171,6 @@ fn untouched(ids: Vec<String>) -> Vec<Orphan> {
     };
     let ids = sorted(ids.into_iter());
     ids.into_iter().map(orphan).collect()
-}
-
-fn is_orphan(step: &StepContext<'_>, name: &str) -> bool {
-    let orphans = &step.status.build.orphans;
-    orphans.iter().any(|orphan| orphan.what == name)
 }
 
 /// The AMI that EC2 has just made, if it does not show it yet. One that was looked for in vain for long is not there.
@@ -126,208 +184,4 @@ fn not_visible_yet(step: &StepContext<'_>, found: &[Deletable]) -> Option<String
         .filter(|it| !status.build.deleted.contains(&it.image))
         .filter(|it| !found.contains(&Deletable::Image(it.image.clone())));
     made.next().map(|it| it.image.clone())
-}
-
-/// What is there of what was made for the image.
-#[derive(Default)]
-struct Found {
-    /// Whether EC2 shows that a later attempt has made something. Then the status is not that of the last attempt, and
-    /// what has the tags that it names is an earlier version's, which is kept.
-    is_outdated: bool,
-    /// What is proven to be ours, in the order in which it can be deleted: a snapshot or a bundle of an AMI is in use.
-    ours: Vec<Deletable>,
-    /// The AMIs of ours that have been available for too long to be what an attempt has left.
-    for_long: Vec<String>,
-    /// The ids of what the status, or a description, names and nothing proves to be ours.
-    unproven: Vec<String>,
-}
-
-async fn find(step: &StepContext<'_>) -> Result<Found, Error> {
-    let mut found = Found::default();
-    images(step, &mut found).await?;
-    // An AMI that cannot be deregistered keeps what it is made of.
-    if found
-        .ours
-        .iter()
-        .any(|it| matches!(it, Deletable::Image(id) if is_orphan(step, id)))
-    {
-        found.ours.clear();
-        return Ok(found);
-    }
-    snapshots(step, &mut found).await?;
-    found.ours.extend(bundle(step).await?);
-    keep_earlier(step, &mut found);
-    Ok(found)
-}
-
-/// What may be an earlier version's is not deleted, whatever attempt the status calls its own: it is reported.
-fn keep_earlier(step: &StepContext<'_>, found: &mut Found) {
-    let is_earlier = |it: &Deletable| {
-        let is_previous = |what: &str| ownership::is_previous(step.status, what);
-        let is_previous = match it {
-            Deletable::Image(id) | Deletable::Snapshot(id) => is_previous(id),
-            Deletable::Objects(prefix) => is_previous(&format!("{prefix}manifest.xml")),
-        };
-        found.is_outdated || is_previous
-    };
-    let all = found.ours.iter().cloned();
-    let (earlier, ours): (Vec<_>, Vec<_>) = all.partition(is_earlier);
-    found.ours = ours;
-    let earlier = earlier.iter().map(|it| it.name(step));
-    found.unproven.extend(earlier);
-}
-
-async fn images(step: &StepContext<'_>, found: &mut Found) -> Result<(), Error> {
-    let tags = ownership::creation_tags(step.status);
-    let is_tagged = |image: &ObservedImage| ownership::has_tags(&image.tags, &tags);
-    let mut ours = lookup::tagged(step.context, step.status).await?;
-    let is_later = |image: &ObservedImage| ownership::is_later_attempt(step.status, &image.tags);
-    found.is_outdated |= ours.iter().any(is_later);
-    ours.retain(is_tagged);
-    for task in imports(step, &[TaskKind::ImportImage]) {
-        let known: Vec<&String> = ours.iter().map(|image| &image.id).collect();
-        let named: Vec<String> = task.image.iter().cloned().collect();
-        let named = named.into_iter().filter(|id| !known.contains(&id));
-        let mut seen = by_id_or_name(step, task, named.collect()).await?;
-        seen.retain(|image| !is_orphan(step, &image.id) && !known.contains(&&image.id));
-        let (tagged, untagged): (Vec<_>, Vec<_>) = seen.into_iter().partition(is_tagged);
-        ours.extend(tagged);
-        if untagged.is_empty() {
-            continue;
-        }
-        let proof = proven::task(step, task).await?;
-        let is_named = |image: &ObservedImage| {
-            let named = proof.as_ref().and_then(|task| task.image.as_ref());
-            named == Some(&image.id)
-        };
-        let (proven, unproven): (Vec<_>, Vec<_>) = untagged.into_iter().partition(is_named);
-        tag(step, &tags, proven.iter().map(|image| image.id.clone())).await?;
-        ours.extend(proven);
-        found.unproven.extend(unproven.into_iter().map(|it| it.id));
-    }
-    ours.retain(|image| image.state != "deregistered");
-    let for_long = ours.iter().filter(|it| may_be_in_use(it, step.now()));
-    found.for_long = for_long.map(|image| image.id.clone()).collect();
-    let ids = sorted(ours.into_iter().map(|image| image.id));
-    found.ours.extend(ids.into_iter().map(Deletable::Image));
-    Ok(())
-}
-
-/// Whether it is older than what an attempt leaves, and can be, or become, what people launch.
-fn may_be_in_use(image: &ObservedImage, now: Timestamp) -> bool {
-    let is_old = |created_at| now.duration_since(created_at) > AVAILABLE_FOR_GOOD;
-    // Whoever disabled it may enable it again.
-    let is_whole = matches!(image.state.as_str(), "available" | "disabled");
-    is_whole && image.created_at.is_some_and(is_old)
-}
-
-/// The AMIs with these ids. Of a task that EC2 no longer lists also the one that has its id for a name ("Import your VM
-/// as an image").
-async fn by_id_or_name(
-    step: &StepContext<'_>,
-    task: &Task,
-    ids: Vec<String>,
-) -> Result<Vec<ObservedImage>, Error> {
-    let aws = step.aws();
-    if !ids.is_empty() {
-        return Ok(aws.find_images("image-id", &ids).await?);
-    }
-    if task.unseen_since.is_some() && task.image.is_none() {
-        let name = std::slice::from_ref(&task.id);
-        return Ok(aws.find_images("name", name).await?);
-    }
-    Ok(Vec::new())
-}
-
-async fn snapshots(step: &StepContext<'_>, found: &mut Found) -> Result<(), Error> {
-    let tags = ownership::creation_tags(step.status);
-    let is_tagged = |snapshot: &ObservedSnapshot| ownership::has_tags(&snapshot.tags, &tags);
-    let mut ours = lookup::tagged_snapshots(step.context, step.status).await?;
-    let is_later =
-        |snapshot: &ObservedSnapshot| ownership::is_later_attempt(step.status, &snapshot.tags);
-    found.is_outdated |= ours.iter().any(is_later);
-    ours.retain(is_tagged);
-    for task in imports(step, &[TaskKind::ImportSnapshot, TaskKind::ImportImage]) {
-        let known: Vec<&String> = ours.iter().map(|snapshot| &snapshot.id).collect();
-        let named = task.snapshots.iter().filter(|id| !known.contains(id));
-        let mut seen = by_id_or_description(step, task, named.cloned().collect()).await?;
-        seen.retain(|snapshot| !is_orphan(step, &snapshot.id) && !known.contains(&&snapshot.id));
-        let (tagged, untagged): (Vec<_>, Vec<_>) = seen.into_iter().partition(is_tagged);
-        ours.extend(tagged);
-        if untagged.is_empty() {
-            continue;
-        }
-        let proof = proven::task(step, task).await?;
-        let is_named = |snapshot: &ObservedSnapshot| {
-            let task = proof.as_ref();
-            task.is_some_and(|task| task.snapshots.contains(&snapshot.id))
-        };
-        let (proven, unproven): (Vec<_>, Vec<_>) = untagged.into_iter().partition(is_named);
-        tag(step, &tags, proven.iter().map(|it| it.id.clone())).await?;
-        ours.extend(proven);
-        found.unproven.extend(unproven.into_iter().map(|it| it.id));
-    }
-    let ids = sorted(ours.into_iter().map(|snapshot| snapshot.id));
-    found.ours.extend(ids.into_iter().map(Deletable::Snapshot));
-    Ok(())
-}
-
-/// The snapshots with these ids. Of a task that EC2 no longer lists also those that name it ("Created by AWS-VMImport
-/// service for …").
-async fn by_id_or_description(
-    step: &StepContext<'_>,
-    task: &Task,
-    ids: Vec<String>,
-) -> Result<Vec<ObservedSnapshot>, Error> {
-    let aws = step.aws();
-    if !ids.is_empty() {
-        return Ok(aws.find_snapshots("snapshot-id", &ids).await?);
-    }
-    if task.unseen_since.is_some() && task.snapshots.is_empty() {
-        let made_by = format!("Created by AWS-VMImport service for {}", task.id);
-        return Ok(aws.find_snapshots("description", &[made_by]).await?);
-    }
-    Ok(Vec::new())
-}
-
-/// The tasks of these kinds. What they made has no tags yet if it did not end well.
-fn imports<'a>(
-    step: &StepContext<'a>,
-    kinds: &'a [TaskKind],
-) -> impl Iterator<Item = &'a Task> + use<'a> {
-    let tasks = step.status.build.tasks.iter();
-    tasks.filter(|task| kinds.contains(&task.kind))
-}
-
-fn sorted(ids: impl Iterator<Item = String>) -> Vec<String> {
-    let mut ids: Vec<String> = ids.collect();
-    ids.sort();
-    ids.dedup();
-    ids
-}
-
-/// Tags what an import made before it is deleted: the functions may delete only what has the tags (template.yaml).
-async fn tag(
-    step: &StepContext<'_>,
-    tags: &BTreeMap<String, String>,
-    ids: impl Iterator<Item = String>,
-) -> Result<(), Error> {
-    let ids: Vec<String> = ids.collect();
-    if !ids.is_empty() {
-        step.aws().create_tags(&ids, tags).await?;
-    }
-    Ok(())
-}
-
-async fn bundle(step: &StepContext<'_>) -> Result<Option<Deletable>, Error> {
-    if step.status.build.source != Some(SourceKind::Instance) {
-        return Ok(None);
-    }
-    let prefix = format!("{}.", proof::bundle_prefix(step.status));
-    let bucket = &step.config().state_bucket;
-    let objects = step
-        .aws()
-        .list_objects(bucket, &prefix, limits::BUNDLE_OBJECTS)
-        .await?;
-    Ok((!objects.is_empty()).then_some(Deletable::Objects(prefix)))
 }

@@ -2,6 +2,7 @@
 
 mod attempts;
 pub(crate) mod bundles;
+mod clean_up_unseen;
 mod copied_images;
 mod drops;
 mod empty;

@@ -120,7 +120,7 @@ impl Service {
                 ..copy.snapshot(&source, &new, &id, timeline)
             };
             image.replace_snapshot(&source.id, &new, snapshot.encrypted);
-            target.fill(snapshot, timeline);
+            target.fill(snapshot, timeline, visible_at);
         }
         target.tokens.record(token, &id);
         let failure = failure.map(StateReason::from_words).or(bad_key);

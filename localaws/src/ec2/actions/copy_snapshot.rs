@@ -62,6 +62,7 @@ impl Service {
     /// Begins the copy; it takes as long as that of an image.
     fn copy_snapshot(&self, region: &str, copy: &Copy) -> Result<String, Failure> {
         let timeline = self.timeline(TaskKind::CopyImage);
+        let visible_at = self.later(self.settings().visibility_delay);
         let mut store = self.store();
         let source = store.region(&copy.source_region);
         let source = source.snapshot(&copy.source_id).ok().cloned();
@@ -92,7 +93,7 @@ impl Service {
             started_at: timeline.started_at,
             create_volume_permissions: BTreeSet::new(),
         };
-        target.fill(snapshot, timeline);
+        target.fill(snapshot, timeline, visible_at);
         if lost {
             target.failing.insert(id.clone(), NO_SOURCE.to_owned());
         }

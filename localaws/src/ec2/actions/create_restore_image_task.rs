@@ -88,7 +88,7 @@ impl Service {
                 ..snapshot
             };
             snapshot.tags.extend(tags.snapshot.clone());
-            target.fill(snapshot, timeline);
+            target.fill(snapshot, timeline, visible_at);
         }
         let failure = failure.map(StateReason::from_words);
         target.add_image(image, visible_at, timeline.ends_at, failure, request_id);

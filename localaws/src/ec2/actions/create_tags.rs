@@ -30,7 +30,10 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
     for id in &resources {
         let mut tags = match id.starts_with("ami-") {
             true => region.own_image_mut(id, now)?.image.tags.clone(),
-            false => region.snapshot(id)?.tags.clone(),
+            false => {
+                region.visible_snapshot(id, now)?;
+                region.snapshot(id)?.tags.clone()
+            }
         };
         tags::add(&mut tags, &more)?;
         changed.push((id, tags));

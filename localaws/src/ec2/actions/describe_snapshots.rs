@@ -51,7 +51,7 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
     let mut store = service.store();
     let region = store.region(&call.region);
     for id in &ids {
-        region.usable_snapshot(id)?;
+        region.visible_snapshot(id, now)?;
     }
     let named: BTreeSet<String> = ids.into_iter().collect();
     let named = Some(&named).filter(|ids| !ids.is_empty());
@@ -63,6 +63,7 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
             owner => owner == snapshot.owner_id,
         };
         snapshot.is_usable()
+            && region.shows_snapshot(&snapshot.id, now)
             && (owners.is_empty() || owners.iter().any(owned))
             && filter::pass(&filters, &snapshot.tags, |name| {
                 values_of(snapshot, &progress(snapshot, region, now), name)

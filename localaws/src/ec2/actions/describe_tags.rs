@@ -28,7 +28,7 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
     let own = region
         .snapshots
         .values()
-        .filter(|snapshot| snapshot.owner_id == ACCOUNT);
+        .filter(|it| it.owner_id == ACCOUNT && region.shows_snapshot(&it.id, now));
     let tasks = region.import_tasks.values();
     let tasks = tasks.filter(|task| task.is_visible(now));
     let mut found: Vec<Row> = region

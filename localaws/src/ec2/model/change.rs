@@ -73,6 +73,7 @@ impl Region {
     /// Takes a snapshot out of the Region.
     pub(crate) fn remove_snapshot(&mut self, id: &str) {
         self.snapshots.remove(id);
+        self.hidden_snapshots.remove(id);
         self.filling.remove(id);
         self.failing.remove(id);
         self.stale_permissions.remove(id);

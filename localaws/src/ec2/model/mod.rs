@@ -22,6 +22,7 @@ pub(crate) mod permission;
 pub(crate) mod protection;
 pub(crate) mod references;
 pub(crate) mod region;
+pub(crate) mod region_snapshots;
 pub(crate) mod registration;
 pub(crate) mod service;
 pub(crate) mod settings;

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ACCOUNT;
 use crate::ec2::model::account::AccountSettings;
 use crate::ec2::model::bundle_task::BundleTask;
 use crate::ec2::model::client_token::ClientTokens;
@@ -19,8 +18,8 @@ use crate::ec2::model::snapshot::Snapshot;
 use crate::ec2::model::store_task::StoreTasks;
 use crate::ec2::model::timeline::{TaskKind, Timeline};
 use crate::ec2::model::timers::{Timer, Timers};
-use crate::ec2::wire::checks::{check_id, check_image_id};
-use crate::ec2::wire::error::{Failure, image_not_found, refuse, snapshot_not_found};
+use crate::ec2::wire::checks::check_image_id;
+use crate::ec2::wire::error::{Failure, image_not_found, refuse};
 use crate::ids::Ids;
 
 /// How many images are kept after they were deregistered: more than any test makes, and little memory for a world that runs
@@ -62,6 +61,9 @@ pub(crate) struct Region {
     /// Those of them that will not be completed, and why.
     #[serde(default)]
     pub(crate) failing: BTreeMap<String, String>,
+    /// Snapshots that reads do not find before that (eventual consistency).
+    #[serde(default)]
+    pub(crate) hidden_snapshots: BTreeMap<String, Timestamp>,
     /// ImportSnapshot's and ImportImage's, as long as they are listed.
     #[serde(default)]
     pub(crate) import_tasks: BTreeMap<String, ImportTask>,
@@ -218,16 +220,6 @@ impl Region {
         self.images.len() + self.deregistered.len()
     }
 
-    /// A snapshot id that is not used here.
-    pub(crate) fn new_snapshot_id(&self, ids: &Ids) -> String {
-        loop {
-            let id = ids.resource("snap");
-            if !self.snapshots.contains_key(&id) {
-                return id;
-            }
-        }
-    }
-
     /// The image that has this name, or had it a moment ago.
     fn holder_of(&self, name: &str, now: Timestamp) -> Option<&str> {
         let mut images = self.names.range((name.to_owned(), String::new())..);
@@ -301,15 +293,6 @@ impl Region {
         self.gone.add(record.image, now, shown_until);
     }
 
-    /// Puts a snapshot into the Region that is pending until its timeline ends.
-    pub(crate) fn fill(&mut self, snapshot: Snapshot, timeline: Timeline) {
-        let id = snapshot.id.clone();
-        self.timers
-            .set(timeline.ends_at, Timer::Snapshot(id.clone()));
-        self.filling.insert(id.clone(), timeline);
-        self.snapshots.insert(id, snapshot);
-    }
-
     /// The images that can be seen by now.
     pub(crate) fn visible(&self, now: Timestamp) -> impl Iterator<Item = &Image> {
         self.images
@@ -342,32 +325,6 @@ impl Region {
             "AuthFailure",
             format!("Not authorized for image:{id}"),
         ))
-    }
-
-    /// The snapshots that an image needs, as far as they are still there.
-    pub(crate) fn snapshots_of(&self, image: &Image) -> Vec<Snapshot> {
-        let ids = image.snapshot_ids();
-        ids.filter_map(|id| self.snapshots.get(id).cloned())
-            .collect()
-    }
-
-    /// This snapshot, if it is this account's.
-    pub(crate) fn snapshot(&self, id: &str) -> Result<&Snapshot, Failure> {
-        let snapshot = self.usable_snapshot(id)?;
-        if snapshot.owner_id != ACCOUNT {
-            let what = format!("changing or copying {id}, which another account shares");
-            return Err(Failure::NotBuilt(what));
-        }
-        Ok(snapshot)
-    }
-
-    /// This snapshot, if this account may see it and make images of it.
-    pub(crate) fn usable_snapshot(&self, id: &str) -> Result<&Snapshot, Failure> {
-        check_id(id, "snap", "InvalidSnapshotID.Malformed")?;
-        self.snapshots
-            .get(id)
-            .filter(|snapshot| snapshot.is_usable())
-            .ok_or_else(|| snapshot_not_found(id))
     }
 
     /// Rebuilds the index of names: only this account's are taken.

@@ -20,10 +20,11 @@ impl Service {
     /// Does what is due. Either a request does it, or the task of [`Service::wake_at`].
     pub(crate) fn advance(&self) {
         let now = self.clock.now();
+        let visible_at = self.later(self.settings().visibility_delay);
         let mut store = self.store();
         let regions = store.regions.iter_mut();
         let steps: Vec<StateChange> = regions
-            .flat_map(|(name, region)| region.advance(name, &self.ids, now))
+            .flat_map(|(name, region)| region.advance(name, &self.ids, (now, visible_at)))
             .collect();
         drop(store);
         for step in steps {
@@ -33,15 +34,21 @@ impl Service {
 }
 
 impl Region {
-    /// Moves on what is due, by now; gives the changes of images, to be published.
-    pub(crate) fn advance(&mut self, name: &str, ids: &Ids, now: Timestamp) -> Vec<StateChange> {
+    /// Moves on what is due, by now; gives the changes of images, to be published. Reads find what is made so at the second
+    /// time.
+    pub(crate) fn advance(
+        &mut self,
+        name: &str,
+        ids: &Ids,
+        (now, visible_at): (Timestamp, Timestamp),
+    ) -> Vec<StateChange> {
         let (mut steps, mut forgotten) = (Vec::new(), BTreeSet::new());
         while let Some(item) = self.timers.next(now) {
             match item {
                 Timer::Image(id) => steps.extend(lifecycle::advance(name, self, &id, now)),
                 Timer::Snapshot(id) => self.advance_snapshot(&id, now),
                 Timer::Import(id) => {
-                    let step = import::advance(self, &id, ids, now);
+                    let step = import::advance(self, &id, ids, (now, visible_at));
                     steps.extend(step.map(|step| step.in_region(name)));
                     match self.import_tasks.get(&id).map(ImportTask::due_times) {
                         Some(due_times) => self.timers.set_next(due_times, now, Timer::Import(id)),

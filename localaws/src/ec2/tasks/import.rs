@@ -13,16 +13,17 @@ use crate::ids::Ids;
 /// Where imported images have their root.
 const ROOT: &str = "/dev/sda1";
 
-/// Moves an import task on, and forgets it in the end; gives the image that appeared.
+/// Moves an import task on, and forgets it in the end; gives the image that appeared. Reads find what it makes at the
+/// second time.
 pub(crate) fn advance(
     region: &mut Region,
     id: &str,
     ids: &Ids,
-    now: Timestamp,
+    (now, visible_at): (Timestamp, Timestamp),
 ) -> Option<StateChange> {
     let mut task = region.import_tasks.remove(id)?;
     let open = !task.complete && task.end.is_none();
-    let step = open.then(|| move_on(&mut task, region, ids, now));
+    let step = open.then(|| move_on(&mut task, region, ids, (now, visible_at)));
     if !task.is_past(now) {
         region.import_tasks.insert(id.to_owned(), task);
     }
@@ -33,7 +34,7 @@ fn move_on(
     task: &mut ImportTask,
     region: &mut Region,
     ids: &Ids,
-    now: Timestamp,
+    (now, visible_at): (Timestamp, Timestamp),
 ) -> Option<StateChange> {
     if let Some(message) = task.reason_to_fail() {
         if now >= task.timeline.at(FAILS_AT) {
@@ -65,7 +66,7 @@ fn move_on(
             None if disk.snapshot_id.is_some() => {}
             None => {
                 let snapshot = task.snapshot(&id, disk, state);
-                region.snapshots.insert(id.clone(), snapshot);
+                region.add_snapshot(snapshot, (now, visible_at));
             }
         }
         task.disks[number].snapshot_id = Some(id);
@@ -74,15 +75,21 @@ fn move_on(
         return None;
     }
     task.complete = true;
-    task.machine.is_some().then(|| appear(task, region, ids))
+    let is_machine = task.machine.is_some();
+    is_machine.then(|| appear(task, region, ids, visible_at))
 }
 
 /// The image appears, available at once, named by its task.
-pub(crate) fn appear(task: &mut ImportTask, region: &mut Region, ids: &Ids) -> StateChange {
+pub(crate) fn appear(
+    task: &mut ImportTask,
+    region: &mut Region,
+    ids: &Ids,
+    visible_at: Timestamp,
+) -> StateChange {
     let image = image(task, region.new_image_id(ids));
     let (id, at) = (image.id.clone(), task.timeline.ends_at);
     task.image_id = Some(id.clone());
-    region.add_image(image, at, at, None, &task.request_id);
+    region.add_image(image, visible_at, at, None, &task.request_id);
     StateChange::of(id, &task.request_id, "available")
 }
 

@@ -52,6 +52,7 @@ impl Service {
 
     fn written(&self, writing: &Writing, written: Result<(), StatusCode>) {
         let now = self.clock.now();
+        let visible_at = self.later(self.settings().visibility_delay);
         let mut store = self.store();
         let region = store.region(&writing.region);
         region.writing.remove(&writing.owner);
@@ -62,7 +63,7 @@ impl Service {
         }
         // There may be more to write, or an end to remember.
         region.timers.set(now, writing.owner.clone());
-        let steps = region.advance(&writing.region, &self.ids, now);
+        let steps = region.advance(&writing.region, &self.ids, (now, visible_at));
         drop(store);
         steps.into_iter().for_each(|step| self.publish(step));
     }

@@ -324,6 +324,32 @@ async fn a_new_task_is_found_after_a_while_and_goes_on_after_a_restart() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_snapshot_that_was_just_made_is_found_after_a_while() {
+    let world = world();
+    world.import(DISK).await;
+    world.ec2.set_visibility_delay(Duration::from_secs(60));
+    world.pass(60).await;
+    let task = world.ok("DescribeImportSnapshotTasks", "").await;
+    let id = text(&task, "snapshotId");
+    let by_id = format!("SnapshotId.1={id}");
+    let tags = format!("ResourceId.1={id}&Tag.1.Key=a&Tag.1.Value=b");
+    for (action, query) in [("DescribeSnapshots", &by_id), ("CreateTags", &tags)] {
+        let refused = world.refused(action, query).await;
+        assert!(refused.starts_with("InvalidSnapshot.NotFound"), "{refused}");
+    }
+    let listed = world.ok("DescribeSnapshots", "Owner.1=self").await;
+    assert!(
+        !texts(&listed, "snapshotId").contains(&id.clone()),
+        "{listed}"
+    );
+    world.pass(60).await;
+    world.ok("CreateTags", &tags).await;
+    world.ok("DescribeSnapshots", &by_id).await;
+    let listed = world.ok("DescribeTags", "").await;
+    assert!(texts(&listed, "resourceId").contains(&id), "{listed}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn tasks_come_in_pages_even_without_a_page_size() {
     let world = world();
     for _ in 0..101 {

@@ -331,6 +331,7 @@ fn of_step(status: &Status, choice: &mut Choice, minutes: i64) -> StepOutcome {
         }
         Step::CleanUp => {
             let names = vec!["snap-1".to_owned(), "ami-1".to_owned()];
+            let deleted = Evidence::Deleted(names.clone());
             let claim = StepOutcome::Claim(Claim::Delete(names));
             let kept = Evidence::NotDeleted(orphans(choice));
             let done = Evidence::CleanedUp {
@@ -338,6 +339,7 @@ fn of_step(status: &Status, choice: &mut Choice, minutes: i64) -> StepOutcome {
             };
             return choice.of(vec![
                 claim,
+                StepOutcome::Advance(deleted),
                 StepOutcome::Advance(kept),
                 StepOutcome::Advance(done),
             ]);

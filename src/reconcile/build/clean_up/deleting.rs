@@ -18,6 +18,11 @@ pub(super) enum Deletable {
 }
 
 impl Deletable {
+    /// Whether it is one of EC2's, which may be shown for a moment after it is gone. S3 shows what is there.
+    pub(super) fn is_of_ec2(&self) -> bool {
+        !matches!(self, Self::Objects(_))
+    }
+
     /// As people read it.
     pub(super) fn name(&self, step: &StepContext<'_>) -> String {
         match self {
