@@ -69,7 +69,7 @@ pub fn audit(plan: &Plan, status: &Status, observed: &Observed, now: Timestamp) 
         );
     }
     for (what, blocked) in ready.chain(blocked) {
-        if matches!(what.action, Action::PutParameter { .. }) {
+        if what.parameter().is_some() {
             continue;
         }
         let Some(Observation::Seen(shown)) = observed.regions.get(&what.region) else {
@@ -121,13 +121,7 @@ fn moved<'a>(
     plan: &'a Plan,
     observed: &'a Observed,
 ) -> Vec<(ParameterId, Option<&'a ObservedParameter>, bool)> {
-    let puts = plan.ready.iter().filter_map(|what| match &what.action {
-        Action::PutParameter { name, .. } => Some(ParameterId {
-            region: what.region.clone(),
-            name: name.clone(),
-        }),
-        _ => None,
-    });
+    let puts = plan.ready.iter().filter_map(RegionAction::parameter);
     let puts = puts.map(|id| (id, false));
     let conflicts = plan.release.conflicts.iter();
     let conflicts = conflicts.map(|it| (it.parameter.clone(), true));

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::protection::Protection;
-use super::release::ParameterType;
+use super::release::{ParameterId, ParameterType};
 use super::retiring::KeptReason;
 use crate::image::words::is_zero;
 
@@ -266,6 +266,22 @@ pub struct RegionAction {
     /// What is done there.
     #[serde(flatten)]
     pub action: Action,
+}
+
+impl RegionAction {
+    /// The parameter that it is about; none if it is about the AMI.
+    #[must_use]
+    pub fn parameter(&self) -> Option<ParameterId> {
+        let (Action::PutParameter { name, .. } | Action::LeaveParameter { name, .. }) =
+            &self.action
+        else {
+            return None;
+        };
+        Some(ParameterId {
+            region: self.region.clone(),
+            name: name.clone(),
+        })
+    }
 }
 
 /// A change that was made, as it is remembered: sets name only their first members.

@@ -258,7 +258,7 @@ fn intend(
     seen: BTreeMap<String, ObservedImage>,
 ) -> PublishIntent {
     let mut intent = PublishIntent::default();
-    let of_images = actions.iter().filter(|it| release::id_of(it).is_none());
+    let of_images = actions.iter().filter(|it| it.parameter().is_none());
     for (region, actions) in by_region(of_images) {
         let known = step.status.applied_in(region);
         if step.status.image_in(region).is_some() {

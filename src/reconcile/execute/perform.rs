@@ -115,7 +115,7 @@ async fn perform_in<'a>(
         release: ReleasePerformed::default(),
     };
     for what in actions {
-        if let Some(id) = release::id_of(what) {
+        if let Some(id) = what.parameter() {
             let put = release::perform(step, &aws, &id, &what.action);
             let (written, later) = Box::pin(put).await;
             if matches!(written, Written::Taken(_)) {

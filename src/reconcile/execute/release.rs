@@ -42,7 +42,7 @@ pub(super) async fn observe(
 /// Where a Region that is required has none any more, no parameter is written: the Region is waited for, and fails as any that
 /// does not show its AMI.
 pub(super) async fn prove(step: &StepContext<'_>, asked: &Asked, plan: &mut Plan, seen: &mut Seen) {
-    let puts = plan.ready.iter().filter(|what| id_of(what).is_some());
+    let puts = plan.ready.iter().filter(|what| what.parameter().is_some());
     let of_puts: BTreeSet<String> = puts.map(|what| what.region.clone()).collect();
     if of_puts.is_empty() {
         return;
@@ -67,9 +67,9 @@ pub(super) async fn prove(step: &StepContext<'_>, asked: &Asked, plan: &mut Plan
     }
     let is_held = missing.keys().any(is_required);
     let withdrawn = plan.ready.extract_if(.., |what| {
-        id_of(what).is_some() && (is_held || missing.contains_key(&what.region))
+        what.parameter().is_some() && (is_held || missing.contains_key(&what.region))
     });
-    let withdrawn: Vec<ParameterId> = withdrawn.filter_map(|what| id_of(&what)).collect();
+    let withdrawn: Vec<ParameterId> = withdrawn.filter_map(|what| what.parameter()).collect();
     if is_held {
         plan.release.pending.clear();
         missing.retain(|region, _| is_required(region));
@@ -136,7 +136,8 @@ pub(super) async fn prove_own(
         unproven.push((id, Ok(conflict)));
     }
     for (id, conflict) in unproven {
-        plan.ready.retain(|what| id_of(what).as_ref() != Some(&id));
+        plan.ready
+            .retain(|what| what.parameter().as_ref() != Some(&id));
         match conflict {
             Ok(conflict) => plan.release.conflicts.push(conflict),
             Err(error) => {
@@ -185,25 +186,12 @@ pub(super) fn intend(
         let Action::PutParameter { value, after, .. } = &what.action else {
             return None;
         };
-        let id = id_of(what)?;
+        let id = what.parameter()?;
         let known = step.status.release.parameters.get(&id);
         let put = intend_put(known, value, *after, step.now());
         Some((id, put))
     });
     puts.collect()
-}
-
-/// The parameter that an action is about; none if it is about the AMI.
-pub(super) fn id_of(what: &RegionAction) -> Option<ParameterId> {
-    match &what.action {
-        Action::PutParameter { name, .. } | Action::LeaveParameter { name, .. } => {
-            Some(ParameterId {
-                region: what.region.clone(),
-                name: name.clone(),
-            })
-        }
-        _ => None,
-    }
 }
 
 /// Writes one parameter. What is to be waited for, too: even what SSM took is only asked for, and read on later ticks.
