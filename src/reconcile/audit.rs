@@ -1,7 +1,7 @@
 //! The audit of a finished image: what EC2 shows of its AMI now, compared with what its manifest says. Nothing is changed
 //! in EC2: what is to be repaired is published again, by the steps that publish.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt};
 
@@ -17,7 +17,7 @@ use super::spec::Spec;
 use crate::aws::{AwsError, Saved, Which};
 use crate::image::apply::{self, Audit, Compared};
 use crate::image::publish::audit::{self as compared, is_auditable};
-use crate::image::publish::{Asked, Observation, Observed, plan};
+use crate::image::publish::{Asked, Observation, Observed};
 use crate::image::status::{Drift, ParameterId, Status};
 use crate::image::words::SourceKind;
 use crate::limits;
@@ -157,26 +157,15 @@ pub(crate) async fn audit(
         };
         observed.regions.insert(region, observation);
     }
-    let mut planned = plan(&asked, &anew, &observed, context.now);
-    if !planned.release.pending.is_empty() {
-        let known = &described.parameters;
-        let pending = planned.release.pending.keys();
-        let read = Parameters::read(context.aws, pending.filter(|id| !known.is_seen(id))).await;
-        if let Some(error) = read.rate_limited() {
-            return Err(error.clone().into());
-        }
-        let shared = known
-            .seen
-            .iter()
-            .filter(|(id, _)| planned.release.pending.contains_key(id));
-        observed.parameters = shared
-            .map(|(id, seen)| (id.clone(), seen.clone()))
-            .collect();
-        observed.parameters.extend(read.seen);
-        planned = plan(&asked, &anew, &observed, context.now);
+    let mut comparison = compared::compare(&asked, &anew, &observed, context.now);
+    let pending = comparison.pending();
+    if !pending.is_empty() {
+        let read = parameters(context, &pending, described).await?;
+        observed.parameters = read.seen;
+        comparison = compared::compare(&asked, &anew, &observed, context.now);
         error = error.or(read.errors.into_values().next());
     }
-    let mut audited = compared::audit(&planned, status, &observed, context.now);
+    let mut audited = compared::audit(&comparison, status, &observed, context.now);
     for region in asked.regions.keys() {
         if has_lost_tags(status, described, region, name.as_deref()) {
             audited.untagged(status, region);
@@ -189,6 +178,27 @@ pub(crate) async fn audit(
         repair: spec.repair,
     };
     Ok((save(context, loaded, &audit).await?, error))
+}
+
+/// What SSM shows of these parameters. Those that were not read with those of other images are read apart, but for Regions that do
+/// not answer: they would be asked once more for each image.
+async fn parameters(
+    context: Context<'_>,
+    ids: &BTreeSet<ParameterId>,
+    described: &Described,
+) -> Result<Parameters, Error> {
+    let shared = &described.parameters;
+    let is_unread = |id: &&ParameterId| !shared.is_seen(id) && described.answers(&id.region);
+    let mut read = Parameters::read(context.aws, ids.iter().filter(is_unread)).await;
+    if let Some(error) = read.rate_limited() {
+        return Err(error.clone().into());
+    }
+    let seen = shared.seen.iter().filter(|(id, _)| ids.contains(id));
+    for (id, seen) in seen {
+        let known = read.seen.entry(id.clone());
+        known.or_insert_with(|| seen.clone());
+    }
+    Ok(read)
 }
 
 /// Whether the account's AMI of this id has the name that the manifest gives it, which cannot be changed, and not the tags

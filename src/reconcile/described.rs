@@ -45,17 +45,21 @@ impl Described {
         }
     }
 
-    /// The same, with these parameters. Those that cannot be read together, because one of them must not be, count as not
-    /// asked for.
+    /// The same, with these parameters, but for those of Regions that do not answer. Those that cannot be read together, because
+    /// one of them must not be, count as not asked for.
     pub(crate) async fn with_parameters<'a>(
         self,
         aws: &Aws,
         ids: impl Iterator<Item = &'a ParameterId>,
     ) -> Self {
-        Self {
-            parameters: Parameters::read(aws, ids).await,
-            ..self
-        }
+        let ids = ids.filter(|id| self.answers(&id.region));
+        let parameters = Parameters::read(aws, ids).await;
+        Self { parameters, ..self }
+    }
+
+    /// Whether a Region was asked for AMIs, and answered.
+    pub(super) fn answers(&self, region: &str) -> bool {
+        matches!(self.images.get(region), Some(Ok(_)))
     }
 
     /// The AMI, as its Region shows it, or why that did not answer; none if it was not asked for.

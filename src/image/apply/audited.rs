@@ -11,7 +11,7 @@ use super::publishing::begin_again;
 use crate::image::message;
 use crate::image::observed::ObservedImage;
 use crate::image::publish::audit::{Audited, is_auditable};
-use crate::image::status::{Deviation, Difference, Drift, RegionStatus, Status, check};
+use crate::image::status::{Deviation, Drift, ParameterId, RegionStatus, Status, check};
 use crate::image::words::{NoticeKind, Step};
 
 /// What an audit has seen.
@@ -68,6 +68,7 @@ pub fn audited(status: &mut Status, audit: &Audit, now: Timestamp) -> Result<boo
         unseen,
         unknown,
         unread,
+        held,
     } = &audit.audited;
     let untouched = status.clone();
     let mut changed = false;
@@ -94,17 +95,12 @@ pub fn audited(status: &mut Status, audit: &Audit, now: Timestamp) -> Result<boo
     // What cannot be seen now is as it was.
     let is_unseen = |region: &String| unseen.contains(region) || unknown.contains(region);
     let known = before.iter().flat_map(|drift| &drift.found);
-    let is_unread = |it: &&Deviation| match &it.what {
-        Difference::Parameter { name, .. } => unread
-            .iter()
-            .any(|id| id.region == it.region && id.name == *name),
-        _ => false,
+    let is_unsaid = |it: &&Deviation| match it.parameter() {
+        Some(id) => unread.contains(&id),
+        None => is_unseen(&it.region),
     };
     let is_found = |known: &&Deviation| deviations.iter().any(|it| it.is_same(known));
-    let kept = known
-        .filter(|it| is_unseen(&it.region) || is_unread(it))
-        .filter(|it| !is_found(it))
-        .cloned();
+    let kept = known.filter(is_unsaid).filter(|it| !is_found(it)).cloned();
     // One that lasts was last seen right when it was before.
     let known = || before.iter().flat_map(|drift| &drift.found);
     let lasting = |it: &Deviation| {
@@ -114,7 +110,11 @@ pub fn audited(status: &mut Status, audit: &Audit, now: Timestamp) -> Result<boo
             .clone()
     };
     let found: Vec<_> = kept.chain(deviations.iter().map(lasting)).collect();
-    changed |= drifted(status, before.as_ref(), found, audit.repair, now);
+    // Publishing could do nothing about a parameter that is not written before something else, or was not read.
+    let waits = |id: &ParameterId| held.contains(id) || unread.contains(id);
+    let is_due = |it: &Deviation| it.parameter().is_none_or(|id| !waits(&id));
+    let repair = audit.repair && found.iter().any(is_due);
+    changed |= drifted(status, before.as_ref(), found, repair, now);
     if changed {
         conditions::update(status, now);
     }

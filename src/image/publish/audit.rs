@@ -1,15 +1,17 @@
 //! The audit of a finished AMI: what [`plan()`](super::plan()) would change now is what somebody else has changed since. What could not be
-//! seen is never a difference, nor is what EC2 fails to list once.
+//! seen is never a difference, nor is what EC2 fails to list once. Parameters are compared although they could not be written now,
+//! if they were seen to hold the AMI.
 
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::asked::Asked;
 use super::copy::is_under_way;
 use super::observation::{CopyFault, Observation, Observed, Pending};
-use super::plan::Plan;
+use super::plan::{Plan, plan};
+use super::release::{self, ReleasePlan};
 use super::settings::Shown;
-use crate::image::observed::ObservedParameter;
 use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::status::{
     Action, Deviation, Difference, ParameterId, RegionAction, Settings, Status,
@@ -32,8 +34,10 @@ pub struct Audited {
     pub unseen: BTreeSet<String>,
     /// The Regions of which nothing can be said.
     pub unknown: BTreeSet<String>,
-    /// The parameters that were not read.
+    /// The parameters of which nothing can be said: most were not read.
     pub unread: BTreeSet<ParameterId>,
+    /// Those that differ, and would not be written before something about an AMI is as it should be.
+    pub held: BTreeSet<ParameterId>,
 }
 
 /// Whether an image is audited now: it is finished, nothing is about to be done for it, and it was not seen to be right
@@ -49,44 +53,54 @@ pub fn is_auditable(status: &Status, now: Timestamp) -> bool {
         && now.duration_since(last) >= AUDIT_GRACE
 }
 
-/// What the difference that publishing takes as well, of the status as [`Status::unverified`], says of a finished AMI.
+/// What differs about a finished AMI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comparison {
+    /// What publishing would change now.
+    plan: Plan,
+    /// What it would change about the parameters that pointed to the AMI, once nothing else keeps it from writing them: whoever
+    /// launches from one launches at once, whatever has become of the AMI in another Region.
+    held: ReleasePlan,
+}
+
+impl Comparison {
+    /// The parameters that are still to be seen.
+    #[must_use]
+    pub fn pending(&self) -> BTreeSet<ParameterId> {
+        let all = [&self.plan.release.pending, &self.held.pending];
+        all.into_iter().flat_map(|it| it.keys().cloned()).collect()
+    }
+}
+
+/// Compares what was seen of a finished AMI with what is asked for. The status is as [`Status::unverified`].
 #[must_use]
-pub fn audit(plan: &Plan, status: &Status, observed: &Observed, now: Timestamp) -> Audited {
+pub fn compare(asked: &Asked, status: &Status, observed: &Observed, now: Timestamp) -> Comparison {
+    let plan = plan(asked, status, observed, now);
+    let is_held = |id: &ParameterId| plan.release.is_held || !plan.verified.contains(&id.region);
+    let has_shown = |id: &ParameterId| {
+        let known = status.image_in(&id.region);
+        known.is_some_and(|known| status.release.has_shown(id, &known.image))
+    };
+    let all = asked.regions.keys().cloned().collect();
+    let mut held = release::difference(asked, status, &all, &observed.parameters, now);
+    held.retain(|id| is_held(id) && has_shown(id));
+    Comparison { plan, held }
+}
+
+/// What that says of the AMI.
+#[must_use]
+pub fn audit(
+    comparison: &Comparison,
+    status: &Status,
+    observed: &Observed,
+    now: Timestamp,
+) -> Audited {
+    let Comparison { plan, held } = comparison;
     let mut audited = Audited::default();
-    let ready = plan.ready.iter().map(|what| (what, None));
-    let blocked = plan.blocked.iter().map(|(what, why)| (what, Some(*why)));
-    for (id, shown, blocked) in moved(plan, observed) {
-        let name = id.name.clone();
-        let value = shown.map(|shown| excerpt(&shown.value));
-        audited.deviate(
-            status,
-            &id.region,
-            Difference::Parameter {
-                name,
-                value,
-                blocked,
-            },
-        );
+    for (id, blocked) in moved(&plan.ready, &plan.release) {
+        audited.moved(status, &id, observed, blocked);
     }
-    for (what, blocked) in ready.chain(blocked) {
-        if what.parameter().is_some() {
-            continue;
-        }
-        let Some(Observation::Seen(shown)) = observed.regions.get(&what.region) else {
-            audited.unknown.insert(what.region.clone());
-            continue;
-        };
-        let difference = match &what.action {
-            // A copy that was finished is not made again, and not deleted.
-            Action::CopyImage { .. } | Action::RemoveFailedCopy { .. } => {
-                Difference::NotAvailable {
-                    state: shown.state.clone(),
-                }
-            }
-            _ => Difference::setting(what, shown_of(what, shown), blocked),
-        };
-        audited.deviate(status, &what.region, difference);
-    }
+    audited.settings(plan, status, observed);
     for (region, fault) in &plan.failed {
         audited.fault(status, region, fault, now);
     }
@@ -110,31 +124,72 @@ pub fn audit(plan: &Plan, status: &Status, observed: &Observed, now: Timestamp) 
     };
     let named = plan.release.named.iter();
     audited.unread = named.filter(|id| !is_read(id)).cloned().collect();
+    for (id, blocked) in moved(&held.ready, held) {
+        // Whether that AMI is gone the next audit says, and of both together.
+        if audited.unseen.is_empty() {
+            audited.moved(status, &id, observed, blocked);
+            audited.held.insert(id);
+        } else {
+            audited.unread.insert(id);
+        }
+    }
     audited.unknown.extend(plan.in_vain.iter().cloned());
     audited.verified = plan.verified.clone();
     audited
 }
 
-/// The parameters that do not point to the AMI, with what they show: those that could be written, and those that somebody
-/// else has written.
+/// The parameters that do not point to the AMI: those that would be written, and those that somebody else has written.
 fn moved<'a>(
-    plan: &'a Plan,
-    observed: &'a Observed,
-) -> Vec<(ParameterId, Option<&'a ObservedParameter>, bool)> {
-    let puts = plan.ready.iter().filter_map(RegionAction::parameter);
+    ready: &'a [RegionAction],
+    release: &'a ReleasePlan,
+) -> impl Iterator<Item = (ParameterId, bool)> + 'a {
+    let puts = ready.iter().filter_map(RegionAction::parameter);
+    let conflicts = release.conflicts.iter().map(|it| it.parameter.clone());
     let puts = puts.map(|id| (id, false));
-    let conflicts = plan.release.conflicts.iter();
-    let conflicts = conflicts.map(|it| (it.parameter.clone(), true));
-    let shown = |id: &ParameterId| match observed.parameters.get(id) {
-        Some(Observation::Seen(shown)) => Some(shown),
-        _ => None,
-    };
-    let all = puts.chain(conflicts);
-    all.map(|(id, blocked)| (id.clone(), shown(&id), blocked))
-        .collect()
+    puts.chain(conflicts.map(|id| (id, true)))
 }
 
 impl Audited {
+    /// What is to be changed about the AMIs.
+    fn settings(&mut self, plan: &Plan, status: &Status, observed: &Observed) {
+        let ready = plan.ready.iter().map(|what| (what, None));
+        let blocked = plan.blocked.iter().map(|(what, why)| (what, Some(*why)));
+        for (what, blocked) in ready.chain(blocked) {
+            if what.parameter().is_some() {
+                continue;
+            }
+            let Some(Observation::Seen(shown)) = observed.regions.get(&what.region) else {
+                self.unknown.insert(what.region.clone());
+                continue;
+            };
+            let difference = match &what.action {
+                // A copy that was finished is not made again, and not deleted.
+                Action::CopyImage { .. } | Action::RemoveFailedCopy { .. } => {
+                    Difference::NotAvailable {
+                        state: shown.state.clone(),
+                    }
+                }
+                _ => Difference::setting(what, shown_of(what, shown), blocked),
+            };
+            self.deviate(status, &what.region, difference);
+        }
+    }
+
+    /// A parameter does not point to the AMI any more.
+    fn moved(&mut self, status: &Status, id: &ParameterId, observed: &Observed, blocked: bool) {
+        let value = match observed.parameters.get(id) {
+            Some(Observation::Seen(shown)) => Some(excerpt(&shown.value)),
+            _ => None,
+        };
+        let name = id.name.clone();
+        let difference = Difference::Parameter {
+            name,
+            value,
+            blocked,
+        };
+        self.deviate(status, &id.region, difference);
+    }
+
     /// The AMI of a Region is not there, or not as it is asked for, and is not made again.
     fn fault(&mut self, status: &Status, region: &str, fault: &CopyFault, now: Timestamp) {
         let state = match fault {

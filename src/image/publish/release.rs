@@ -106,6 +106,20 @@ enum Next {
     NotValidated,
 }
 
+impl ReleasePlan {
+    /// Leaves only what is to be done about these, or is said of them.
+    pub(super) fn retain(&mut self, is_meant: impl Fn(&ParameterId) -> bool) {
+        let of_parameter = |what: &RegionAction| what.parameter().is_some_and(|id| is_meant(&id));
+        self.ready.retain(of_parameter);
+        self.named.retain(|id| is_meant(id));
+        self.left.retain(|id, _| is_meant(id));
+        self.set.retain(|id, _| is_meant(id));
+        self.pending.retain(|id, _| is_meant(id));
+        self.conflicts.retain(|it| is_meant(&it.parameter));
+        self.not_validated.retain(|id| is_meant(id));
+    }
+}
+
 /// What is to be written down before a parameter is written.
 #[must_use]
 pub fn intend_put(

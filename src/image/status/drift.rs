@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::publishing::{Action, AppliedChange, RegionAction, Settings};
+use super::release::ParameterId;
 use crate::image::words::{Blocker, is_zero};
 
 /// Deviations that a status keeps, and the notice about them: a few hundred kilobytes at most, whatever was changed.
@@ -32,12 +33,12 @@ pub struct Drift {
 }
 
 impl Drift {
-    /// This drift, with as much of it as is kept: first what cannot be set right, which decides whether the rest is.
+    /// This drift, with as much of it as is kept: first what decides whether the rest is set right ([`Self::is_repairable`]).
     #[must_use]
     pub fn of(since: Timestamp, mut found: Vec<Deviation>) -> Self {
         let omitted = found.len().saturating_sub(KEPT);
         if omitted > 0 {
-            found.sort_by_key(Deviation::is_repairable);
+            found.sort_by_key(|it| (it.is_about_parameter(), it.is_repairable()));
         }
         found.truncate(KEPT);
         Self {
@@ -48,11 +49,15 @@ impl Drift {
         }
     }
 
-    /// Whether all of it can be set right by the changes that publishing makes.
+    /// Whether all of it can be set right by the changes that publishing makes. Parameters are written last: where an AMI differs,
+    /// they decide nothing.
     #[must_use]
     pub fn is_repairable(&self) -> bool {
-        let mut found = self.found.iter();
-        found.all(Deviation::is_repairable)
+        let mut of_images = self.found.iter().filter(|it| !it.is_about_parameter());
+        match of_images.next() {
+            Some(first) => first.is_repairable() && of_images.all(Deviation::is_repairable),
+            None => self.found.iter().all(Deviation::is_repairable),
+        }
     }
 
     /// Whether the AMI of a Region is deregistered.
@@ -80,6 +85,22 @@ impl Deviation {
             Difference::Setting { blocked: None, .. }
                 | Difference::Parameter { blocked: false, .. }
         )
+    }
+
+    /// The parameter that it is about; none if it is about the AMI.
+    #[must_use]
+    pub fn parameter(&self) -> Option<ParameterId> {
+        match &self.what {
+            Difference::Parameter { name, .. } => Some(ParameterId {
+                region: self.region.clone(),
+                name: name.clone(),
+            }),
+            _ => None,
+        }
+    }
+
+    fn is_about_parameter(&self) -> bool {
+        matches!(self.what, Difference::Parameter { .. })
     }
 
     /// Whether the same is wrong, since whenever.

@@ -41,6 +41,16 @@ impl Release {
             .filter(|(_, known)| known.left_at.is_none())
     }
 
+    /// Whether a parameter was last seen to hold this AMI, and was not asked to hold another since. It may still hold that of an
+    /// earlier version, which this one has not taken the place of.
+    #[must_use]
+    pub fn has_shown(&self, id: &ParameterId, image: &str) -> bool {
+        self.parameters.get(id).is_some_and(|known| {
+            let is_of_other = known.put.as_ref().is_some_and(|put| put.value != image);
+            known.value.as_deref() == Some(image) && !is_of_other
+        })
+    }
+
     /// What failed about parameters that the manifest names.
     pub fn failures(&self) -> impl Iterator<Item = (&ParameterId, &Failure)> {
         self.named()

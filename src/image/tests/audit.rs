@@ -6,9 +6,12 @@ use super::emails::assert_email;
 use super::*;
 use crate::image::apply::{Audit, Compared, audited};
 use crate::image::message::quoted;
-use crate::image::publish::audit::{Audited, audit, is_auditable};
-use crate::image::publish::{self, Asked, AskedRegion, Desired, Observation, Observed, Shown};
-use crate::image::status::{ConditionKind, ConditionStatus, Deviation, Difference, Drift};
+use crate::image::publish::audit::{Audited, audit, compare, is_auditable};
+use crate::image::publish::{Asked, AskedRegion, Desired, Observation, Observed, Shown};
+use crate::image::status::{
+    Action, ConditionKind, ConditionStatus, Deviation, Difference, Drift, ParameterId,
+    ParameterPut, ParameterStatus, RegionAction, Settings,
+};
 use crate::image::words::State;
 
 /// What the manifest says.
@@ -55,7 +58,7 @@ fn look(status: &mut Status, seen: Observation<Shown>, repair: bool, minutes: i6
         regions: BTreeMap::from([(REGION.to_owned(), seen)]),
         ..Observed::default()
     };
-    let planned = publish::plan(
+    let comparison = compare(
         &asked(),
         &status.unverified(after(minutes)),
         &observed,
@@ -63,7 +66,7 @@ fn look(status: &mut Status, seen: Observation<Shown>, repair: bool, minutes: i6
     );
     let audit = Audit {
         about: Compared::of(status),
-        audited: audit(&planned, status, &observed, after(minutes)),
+        audited: audit(&comparison, status, &observed, after(minutes)),
         seen: BTreeMap::new(),
         repair,
     };
@@ -184,24 +187,80 @@ fn what_is_new_or_in_progress_is_not_audited() {
     assert_eq!(audited(&mut status, &audit, after(90)), Ok(false));
 }
 
-/// What is not kept, because so much differs, decides too.
-#[test]
-fn what_cannot_be_repaired_is_kept_first() {
-    let deviation = |name: usize, what: Difference| Deviation {
-        region: format!("us-east-{name}"),
+fn deviation(number: usize, what: Difference) -> Deviation {
+    Deviation {
+        region: format!("us-east-{number}"),
         image: "ami-1".to_owned(),
         verified_at: None,
         what,
-    };
-    let parameter = |name: usize| Difference::Parameter {
-        name: format!("/images/{name}"),
+    }
+}
+
+fn parameter(number: usize, blocked: bool) -> Difference {
+    Difference::Parameter {
+        name: format!("/images/{number}"),
         value: None,
-        blocked: false,
-    };
-    let mut found: Vec<Deviation> = (0..40).map(|it| deviation(it, parameter(it))).collect();
+        blocked,
+    }
+}
+
+/// What is not kept, because so much differs, decides too.
+#[test]
+fn what_cannot_be_repaired_is_kept_first() {
+    let parameter = |number| deviation(number, parameter(number, false));
+    let mut found: Vec<Deviation> = (0..40).map(parameter).collect();
     assert!(Drift::of(after(1), found.clone()).is_repairable());
     found.push(deviation(1, Difference::Untagged));
     let drift = Drift::of(after(1), found);
     assert!(!drift.is_repairable());
     assert_eq!(drift.omitted, 21);
+}
+
+/// Parameters are written last. Where an AMI differs, those that are somebody else's keep nothing of it from being set back.
+#[test]
+fn parameters_decide_only_where_no_ami_differs() {
+    let what = RegionAction {
+        region: "us-east-1".to_owned(),
+        action: Action::SetDescription {
+            text: "Web tier".to_owned(),
+        },
+    };
+    let setting = deviation(1, Difference::setting(&what, Settings::default(), None));
+    let mut found: Vec<Deviation> = (0..40)
+        .map(|it| deviation(it, parameter(it, true)))
+        .collect();
+    assert!(!Drift::of(after(1), found.clone()).is_repairable());
+    found.push(setting);
+    let drift = Drift::of(after(1), found.clone());
+    assert!(drift.is_repairable());
+    assert_eq!(drift.omitted, 21);
+    found.push(deviation(1, Difference::Untagged));
+    assert!(!Drift::of(after(1), found).is_repairable());
+}
+
+#[test]
+fn a_parameter_has_shown_only_what_it_was_last_asked_to_hold() {
+    let id = ParameterId {
+        region: REGION.to_owned(),
+        name: "/images/web".to_owned(),
+    };
+    let holds = |value: Option<&str>, put: Option<&str>| {
+        let known = ParameterStatus {
+            value: value.map(str::to_owned),
+            put: put.map(|value| ParameterPut {
+                value: value.to_owned(),
+                ..ParameterPut::default()
+            }),
+            ..ParameterStatus::default()
+        };
+        let mut status = available();
+        status.release.parameters.insert(id.clone(), known);
+        status.release.has_shown(&id, "ami-1")
+    };
+    assert!(holds(Some("ami-1"), None));
+    assert!(holds(Some("ami-1"), Some("ami-1")));
+    assert!(!holds(Some("ami-1"), Some("ami-2")));
+    assert!(!holds(Some("ami-2"), Some("ami-1")));
+    assert!(!holds(None, Some("ami-1")));
+    assert!(!holds(None, None));
 }
