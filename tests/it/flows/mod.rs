@@ -22,6 +22,7 @@ mod pinned;
 mod publish;
 mod publish_audit;
 mod publish_audit_events;
+mod publish_audit_held;
 mod publish_audit_many;
 mod publish_audit_parameters;
 mod publish_audit_public;
