@@ -225,6 +225,9 @@ pub enum Written {
     Taken(u64),
     /// SSM may have taken it: that is to be looked at.
     Unknown,
+    /// The same, because its answer was lost or SSM failed: that says nothing of whether the value can be validated, however
+    /// often it happens.
+    Unanswered,
     /// SSM did not take it, and will later.
     NotTaken,
     /// SSM will not take it.

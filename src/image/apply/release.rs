@@ -45,13 +45,15 @@ pub(super) fn performed(
                 put.asked_at = None;
                 put.attempts = put.attempts.saturating_sub(1);
             }
+            (Written::Unanswered, Some(put)) => put.attempts = put.attempts.saturating_sub(1),
             (Written::Refused(failure), put) => {
                 if let Some(put) = put {
                     put.asked_at = None;
                 }
                 known.failure = Some(failure);
             }
-            (Written::Unknown | Written::Taken(_) | Written::NotTaken, _) => {}
+            (Written::Unknown | Written::Unanswered | Written::Taken(_) | Written::NotTaken, _) => {
+            }
         }
     }
     for (id, version) in raced {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::aws::{Aws, AwsError, Remedy};
+use crate::aws::{Aws, AwsError};
 use crate::image::message::{release as texts, wait_text};
 use crate::image::outcome::{ReleaseObserved, Written};
 use crate::image::ownership;
@@ -225,14 +225,15 @@ pub(super) async fn perform(
         }
         Err(error) => {
             let reason = retrying(&error);
-            let is_long = !error.is_rate_limited_locally() && is_tried_for_long(step, id);
-            match is_long {
-                true => (
-                    Written::Refused(texts::unseen(id, &wait_text(&reason))),
-                    None,
-                ),
-                false => (Written::NotTaken, Some(reason)),
+            if !error.is_rate_limited_locally() && is_tried_for_long(step, id) {
+                let unseen = texts::unseen(id, &wait_text(&reason));
+                return (Written::Refused(unseen), None);
             }
+            let written = match error.may_be_heard() {
+                true => Written::Unanswered,
+                false => Written::NotTaken,
+            };
+            (written, Some(reason))
         }
     }
 }
@@ -244,8 +245,8 @@ fn is_tried_for_long(step: &StepContext<'_>, id: &ParameterId) -> bool {
     since.is_some_and(|since| step.now().duration_since(since) > PUBLISH_GRACE)
 }
 
-/// Whether the parameter may show the value all the same, or may take it once what SSM is at is over: then it is looked at
-/// before it is written again.
+/// Whether a refusal says that the parameter may show the value all the same, or may take it once what SSM is at is over: then
+/// it is looked at before it is written again.
 ///
 /// Another write "while the validation is in process" is refused; neither the code nor the words of that are documented,
 /// so `ValidationException` counts as that until the value was written as often as may be.
@@ -257,7 +258,7 @@ fn may_be_taken(status: &Status, id: &ParameterId, error: &AwsError) -> bool {
         // Somebody created it after it was read; or an earlier request of ours did, whose answer was lost.
         Some("ParameterAlreadyExists") => true,
         Some("ValidationException") => !is_last,
-        _ => error.remedy == Remedy::Ambiguous,
+        _ => false,
     }
 }
 

@@ -40,6 +40,7 @@ mod publish_public_date;
 mod publish_regions;
 mod publish_release;
 mod publish_release_conflicts;
+mod publish_release_unanswered;
 mod publish_retire;
 mod publish_retire_ended;
 mod publish_retire_in_use;
