@@ -192,8 +192,8 @@ pub struct PublishPerformed {
     pub done: Vec<RegionAction>,
     /// Those that were sent and that EC2 may have taken: its answer was lost, or says nothing about that.
     pub unanswered: Vec<RegionAction>,
-    /// The Regions in which this request has begun no copy: it was refused, or not sent.
-    pub not_begun: BTreeSet<String>,
+    /// The requests that have begun no copy, as they were written down before: they were refused, or not sent.
+    pub not_begun: BTreeMap<String, CopyRequest>,
     /// Why a Region will not become as it should be.
     pub failed: BTreeMap<String, Failure>,
     /// What keeps others from being made now, Region by Region.

@@ -160,16 +160,20 @@ pub(super) fn performed(status: &mut Status, performed: PublishPerformed, now: T
         done,
         unanswered,
         not_begun,
-        failed,
+        mut failed,
         later,
         release,
     } = performed;
     // Whoever has other settings meanwhile is found out by saving.
     let mut changed = !done.is_empty() || !unanswered.is_empty();
-    for (region, copy) in &mut status.copies {
-        if not_begun.contains(region) {
-            copy.is_refused = true;
+    for (region, sent) in not_begun {
+        let request = status.copies.get_mut(&region);
+        if let Some(request) = request.filter(|it| it.is_request(&sent)) {
+            request.is_refused = true;
             changed = true;
+        } else {
+            // Another invocation has asked since, and may have been heard: what its request comes to decides.
+            failed.remove(&region);
         }
     }
     changed |= keep_failures(status, failed);

@@ -60,6 +60,14 @@ impl CopyRequest {
     /// Whether EC2 was asked, and it is not known what came of it: there may be a copy.
     #[must_use]
     pub fn is_unanswered(&self) -> bool {
-        self.asked_at.is_some() && self.failure.is_none()
+        let is_known = self.is_refused && self.unanswered_at.is_none();
+        self.asked_at.is_some() && self.failure.is_none() && !is_known
+    }
+
+    /// Whether this is the request that was written down as `other`, whatever came of it since.
+    #[must_use]
+    pub fn is_request(&self, other: &Self) -> bool {
+        let sent = |it: &Self| (it.attempt, it.asked_at, it.unanswered_at);
+        sent(self) == sent(other)
     }
 }

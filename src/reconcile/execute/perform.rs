@@ -13,7 +13,7 @@ use crate::image::outcome::{
     Evidence, PublishIntent, PublishPerformed, ReleasePerformed, StepOutcome, Written,
 };
 use crate::image::plan::PUBLISH_GRACE;
-use crate::image::status::{Action, RegionAction};
+use crate::image::status::{Action, CopyRequest, RegionAction};
 use crate::image::words::WaitReason;
 use crate::reconcile::context::REGIONS_AT_ONCE;
 use crate::reconcile::step_context::{StepContext, retrying};
@@ -47,7 +47,7 @@ pub(super) async fn perform(step: &StepContext<'_>, intent: &PublishIntent) -> S
         let region = it.region;
         all.done.extend(it.done);
         all.not_begun
-            .extend(it.is_not_begun.then(|| region.to_owned()));
+            .extend(it.not_begun.map(|sent| (region.to_owned(), sent)));
         all.unanswered.extend(it.unanswered);
         all.release.written.extend(it.release.written);
         all.release.later = all.release.later.or(it.release.later);
@@ -92,8 +92,8 @@ struct Performed<'a> {
     done: Vec<RegionAction>,
     /// What may have been done.
     unanswered: Option<RegionAction>,
-    /// Whether a copy was to be begun and was not: the request was refused, or not sent.
-    is_not_begun: bool,
+    /// The request for a copy that has begun none: it was refused, or not sent.
+    not_begun: Option<CopyRequest>,
     /// Why the rest was not.
     refused: Option<Refused>,
     release: ReleasePerformed,
@@ -110,7 +110,7 @@ async fn perform_in<'a>(
         region,
         done: Vec::new(),
         unanswered: None,
-        is_not_begun: false,
+        not_begun: None,
         refused: None,
         release: ReleasePerformed::default(),
     };
@@ -131,7 +131,9 @@ async fn perform_in<'a>(
             Err(refused) => {
                 let is_sent = matches!(&refused, Refused::Later(error) if error.may_be_heard());
                 performed.unanswered = is_sent.then(|| what.clone());
-                performed.is_not_begun = !is_sent && copy::is_not_begun(what, &refused);
+                let request = step.status.copies.get(region);
+                let is_not_begun = !is_sent && copy::is_not_begun(what, &refused);
+                performed.not_begun = request.filter(|_| is_not_begun).cloned();
                 performed.refused = Some(refused);
                 break;
             }

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use http::StatusCode;
 use localaws::ec2::TaskKind;
 use localaws::faults::{Call, Fault};
 use serde_json::Value;
@@ -34,6 +35,15 @@ fn second(stack: &TestStack, settings: &str) -> String {
 fn copies(stack: &TestStack) -> Vec<String> {
     let images = stack.world.ec2().images(OREGON).into_iter();
     images.map(|image| image.id).collect()
+}
+
+/// EC2 fails, and nothing tells that it has begun no copy.
+fn failed() -> Fault {
+    Fault::Refuse {
+        status: StatusCode::INTERNAL_SERVER_ERROR,
+        code: "InternalError".to_owned(),
+        message: "An internal error has occurred".to_owned(),
+    }
 }
 
 /// How often EC2 was asked for AMIs in that Region.
@@ -112,7 +122,7 @@ async fn a_copy_of_an_earlier_version_is_known_and_kept() {
 #[tokio::test(start_paused = true)]
 async fn a_copy_of_an_earlier_version_that_was_never_made_is_forgotten() {
     let stack = stack().await;
-    unanswered(&stack, Fault::Throttle).await;
+    unanswered(&stack, failed()).await;
     assert_eq!(copies(&stack), [""; 0]);
     stack.world.faults().clear();
     stack.drop_and_rest(KEY, second(&stack, "")).await;
@@ -131,7 +141,7 @@ async fn a_copy_of_an_earlier_version_that_was_never_made_is_forgotten() {
 #[tokio::test(start_paused = true)]
 async fn a_copy_that_was_never_made_is_forgotten_with_its_region() {
     let stack = stack().await;
-    unanswered(&stack, Fault::Throttle).await;
+    unanswered(&stack, failed()).await;
     stack.world.faults().clear();
     stack
         .drop_and_rest(KEY, first(&stack, "description: Web\n"))
@@ -143,6 +153,28 @@ async fn a_copy_that_was_never_made_is_forgotten_with_its_region() {
         .drop_and_rest(KEY, first(&stack, "description: Other\n"))
         .await;
     assert_eq!(looks(&stack), before);
+    is_at_rest(&stack).await;
+}
+
+/// EC2 has said that it begins none, whenever it was asked: nobody waits for it or looks for it.
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_was_refused_is_forgotten_at_once_with_its_region() {
+    let stack = stack().await;
+    let full = refused("ResourceLimitExceeded");
+    stack.world.faults().always("ec2", "CopyImage", full);
+    stack.drop_file(KEY, first(&stack, COPIED)).await;
+    stack.world.run_for(minutes(2)).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["copies"][OREGON]["isRefused"], true, "{status:#}");
+    stack.world.faults().clear();
+    let before = looks(&stack);
+    stack.drop_file(KEY, first(&stack, "")).await;
+    stack.world.run_for(minutes(5)).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    assert_eq!(status["copies"], Value::Null, "{status:#}");
+    assert_eq!(looks(&stack), before);
+    assert_eq!(copies(&stack), [""; 0]);
     is_at_rest(&stack).await;
 }
 

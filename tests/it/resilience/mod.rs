@@ -11,6 +11,7 @@ mod faults;
 mod in_turn;
 mod interrupted;
 mod late_calls;
+mod late_copies;
 mod lost;
 mod many;
 mod many_published;
