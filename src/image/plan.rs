@@ -43,8 +43,9 @@ pub const PUBLISH_GRACE: SignedDuration = SignedDuration::from_hours(6);
 /// attempt leaves is found within hours; an AMI that was made a day ago may be in use, whatever a status says about it.
 pub const AVAILABLE_FOR_GOOD: SignedDuration = SignedDuration::from_hours(24);
 
-/// How old an unsent notice is when the schedule sends it: its event had time enough.
-pub const NOTICE_LATE: SignedDuration = SignedDuration::from_mins(2);
+/// How old an unsent notice is when the schedule sends it: its event had time enough, also where the clock of who recorded it
+/// is two minutes behind and that of who looks two minutes ahead. A sender that was invoked at once is over by then.
+pub const NOTICE_LATE: SignedDuration = SignedDuration::from_mins(5);
 
 /// The next thing to do for an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

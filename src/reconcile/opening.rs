@@ -7,8 +7,8 @@ use crate::image::status::Status;
 use crate::status_store::{self, Loaded, OpenMarker};
 
 /// After how long an open marker without its status means that its writer died: longer than the functions may run
-/// (template.yaml).
-pub(crate) const STARTED_GRACE: jiff::SignedDuration = jiff::SignedDuration::from_mins(2);
+/// (a minute, template.yaml), and than the clock of who looks may be ahead of S3's besides.
+pub(crate) const STARTED_GRACE: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
 
 /// Whether the invocation that wrote an open marker is over.
 pub(crate) fn is_dead(context: Context<'_>, marker: &OpenMarker) -> bool {

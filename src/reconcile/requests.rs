@@ -1,6 +1,6 @@
 //! Requests to cancel and to retry, which operators write as objects of their own: each is recorded in the status of its
 //! image, and only then deleted. What it asks for is done by the next tick, for which the image's open marker is written
-//! anew. An invocation that dies in between answers again, and finds that nothing is new.
+//! anew. An invocation that dies in between answers again, finds that nothing is new, and writes the marker once more.
 
 use super::context::{Context, Error};
 use super::draft::change;
@@ -76,20 +76,20 @@ async fn record(
     let request = || stored.request.as_ref().map_err(|malformed| *malformed);
     let now = context.now;
     let marker = match follow(&mut loaded.status.clone(), request(), now) {
-        Ok(true) => renew_marker(context, &loaded.status).await?,
-        Ok(false) => return Ok(Ok(false)),
+        // Also where it was recorded before: who asks again may do so because nothing has come of it.
+        Ok(_) => renew_marker(context, &loaded.status).await?,
         Err(_) => None,
     };
     let mut followed = Ok(false);
     change(context, loaded, |status| {
         let before = status.history.last().cloned();
         followed = follow(status, request(), now);
-        let is_new = matches!(followed, Ok(true));
-        if is_new && marker.is_some() {
+        let is_marked = followed.is_ok() && marker.is_some();
+        if is_marked {
             status.open_marker.clone_from(&marker);
         }
         // That it was ignored is in the history, once.
-        is_new || status.history.last() != before.as_ref()
+        is_marked || matches!(followed, Ok(true)) || status.history.last() != before.as_ref()
     })
     .await?;
     Ok(followed.map_err(Reason::from))

@@ -3,6 +3,7 @@
 mod attempts;
 pub(crate) mod bundles;
 mod clean_up_unseen;
+mod clocks;
 mod copied_images;
 mod drops;
 mod empty;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::{DISK, TestStack, minutes, refused, vmdk};
 
-const KEY: &str = "golden/web.image.yaml";
+pub(super) const KEY: &str = "golden/web.image.yaml";
 
 /// A stack with an import that takes an hour, two and a half minutes on its way.
 async fn importing() -> TestStack {
@@ -23,7 +23,7 @@ async fn importing() -> TestStack {
 }
 
 /// An image whose registration was refused, for a reason that has passed.
-async fn failed() -> TestStack {
+pub(super) async fn failed() -> TestStack {
     let stack = TestStack::new().await;
     let refused = refused("UnauthorizedOperation");
     stack.world.faults().on("ec2", "RegisterImage", 1, refused);
@@ -33,7 +33,7 @@ async fn failed() -> TestStack {
 }
 
 /// A request about the version that the status is about now.
-async fn request(stack: &TestStack, ask: &str) -> Value {
+pub(super) async fn request(stack: &TestStack, ask: &str) -> Value {
     let status = stack.status(KEY).await;
     let attempt = &status["build"]["attempt"];
     json!({
@@ -47,7 +47,7 @@ async fn request(stack: &TestStack, ask: &str) -> Value {
 }
 
 /// Writes a request as a client's PUT.
-async fn put(stack: &TestStack, key: &str, request: &impl ToString) {
+pub(super) async fn put(stack: &TestStack, key: &str, request: &impl ToString) {
     let content = request.to_string().into_bytes();
     let key = keys::request_key(key);
     let s3 = stack.world.s3();
@@ -67,17 +67,17 @@ async fn why(stack: &TestStack) -> Vec<String> {
 }
 
 /// How often something is in the history.
-async fn times(stack: &TestStack, what: &str) -> usize {
+pub(super) async fn times(stack: &TestStack, what: &str) -> usize {
     let why = why(stack).await;
     why.iter().filter(|line| line.contains(what)).count()
 }
 
 const ASKED: &str = "an operator cancelled it";
-const ASKED_AGAIN: &str = "an operator asked for a new attempt";
+pub(super) const ASKED_AGAIN: &str = "an operator asked for a new attempt";
 const IGNORED: &str = "was ignored";
 
 /// Nothing is asked any more, and more of the same time changes nothing.
-async fn at_rest(stack: &TestStack) {
+pub(super) async fn at_rest(stack: &TestStack) {
     assert_eq!(stack.state_keys(keys::REQUESTS).await, [""; 0]);
     let (puts, images, emails) = (stack.count("PutObject"), stack.images(), stack.emails());
     stack.world.run_for(minutes(20)).await;

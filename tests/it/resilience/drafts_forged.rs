@@ -13,7 +13,7 @@ async fn with_marker(content: &str) -> TestStack {
     let stack = TestStack::new().await;
     stack.drop_silently(KEY, stack.manifest("web"));
     stack.write_state(MARKER, content);
-    stack.world.run_for(Duration::from_secs(200)).await;
+    stack.world.run_for(Duration::from_secs(380)).await;
     stack.world.settle().await;
     stack
 }

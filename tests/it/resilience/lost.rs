@@ -143,7 +143,7 @@ async fn a_marker_without_a_status_or_a_manifest_is_deleted() {
     // It may be that of an invocation that runs.
     stack.minute().await;
     assert_eq!(stack.open().await.len(), 1);
-    stack.world.run_for(Duration::from_secs(150)).await;
+    stack.world.run_for(Duration::from_secs(330)).await;
     stack.world.settle().await;
     assert!(stack.open().await.is_empty());
     assert_eq!(stack.emails(), []);

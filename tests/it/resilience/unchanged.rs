@@ -214,7 +214,7 @@ async fn what_is_written_between_the_list_and_the_poll_is_not_overwritten() {
             Box::pin(tick(&stack, &PollingHistory::default())).await;
         };
         join(tick(&stack, &history), other).await;
-        for _ in 0..5 {
+        for _ in 0..8 {
             stack.minute().await;
             tick(&stack, &history).await;
         }
