@@ -41,7 +41,7 @@ pub(super) use account::encrypting;
 use copy::Searched;
 pub(crate) use in_place::Replacing;
 use observe::Seen;
-use perform::{by_region, has_waited, perform};
+use perform::{by_region, has_waited, perform, waited_for};
 pub(crate) use preview::{Publishing, Retiring};
 pub(super) use preview::{publishing as preview_publishing, retiring as preview_retiring};
 pub(super) use retire::run as retire;
@@ -229,12 +229,9 @@ fn is_rate_limited(seen: &Seen, region: &str) -> bool {
 }
 
 fn wait_reason(step: &StepContext<'_>, region: &str, why: Pending, seen: &Seen) -> WaitReason {
-    // What was not asked says nothing new.
-    let copy = step.status.copies.get(region);
-    if let Some(known) = copy.and_then(|copy| copy.waiting.as_ref())
-        && is_rate_limited(seen, region)
-    {
-        return known.reason.clone();
+    let error = seen.errors.get(region);
+    if let Some(known) = error.and_then(|error| waited_for(step, region, error)) {
+        return known;
     }
     let image = step.status.regions.get(region);
     let image = image.map(|known| known.image.clone()).unwrap_or_default();
@@ -243,7 +240,7 @@ fn wait_reason(step: &StepContext<'_>, region: &str, why: Pending, seen: &Seen) 
         Pending::Settling => WaitReason::SettingsNotVisible { region },
         Pending::NoImage => WaitReason::ImageNotVisible { image },
         Pending::Copying | Pending::NotAvailable => WaitReason::CopyPending { region },
-        Pending::Unknown => match seen.errors.get(&region) {
+        Pending::Unknown => match error {
             Some(error) => retrying(error),
             None => WaitReason::Unproven { what: image },
         },

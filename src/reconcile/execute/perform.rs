@@ -60,7 +60,8 @@ pub(super) async fn perform(step: &StepContext<'_>, intent: &PublishIntent) -> S
                 all.later.insert(region.to_owned(), reason);
             }
             Some(Refused::Later(error)) => {
-                let reason = wait_reason(step, region, &error);
+                let waited_for = waited_for(step, region, &error);
+                let reason = waited_for.unwrap_or_else(|| retrying(&error));
                 let is_given_up = step.status.copies.contains_key(region)
                     && !error.is_about_capacity()
                     && has_waited(step, region, &reason, PUBLISH_GRACE);
@@ -76,14 +77,15 @@ pub(super) async fn perform(step: &StepContext<'_>, intent: &PublishIntent) -> S
     StepOutcome::Advance(Evidence::PublishPerformed(all))
 }
 
-/// What is waited for in a Region after this error.
-fn wait_reason(step: &StepContext<'_>, region: &str, error: &AwsError) -> WaitReason {
-    let copy = step.status.copies.get(region);
-    match copy.and_then(|copy| copy.waiting.as_ref()) {
-        // What was not asked says nothing new.
-        Some(known) if error.is_rate_limited_locally() => known.reason.clone(),
-        _ => retrying(error),
-    }
+/// What a Region has waited for so far, where this error says that it was not asked: that says nothing new.
+pub(super) fn waited_for(
+    step: &StepContext<'_>,
+    region: &str,
+    error: &AwsError,
+) -> Option<WaitReason> {
+    let waiting = step.status.copies.get(region)?.waiting.as_ref();
+    let waiting = waiting.filter(|_| error.is_rate_limited_locally());
+    waiting.map(|it| it.reason.clone())
 }
 
 /// What was done in one Region.
