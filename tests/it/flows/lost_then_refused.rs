@@ -84,26 +84,101 @@ async fn a_copy_is_found() {
     }
 }
 
-/// Nobody may look either, for a while.
-#[tokio::test(start_paused = true)]
-async fn a_copy_is_found_once_somebody_may_look() {
-    let stack = stack(0).await;
+/// From the first copy on, nobody may make such calls.
+fn deny(stack: &TestStack, is_meant: fn(&Call) -> bool) {
     let is_asked = AtomicBool::new(false);
     let is_denied = move |call: &Call| {
         is_asked.fetch_or(call.action == "CopyImage", Ordering::SeqCst)
             && call.service == "ec2"
-            && call.region == OREGON
+            && is_meant(call)
     };
     let faults = stack.world.faults();
     faults.on("ec2", "CopyImage", 1, Fault::Crash);
     faults.each(is_denied, refused(DENIED));
+}
+
+/// Calls to that Region; and the one that tells whether the account can use it.
+const LOOKS: [fn(&Call) -> bool; 2] = [
+    |call| call.region == OREGON,
+    |call| call.action == "DescribeRegions",
+];
+
+/// Nobody may look either, for a while.
+#[tokio::test(start_paused = true)]
+async fn a_copy_is_found_once_somebody_may_look() {
+    for look in LOOKS {
+        let stack = stack(0).await;
+        deny(&stack, look);
+        let manifest = copied(&stack.manifest("web"));
+        stack.drop_file(KEY, &manifest).await;
+        stack.world.run_for(minutes(40)).await;
+        assert_eq!(stack.status(KEY).await["state"], "working");
+        stack.world.faults().clear();
+        stack.rest().await;
+        is_there_once(&stack, &manifest).await;
+    }
+}
+
+/// Nobody may look for hours: the Region ends, and whoever asks for another attempt gets the copy that is there.
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_nobody_may_look_for_ends_its_region() {
+    for look in LOOKS {
+        let stack = stack(0).await;
+        deny(&stack, look);
+        let manifest = copied(&stack.manifest("web"));
+        stack.drop_file(KEY, &manifest).await;
+        stack.world.run_for(minutes(350)).await;
+        assert_eq!(stack.status(KEY).await["state"], "working");
+        stack.world.run_for(minutes(30)).await;
+        let status = stack.status(KEY).await;
+        assert_eq!(status["state"], "incomplete", "{status:#}");
+        let failure = &status["copies"][OREGON]["failure"];
+        assert_eq!(failure["kind"], "not-published", "{status:#}");
+        let email = stack.last_email();
+        assert!(email.starts_with("Incomplete"), "{email}");
+        assert!(email.contains(DENIED), "{email}");
+        assert_eq!(stack.count("CopyImage"), 1);
+        let told = stack.subjects();
+        stack.world.run_for(minutes(60)).await;
+        assert_eq!(stack.subjects(), told);
+
+        stack.world.faults().clear();
+        let made = stack.world.ec2().images(OREGON).remove(0).id;
+        stack.retry(KEY).await;
+        let status = stack.status(KEY).await;
+        assert_eq!(status["state"], "available", "{status:#}");
+        assert_eq!(status["regions"][OREGON]["image"], made.as_str());
+        assert_eq!(stack.world.ec2().images(OREGON).len(), 1);
+        let calls = stack.world.faults().count();
+        stack.drop_and_rest(KEY, &manifest).await;
+        assert_eq!(changes_since(&stack, calls), []);
+    }
+}
+
+/// Nothing was asked for before that may have been heard: the refusal counts.
+#[tokio::test(start_paused = true)]
+async fn a_region_that_nobody_may_look_for_gets_no_copy() {
+    let stack = stack(0).await;
+    let faults = stack.world.faults();
+    faults.always("ec2", "DescribeRegions", refused(DENIED));
     let manifest = copied(&stack.manifest("web"));
-    stack.drop_file(KEY, &manifest).await;
-    stack.world.run_for(minutes(40)).await;
-    assert_eq!(stack.status(KEY).await["state"], "working");
+    stack.drop_and_rest(KEY, &manifest).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "incomplete", "{status:#}");
+    let request = &status["copies"][OREGON];
+    assert_eq!(request["failure"]["kind"], "request-refused", "{status:#}");
+    assert_eq!(request["isRefused"], true, "{status:#}");
+    assert!(stack.last_email().contains(DENIED));
+    assert_eq!(stack.count("CopyImage"), 0);
+    let (calls, told) = (faults.count(), stack.subjects());
+    stack.drop_and_rest(KEY, &manifest).await;
+    assert_eq!(changes_since(&stack, calls), []);
+    assert_eq!(stack.subjects(), told);
+
     faults.clear();
-    stack.rest().await;
-    is_there_once(&stack, &manifest).await;
+    stack.retry(KEY).await;
+    assert_eq!(stack.status(KEY).await["state"], "available");
+    assert_eq!(stack.count("CopyImage"), 1);
 }
 
 /// The process dies with the answer, long after EC2 was first asked.
@@ -193,6 +268,31 @@ async fn a_retired_ami_is_told_as_deregistered() {
     assert_ne!(stack.only_image().id, old);
     let email = stack.last_email();
     assert!(email.contains(&format!("{old} deregistered")), "{email}");
+}
+
+/// The process dies with the answer. EC2 still shows the AMI when it is asked again, and refuses.
+#[tokio::test(start_paused = true)]
+async fn a_retired_ami_that_ec2_still_shows_is_told_as_deregistered() {
+    let stack = stack(100).await;
+    stack
+        .drop_and_rest(KEY, stack.manifest("web-{digest}"))
+        .await;
+    let old = stack.only_image().id;
+    let faults = stack.world.faults();
+    faults.on("ec2", "DeregisterImage", 1, Fault::Crash);
+    faults.always("ec2", "DeregisterImage", refused(DENIED));
+    let next = stack.manifest("web-{digest}")
+        + "register: {imdsSupport: v2.0}\nreplaces: {previous: deregister}\n";
+    stack.drop_and_rest(KEY, &next).await;
+    faults.clear();
+    assert!(stack.count("DeregisterImage") > 1, "nothing was refused");
+    assert_ne!(stack.only_image().id, old);
+    let email = stack.last_email();
+    assert!(email.contains(&format!("{old} deregistered")), "{email}");
+    let (calls, told) = (faults.count(), stack.subjects());
+    stack.drop_and_rest(KEY, &next).await;
+    assert_eq!(changes_since(&stack, calls), []);
+    assert_eq!(stack.subjects(), told);
 }
 
 /// No try before may have been heard, or it was waited for long enough: then a refusal is one.
