@@ -4,16 +4,14 @@ use jiff::Timestamp;
 
 use super::build::bundle_is_replaced;
 use super::context::{Context, Error};
+use super::identity::{digest, manifest_version};
 use super::spec::Spec;
-use crate::aws::{AwsError, Object, ObjectInfo, Remedy, Which};
-use crate::config::Config;
+use crate::aws::{AwsError, Object};
 use crate::image::apply::{note_repetition, open, publish_again, republish};
 use crate::image::outcome::Publishing;
 use crate::image::plan;
-use crate::image::status::{Drift, Failure, ManifestVersion, SourceObject, Status};
+use crate::image::status::{Drift, Failure, ManifestVersion, Status};
 use crate::image::words::{CancelBy, FailureKind, SourceKind, State, Step};
-use crate::limits;
-use crate::manifest::sha256_hex;
 use crate::status_store::Loaded;
 
 /// Whether a final status has to be reconciled again: its manifest, or the bundle that names, is another one now.
@@ -243,14 +241,13 @@ pub(super) async fn compare(
     if !is_upload && !is_bundle {
         return Ok(Change::None);
     }
-    let Some(version) = source_version(context, &spec, status, upload, content).await? else {
+    let Some(digest) = digest(context, &spec, status, upload, content).await? else {
         return Ok(if same_content {
             Change::None
         } else {
             Change::Version
         });
     };
-    let digest = spec.identity(upload, &version).digest;
     let publishing = spec.publishing();
     Ok(if status.build.digest.as_ref() != Some(&digest) {
         Change::Version
@@ -259,91 +256,4 @@ pub(super) async fn compare(
     } else {
         Change::None
     })
-}
-
-/// The version of what the image would be made from now. What is not there, or may not be read, cannot make a new AMI:
-/// it counts as what it was. None if nothing is known of it.
-async fn source_version(
-    context: Context<'_>,
-    spec: &Spec,
-    status: &Status,
-    upload: &ManifestVersion,
-    content: &[u8],
-) -> Result<Option<String>, Error> {
-    let Some((bucket, key)) = spec.object_location(upload) else {
-        return Ok(Some(String::new()));
-    };
-    if spec.source().is_none() {
-        return Ok(Some(sha256_hex(content)));
-    }
-    if spec.source_kind() != SourceKind::Bundle {
-        return version_of_objects(context, spec, status, upload).await;
-    }
-    let found = readable(context, &bucket, &key).await?;
-    let known = status.build.bundle.as_ref();
-    match found {
-        Some(found) if known.is_none_or(|known| known.etag != found.etag) => {
-            let which = Which::Unchanged(&found.etag);
-            let bundle = context
-                .aws
-                .get_object(&bucket, &key, which, limits::MANIFEST_BYTES);
-            let content = bundle.await?.and_then(|bundle| bundle.content);
-            Ok(content.map(|content| sha256_hex(&content)))
-        }
-        _ => Ok(known.map(|known| known.sha256.clone())),
-    }
-}
-
-/// What is at this key; none also for what may not be read.
-async fn readable(
-    context: Context<'_>,
-    bucket: &str,
-    key: &str,
-) -> Result<Option<ObjectInfo>, Error> {
-    match context.aws.head_object(bucket, key).await {
-        Ok(found) => Ok(found),
-        Err(error) if error.remedy == Remedy::Never => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// The version of the disks that the image would be made from now.
-async fn version_of_objects(
-    context: Context<'_>,
-    spec: &Spec,
-    status: &Status,
-    upload: &ManifestVersion,
-) -> Result<Option<String>, Error> {
-    let known = status.build.object.as_ref();
-    let mut known = known.into_iter().flat_map(SourceObject::all);
-    let mut etags = Vec::new();
-    for (bucket, key) in spec.object_locations(upload) {
-        let known = known.next();
-        let found = readable(context, &bucket, &key).await?.map(|it| it.etag);
-        let Some(etag) = found.or(known.map(|it| it.etag.clone())) else {
-            return Ok(None);
-        };
-        etags.push(etag);
-    }
-    Ok(Some(SourceObject::version(
-        etags.iter().map(String::as_str),
-    )))
-}
-
-pub(super) fn manifest_version(config: &Config, object: &Object) -> ManifestVersion {
-    let info = &object.info;
-    ManifestVersion {
-        bucket: config.bucket.clone(),
-        key: info.key.clone(),
-        etag: info.etag.clone(),
-        version_id: info.version_id.clone(),
-        // What is too large to be read is distinguished by its `ETag`.
-        sha256: object
-            .content
-            .as_deref()
-            .map_or_else(|| info.etag.clone(), sha256_hex),
-        publish_digest: None,
-        uploaded_at: info.modified_at,
-        repeated_at: None,
-    }
 }

@@ -3,6 +3,7 @@
 //!
 //! [`driver`] runs the steps, [`build`] has one file per step, all of one shape; what a step comes to is written by
 //! [`crate::image::apply`] alone, and saved by [`draft`]. [`arrival`] decides what an upload means,
+//! [`identity`] which version it is,
 //! [`removal`] what the removal of a manifest means, [`recovery`] goes on where an invocation died before it had saved
 //! anything. [`requests`] records what operators ask for.
 
@@ -14,6 +15,7 @@ mod described;
 mod draft;
 mod driver;
 mod execute;
+mod identity;
 mod lookup;
 mod manifest_reader;
 mod opening;

@@ -2,9 +2,10 @@
 //! while the AMI was made: those count. What was public for a minute, or was deregistered, cannot be taken back. So an AMI
 //! that would replace others retires none if another version is at its key by now: that may be the one that they are of.
 
-use super::arrival::{Change, compare, manifest_version};
+use super::arrival::{Change, compare};
 use super::context::{Context, Error};
 use super::draft::Draft;
+use super::identity::manifest_version;
 use super::manifest_reader::ManifestReader;
 use crate::image::apply::{note_repetition, republish};
 use crate::image::plan::{self, Next};

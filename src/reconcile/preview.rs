@@ -3,10 +3,11 @@
 
 use serde::Serialize;
 
-use super::arrival::{Change, Decision, compare, decide, manifest_version};
+use super::arrival::{Change, Decision, compare, decide};
 use super::build::{self, Looked};
 use super::context::{Context, Error};
 use super::execute::{self, Publishing, Replacing, Retiring};
+use super::identity::manifest_version;
 use super::lookup;
 use super::manifest_reader::ManifestRead;
 use super::spec::Spec;

@@ -312,6 +312,7 @@ fn amiwright_imports_one_way() {
         "reconcile::arrival",
         "reconcile::build",
         "reconcile::execute",
+        "reconcile::identity",
         "reconcile::lookup",
         "reconcile::step_context",
         "reconcile::described",

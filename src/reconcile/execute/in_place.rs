@@ -18,6 +18,7 @@ use crate::image::publish::{Observation, Replaced, rehearse_in_place};
 use crate::image::status::{Failure, KeptReason, RegionAction, Retire};
 use crate::image::words::WaitReason;
 use crate::reconcile::context::Error;
+use crate::reconcile::identity::{digest, manifest_version};
 use crate::reconcile::manifest_reader::{AtKey, at_key};
 use crate::reconcile::spec::Spec;
 use crate::reconcile::step_context::{StepContext, retrying};
@@ -160,7 +161,7 @@ async fn go(
     Ok(
         match in_place::next(because, asked, &seen.targets, step.now()) {
             Next::Register => None,
-            Next::Do(actions, passed_on) => match asked_now(step, because).await? {
+            Next::Do(actions, passed_on) => match asked_now(step, because, &seen.targets).await? {
                 AskedNow::Still => {
                     Some(go_now(step, spec, &seen.targets, (actions, passed_on)).await?)
                 }
@@ -260,28 +261,49 @@ fn ends(seen: &Observed, failure: Failure) -> StepOutcome {
 enum AskedNow {
     /// As before. What cannot be read as a manifest says nothing else.
     Still,
-    /// It is not to be deregistered any more.
+    /// It is not to be deregistered any more, or is the AMI that is asked for.
     Withdrawn,
     /// Nothing: it was deleted. Its event, or the sweep, cancels this version.
     Gone,
 }
 
-async fn asked_now(step: &StepContext<'_>, because: Because) -> Result<AskedNow, Error> {
+/// Asks for it, where an AMI is about to go so that another one gets its name. A manifest that is set back to the version of
+/// that AMI asks for the AMI itself, whatever it says of earlier ones.
+async fn asked_now(
+    step: &StepContext<'_>,
+    because: Because,
+    going: &[(Target, Seen)],
+) -> Result<AskedNow, Error> {
     if because != Because::Name {
         return Ok(AskedNow::Still);
     }
-    let version = &step.status.manifest;
-    let content = match at_key(step.context, version).await? {
+    let (context, status) = (step.context, step.status);
+    let object = match at_key(context, &status.manifest).await? {
         AtKey::Nothing => return Ok(AskedNow::Gone),
-        AtKey::Meant(_) => return Ok(AskedNow::Still),
-        AtKey::Other(object) => object.content,
+        AtKey::Meant(object) if object.info.modified_at <= status.manifest.last_uploaded_at() => {
+            return Ok(AskedNow::Still);
+        }
+        // Uploaded once more: what it is made from may be another object by now.
+        AtKey::Meant(object) | AtKey::Other(object) => object,
     };
-    let guardrails = &step.config().guardrails;
-    let newer = content.and_then(|it| Spec::parse(version, &it, guardrails).ok());
-    let is_asked = |it: Spec| it.retires().is_some_and(|asked| asked.deregister);
-    Ok(match newer.is_none_or(is_asked) {
-        true => AskedNow::Still,
-        false => AskedNow::Withdrawn,
+    let upload = manifest_version(context.config, &object);
+    let content = object.content.as_deref();
+    let guardrails = &context.config.guardrails;
+    let newer = content.and_then(|it| Some((it, Spec::parse(&upload, it, guardrails).ok()?)));
+    let Some((content, newer)) = newer else {
+        return Ok(AskedNow::Still);
+    };
+    if newer.retires().is_none_or(|asked| !asked.deregister) {
+        return Ok(AskedNow::Withdrawn);
+    }
+    let digest = digest(context, &newer, status, &upload, content).await?;
+    // Other settings of the version that is being made are no other version.
+    let other = digest.filter(|it| status.build.digest.as_ref() != Some(it));
+    let mut going = going.iter();
+    let is_current = other.is_some() && going.any(|(target, _)| target.digest == other);
+    Ok(match is_current {
+        true => AskedNow::Withdrawn,
+        false => AskedNow::Still,
     })
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use amiwright::image::status::Grantee;
 use localaws::ec2::{DeregistrationProtection, TaskKind};
 
-use crate::support::{DISK, TestStack, changes_since, minutes, vmdk};
+use crate::support::{DISK, REGION, TestStack, changes_since, minutes, vmdk};
 
 const KEY: &str = "golden/web.image.yaml";
 const PARAMETER: &str = "/images/web/latest";
@@ -162,6 +162,60 @@ async fn an_ami_that_keeps_its_name_after_all_is_protected_again() {
     assert_eq!(stack.only_image().id, old);
     assert_eq!(stack.count("DeregisterImage"), 0);
     assert_eq!(protection(&stack), on, "{status:#}");
+}
+
+/// Protected with a cooldown, and in the place of its earlier versions.
+const IN_PLACE: &str = "protect: {cooldown: true}\nreplaces: {previous: deregister}\n";
+
+/// The cooldown ends, and then days go by: the only AMI is this one, as it was before.
+async fn stays_as_it_was(stack: &TestStack, (old, on): (&str, DeregistrationProtection)) {
+    stack.world.run_for(minutes(60 * 60)).await;
+    stack.rest().await;
+    assert_eq!(stack.only_image().id, old);
+    assert_eq!(stack.count("DeregisterImage"), 0);
+    assert_eq!(protection(stack), on);
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    assert_eq!(status["regions"][REGION]["image"], old, "{status:#}");
+
+    let before = (stack.world.faults().count(), stack.emails().len());
+    stack.world.run_for(minutes(12 * 60)).await;
+    stack.rest().await;
+    assert_eq!(changes_since(stack, before.0), []);
+    assert_eq!(stack.emails().len(), before.1);
+}
+
+/// The newer version waits for the cooldown of the AMI's protection when the manifest is that of this AMI again.
+#[tokio::test(start_paused = true)]
+async fn an_ami_keeps_its_name_if_the_manifest_is_set_back_to_its_version() {
+    let stack = stack().await;
+    let first = stack.manifest("web") + IN_PLACE;
+    stack.drop_and_rest(KEY, &first).await;
+    let (old, on) = (stack.only_image().id, protection(&stack));
+    let second = format!("{first}register: {{imdsSupport: v2.0}}\n");
+    stack.drop_file(KEY, second).await;
+    stack.world.run_for(minutes(30)).await;
+    assert_ne!(protection(&stack), on, "the cooldown runs");
+    stack.drop_file(KEY, &first).await;
+    stays_as_it_was(&stack, (&old, on)).await;
+}
+
+/// The same where only the disk is another one, and then that of before.
+#[tokio::test(start_paused = true)]
+async fn an_ami_keeps_its_name_if_its_disk_is_uploaded_again() {
+    let stack = stack().await;
+    let manifest = DISK.replace("web-{date}", "web") + IN_PLACE;
+    stack.drop_and_rest(KEY, &manifest).await;
+    let (old, on) = (stack.only_image().id, protection(&stack));
+    let mut other = vmdk();
+    other.extend([0; 512]);
+    stack.drop_file("golden/web.vmdk", other).await;
+    stack.drop_file(KEY, &manifest).await;
+    stack.world.run_for(minutes(60)).await;
+    assert_ne!(protection(&stack), on, "the cooldown runs");
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    stack.drop_file(KEY, &manifest).await;
+    stays_as_it_was(&stack, (&old, on)).await;
 }
 
 #[tokio::test(start_paused = true)]
