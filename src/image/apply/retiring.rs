@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::changes::{move_to, note, record_notice, wait};
-use super::shares::{self, known};
+use super::shares::{self, in_region, known};
 use crate::image::message;
 use crate::image::outcome::Retired;
 use crate::image::publish;
@@ -179,10 +179,15 @@ fn done(status: &mut Status, what: &RegionAction, now: Timestamp) {
             }
             shares::drop_ended(status, region, snapshot, accounts);
         }
-        Action::DeleteSnapshot { image, snapshot } => {
-            for known in known(status, region, image) {
-                known.retiring.snapshots.retain(|id| id != snapshot);
-                known.retiring.deleted.push(snapshot.clone());
+        Action::DeleteSnapshot { snapshot, .. } => {
+            // Several AMIs may have left it.
+            for known in in_region(status, region) {
+                let retiring = &mut known.retiring;
+                let is_left = retiring.deregistered_at.is_some();
+                if is_left && retiring.snapshots.contains(snapshot) {
+                    retiring.snapshots.retain(|id| id != snapshot);
+                    retiring.deleted.push(snapshot.clone());
+                }
             }
         }
         Action::CopyImage { .. }

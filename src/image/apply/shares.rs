@@ -80,7 +80,7 @@ pub(super) fn known<'a>(
 }
 
 /// What is known of all AMIs of a Region, the current one last.
-fn in_region<'a>(
+pub(super) fn in_region<'a>(
     status: &'a mut Status,
     region: &'a str,
 ) -> impl Iterator<Item = &'a mut RegionStatus> {

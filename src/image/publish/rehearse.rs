@@ -383,8 +383,8 @@ fn retire_one(target: &mut Target, seen: &mut Seen, action: &Action, now: Timest
             _,
         ) => revoke_one(target, seen, snapshot, accounts),
         (Action::DeleteSnapshot { image, snapshot }, _) if is_of(image) => {
-            seen.snapshots
-                .insert(snapshot.clone(), SnapshotSeen::Absent);
+            retiring.snapshots.retain(|it| it != snapshot);
+            retiring.deleted.push(snapshot.clone());
         }
         _ => {}
     }

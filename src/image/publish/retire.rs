@@ -311,10 +311,15 @@ fn after_deregistering(target: &Target, (seen, going): (&Seen, &Going), now: Tim
     let retiring = &target.known.retiring;
     let mut actions = Vec::new();
     let (mut deleted, mut kept) = (retiring.deleted.clone(), retiring.kept.clone());
-    let mut is_unknown = false;
+    let at = retiring.deregistered_at.unwrap_or(now);
+    let is_long = now.duration_since(at) > VISIBILITY_GRACE;
+    let (mut is_unknown, mut not_shown) = (false, None);
     for snapshot in &retiring.snapshots {
         match seen.snapshots.get(snapshot) {
-            Some(SnapshotSeen::Absent) => deleted.push(snapshot.clone()),
+            // By a request whose answer was lost, or by somebody else.
+            Some(SnapshotSeen::Absent) if is_long => deleted.push(snapshot.clone()),
+            // One answer that does not show it does not make it gone: it would be told as deleted, and stay.
+            Some(SnapshotSeen::Absent) => not_shown = Some(snapshot.clone()),
             Some(SnapshotSeen::Kept(why)) => kept.push(KeptSnapshot {
                 snapshot: snapshot.clone(),
                 why: why.clone(),
@@ -332,7 +337,9 @@ fn after_deregistering(target: &Target, (seen, going): (&Seen, &Going), now: Tim
     if is_unknown {
         return Next::Wait(Pending::Unknown);
     }
-    let at = retiring.deregistered_at.unwrap_or(now);
+    if let Some(snapshot) = not_shown {
+        return Next::Wait(Pending::SnapshotNotShown(snapshot));
+    }
     let shares = shares::in_the_end(target, Some(seen));
     Next::End(Box::new(Retirement {
         deleted,

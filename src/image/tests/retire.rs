@@ -87,6 +87,11 @@ fn what_is_free_is_deregistered_and_only_then_its_snapshots_are_deleted() {
     assert!(matches!(only(&plan), Action::DeleteSnapshot { .. }));
     let plan = planned(DEREGISTER, gone.clone(), with(SnapshotSeen::Unknown));
     assert_eq!(waits_for(&plan), &Pending::Unknown);
+    // Another answer may show it.
+    let plan = planned(DEREGISTER, gone.clone(), with(SnapshotSeen::Absent));
+    let not_shown = Pending::SnapshotNotShown("snap-1".to_owned());
+    assert_eq!(waits_for(&plan), &not_shown);
+    gone.known.retiring.deregistered_at = Some(after(-6));
     let plan = planned(DEREGISTER, gone, with(SnapshotSeen::Absent));
     assert_eq!(plan.ended[0].outcome, RetireOutcome::Deregistered);
     assert_eq!(plan.ended[0].deleted, ["snap-1"]);

@@ -203,8 +203,8 @@ fn decide(
         let limit = match why {
             Pending::NotShown => Some(VISIBILITY_GRACE),
             Pending::Unknown | Pending::NoSuccessor => Some(PUBLISH_GRACE),
-            // EC2 ends these, however long that takes.
-            Pending::ImagePending | Pending::Cooldown(_) => None,
+            // EC2 ends these, however long that takes, and the plan itself the last.
+            Pending::ImagePending | Pending::Cooldown(_) | Pending::SnapshotNotShown(_) => None,
         };
         if limit.is_none_or(|limit| !step.has_waited(&reason, limit)) {
             keep_sooner(&mut retired.later, reason);
@@ -219,9 +219,10 @@ fn decide(
         let ended = |it| match why {
             Pending::NotShown => gone(it, why_kept, step.now()),
             Pending::NoSuccessor => given_up(it, None, &KeptReason::NoSuccessor, step.now()),
-            Pending::Unknown | Pending::ImagePending | Pending::Cooldown(_) => {
-                given_up(it, None, &not_known(&reason), step.now())
-            }
+            Pending::Unknown
+            | Pending::SnapshotNotShown(_)
+            | Pending::ImagePending
+            | Pending::Cooldown(_) => given_up(it, None, &not_known(&reason), step.now()),
         };
         retired.ended.extend(of.map(ended));
     }
@@ -272,6 +273,7 @@ pub(super) fn wait_reason(
         Pending::NotShown => WaitReason::ImageNotVisible {
             image: image.to_owned(),
         },
+        Pending::SnapshotNotShown(snapshot) => unproven(snapshot),
         Pending::Unknown => match seen.error(region, image) {
             Some(error) => retrying(error),
             None => unproven(image),

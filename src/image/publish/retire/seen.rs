@@ -36,7 +36,7 @@ pub enum InUse {
 /// What EC2 shows of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SnapshotSeen {
-    /// It is not there.
+    /// EC2 does not show it.
     Absent,
     /// It can be deleted: its tags prove that it was made for that version, and no AMI uses it.
     Free,
@@ -70,6 +70,8 @@ pub enum Pending {
     Unknown,
     /// EC2 does not show it.
     NotShown,
+    /// It is deregistered, and EC2 does not show this snapshot, which is to be deleted. Once that has lasted, it is gone.
+    SnapshotNotShown(String),
     /// The AMI that replaces it is not seen to be available.
     NoSuccessor,
     /// EC2 is still making it. Deregistered now, it would leave a snapshot behind that nothing names.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX, PARAMETERS_MAX, REFERENCED_IDS_MAX, Reference};
-use crate::image::observed::{ObservedImage, ObservedSnapshot};
+use crate::image::observed::ObservedImage;
 use crate::image::ownership;
 use crate::image::publish::retire::{
     InUse, LAUNCHED_RECENTLY, Seen, Shown, SnapshotSeen, Target, needs_guard, targets,
@@ -284,22 +284,47 @@ impl Watch<'_> {
             let filter = "block-device-mapping.snapshot-id";
             users.extend(self.aws.find_images(filter, ids).await?);
         }
+        let mut not_listed = BTreeMap::new();
+        for id in &all {
+            if found.iter().all(|it| it.id != *id) {
+                not_listed.insert(id.clone(), Box::pin(self.not_listed(id)).await?);
+            }
+        }
         for (target, seen) in seen {
             let status = self.step.status;
             for id in left(target) {
-                let snapshot = found.iter().find(|it| it.id == *id);
+                let Some(snapshot) = found.iter().find(|it| it.id == *id) else {
+                    let now = not_listed.get(id).cloned();
+                    seen.snapshots.extend(now.map(|now| (id.clone(), now)));
+                    continue;
+                };
                 let of = &target.known.image;
                 let user = users.iter().find(|it| {
                     it.id != *of && it.state != "deregistered" && it.snapshots.contains(id)
                 });
-                let is_ours = |it: &ObservedSnapshot| {
-                    ownership::is_of_version(status, target.digest.as_ref(), &it.tags)
-                };
-                let now = judge(snapshot.map(is_ours), user);
-                seen.snapshots.insert(id.clone(), now);
+                let digest = target.digest.as_ref();
+                let is_ours = ownership::is_of_version(status, digest, &snapshot.tags);
+                seen.snapshots.insert(id.clone(), judge(is_ours, user));
             }
         }
         Ok(())
+    }
+
+    /// What there is of a snapshot that is not listed as one of the account's: another account's never is.
+    async fn not_listed(&self, id: &String) -> Result<SnapshotSeen, AwsError> {
+        let found = match self.aws.named_snapshots(std::slice::from_ref(id)).await {
+            Err(error) if error.has_code("InvalidSnapshot.NotFound") => Vec::new(),
+            found => found?,
+        };
+        let own = self.step.config().account_id.as_deref();
+        Ok(match found.first() {
+            None => SnapshotSeen::Absent,
+            Some(shown) if own.is_some_and(|own| shown.owner.id != own) => {
+                SnapshotSeen::Kept(SnapshotKept::Unproven)
+            }
+            // The two answers contradict each other.
+            Some(_) => SnapshotSeen::Unknown,
+        })
     }
 }
 
@@ -310,16 +335,14 @@ fn left(target: &Target) -> impl Iterator<Item = &String> {
     retiring.snapshots.iter().filter(move |_| is_gone)
 }
 
-/// A snapshot can be deleted if its tags prove that it was made for the AMI's version, and no other AMI uses it. `is_ours` is
-/// none where EC2 does not list it.
-fn judge(is_ours: Option<bool>, user: Option<&ObservedImage>) -> SnapshotSeen {
+/// A snapshot can be deleted if its tags prove that it was made for the AMI's version, and no other AMI uses it.
+fn judge(is_ours: bool, user: Option<&ObservedImage>) -> SnapshotSeen {
     match (is_ours, user) {
-        (None, _) => SnapshotSeen::Absent,
-        (Some(false), _) => SnapshotSeen::Kept(SnapshotKept::Unproven),
-        (Some(true), Some(user)) => SnapshotSeen::Kept(SnapshotKept::UsedBy {
+        (false, _) => SnapshotSeen::Kept(SnapshotKept::Unproven),
+        (true, Some(user)) => SnapshotSeen::Kept(SnapshotKept::UsedBy {
             image: user.id.clone(),
         }),
-        (Some(true), None) => SnapshotSeen::Free,
+        (true, None) => SnapshotSeen::Free,
     }
 }
 
