@@ -9,7 +9,7 @@ use crate::cli::progress_text::{requester, summary_with_age, task_state};
 use crate::cli::regions;
 use crate::cli::text::{plain, span};
 use crate::image::message::facts::{Fact, of_version};
-use crate::image::message::{advice, billing, orphan_text, wait_text};
+use crate::image::message::{advice, begun_text, billing, orphan_text, wait_text};
 use crate::image::status::{Condition, ConditionStatus, Failure, Notice, Status};
 use crate::image::task::{Task, polling_interval};
 use crate::manifest::location::s3_uri;
@@ -126,8 +126,16 @@ fn images(status: &Status) -> Vec<Fact> {
         "kept"
     };
     let previous = status.last_previous();
+    let begun = status.begun_previous();
     for (region, image) in previous.iter().flat_map(|it| it.images()) {
-        let text = format!("{} in {region} ({validity})", image.image);
+        if begun.iter().all(|(_, it)| it.image != image.image) {
+            let text = format!("{} in {region} ({validity})", image.image);
+            facts.push(("Previous", text));
+        }
+    }
+    for (region, image) in begun {
+        let text = begun_text(&image.retiring);
+        let text = format!("{} in {region} ({text})", image.image);
         facts.push(("Previous", text));
     }
     let unanswered = status.previous.last();

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use super::quoting::{more, word};
+use super::retiring::begun_text;
 use super::waiting::orphan_text;
-use crate::image::status::{Failure, Orphan, OrphanReason, Status};
+use crate::image::status::{Failure, Orphan, OrphanReason, RegionStatus, Status};
 use crate::image::words::{FailureKind, NoticeKind, Step};
 
 const LEFT_OVER: &str = "\nThese may be left over in AWS and could not be deleted. Delete them manually, AMIs before \
@@ -58,17 +59,49 @@ fn orphans_text(orphans: &[Orphan], listed: usize) -> String {
     text
 }
 
-/// What becomes of the AMI of the version before.
+/// What becomes of the AMIs of earlier versions.
 pub(super) fn previous_text(status: &Status, listed: usize) -> String {
+    // What becomes of AMIs that are being retired is told once that is known.
+    let is_retiring = status.build.step.retires() && !status.state.is_final();
+    let begun = match is_retiring {
+        true => Vec::new(),
+        false => status.begun_previous(),
+    };
+    let mut text = last_previous_text(status, is_retiring, &begun, listed);
+    if !begun.is_empty() {
+        text.push_str("\nRetiring earlier AMIs was begun, and was not finished:\n");
+    }
+    for (region, it) in begun.iter().take(listed) {
+        let (region, image, state) = (word(region), word(&it.image), begun_text(&it.retiring));
+        let _ = writeln!(text, "  - {region}: {image} {state}");
+    }
+    if let Some(more) = more(begun.len().saturating_sub(listed)) {
+        let _ = writeln!(text, "  {more}");
+    }
+    text
+}
+
+/// What becomes of the AMIs of the version before, without those whose retiring was `begun`.
+fn last_previous_text(
+    status: &Status,
+    is_retiring: bool,
+    begun: &[(&String, &RegionStatus)],
+    listed: usize,
+) -> String {
     // One that had to go first is told of separately.
     let Some(previous) = status.last_previous() else {
         return String::new();
     };
-    let list: Vec<String> = previous
-        .images()
+    let is_begun = |it: &RegionStatus| begun.iter().any(|(_, begun)| begun.image == it.image);
+    let images: Vec<_> = previous.images().filter(|(_, it)| !is_begun(it)).collect();
+    if images.is_empty() {
+        return String::new();
+    }
+    let list: Vec<String> = images
+        .iter()
         .take(listed)
         .map(|(region, it)| format!("{} in {}", word(&it.image), word(region)))
-        .chain(more(previous.images().count().saturating_sub(listed)))
+        .chain(more(images.len().saturating_sub(listed)))
         .collect();
     let list = list.join(", ");
     if status.invalidates_previous() {
@@ -78,11 +111,9 @@ pub(super) fn previous_text(status: &Status, listed: usize) -> String {
              parameter AllowRetire is true, it goes before the next one is registered.\n"
         );
     }
-    // What becomes of it is told once that is known.
-    let mut images = previous.images();
     // Of one that EC2 was asked to deregister it is not known yet whether it is kept.
-    let is_asked = images.any(|(_, it)| it.retiring.asked_at.is_some());
-    if status.build.step.retires() && (status.replaces || is_asked) {
+    let is_asked = images.iter().any(|(_, it)| it.retiring.asked_at.is_some());
+    if is_retiring && (status.replaces || is_asked) {
         return format!(
             "\nThe previous AMI, {list}, is being retired: another email tells how that ends.\n"
         );

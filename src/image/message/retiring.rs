@@ -5,9 +5,23 @@ use std::fmt::Write as _;
 use super::quoting::{more, quoted, word};
 use super::settings::list;
 use crate::image::status::{
-    KeptReason, KeptSnapshot, Retire, RetireOutcome, Retirement, SnapshotKept, Status,
+    KeptReason, KeptSnapshot, Retire, RetireOutcome, Retirement, Retiring, SnapshotKept, Status,
 };
 use crate::image::words::{State, counted};
+
+/// What is said of an AMI whose protection was switched off, and not on again as far as is known.
+const UNPROTECTED: &str = "; its protection against deregistration, which was to be switched off for that, may be off: check it";
+
+/// What is known of an earlier AMI whose deregistration was begun, and nothing finishes or takes back.
+#[must_use]
+pub fn begun_text(retiring: &Retiring) -> String {
+    let state = match retiring.asked_at {
+        Some(at) => format!("may be gone, as EC2 was asked at {at} to deregister it: check it"),
+        None => "was to be deregistered, and is kept".to_owned(),
+    };
+    let protection = retiring.protection.map_or("", |_| UNPROTECTED);
+    format!("{state}{protection}")
+}
 
 /// Which AMIs had to go before this one could be registered, and how long there was none.
 pub(super) fn replaced_text(status: &Status, listed: usize) -> String {
@@ -40,12 +54,7 @@ pub fn retirement_line(it: &Retirement) -> String {
         (RetireOutcome::Kept, None) => "kept".to_owned(),
         (RetireOutcome::Kept, Some(why)) => format!("kept: {}", kept_text(why)),
     };
-    let protection = match it.unprotected {
-        true => {
-            "; its protection against deregistration, which was to be switched off for that, may be off: check it"
-        }
-        false => "",
-    };
+    let protection = if it.unprotected { UNPROTECTED } else { "" };
     let forgotten = match it.forgotten {
         true => "; too many AMIs are kept, and this one is not tried again: deregister it manually",
         false => "",

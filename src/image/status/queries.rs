@@ -1,5 +1,7 @@
 //! What can be read from a status.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::document::{Notice, Status};
@@ -129,6 +131,20 @@ impl Status {
         };
         let mut versions = self.previous.iter().rev();
         versions.find(|it| it.images().any(|it| !is_current(it)))
+    }
+
+    /// The AMIs of earlier versions, with their Regions, whose deregistration was begun, and of which it is not known that it
+    /// was finished or taken back. The last version knows best of an AMI that was several versions'.
+    #[must_use]
+    pub fn begun_previous(&self) -> Vec<(&String, &RegionStatus)> {
+        let is_current = |image: &str| self.regions.values().any(|it| it.image == image);
+        let versions = self.previous.iter().rev();
+        let images = versions.flat_map(|version| &version.regions);
+        let mut seen = BTreeSet::new();
+        let images = images.filter(|(_, it)| seen.insert(&it.image) && !is_current(&it.image));
+        let begun = images
+            .filter(|(_, it)| it.retiring.is_begun() && it.retiring.deregistered_at.is_none());
+        begun.collect()
     }
 
     /// Whether the previous AMIs lost their registration.

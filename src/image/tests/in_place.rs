@@ -8,7 +8,7 @@ use crate::image::outcome::{Claim, PublishIntent, Retired};
 use crate::image::publish::Observation;
 use crate::image::publish::in_place::{Because, Next, next, of_bundle, of_name};
 use crate::image::publish::retire::{InUse, Pending, Seen, Shown, Target};
-use crate::image::status::{Action, KeptReason, PreviousVersion, RegionAction};
+use crate::image::status::{Action, KeptReason, PreviousVersion, Protection, RegionAction};
 
 /// About to be registered, after a version whose AMI is `ami-old`.
 fn to_replace() -> Status {
@@ -137,6 +137,26 @@ fn the_failure_after_it_says_that_there_is_no_ami_any_more() {
     let failure = failures::name_kept(&status, "ami-new", &KeptReason::Unproven);
     apply(&mut status, StepOutcome::Fail(failure), after(11));
     assert_email("failed_after_replacing", &status);
+}
+
+/// Nobody is told that an AMI is kept which may be gone, or which was left without its protection.
+#[test]
+fn a_failure_says_what_was_begun_and_not_finished() {
+    let mut status = to_replace();
+    status.previous[0].regions = ["asked", "both", "kept", "unprotected"]
+        .into_iter()
+        .map(|name| {
+            let mut known = RegionStatus::pending(format!("ami-{name}"));
+            let is_asked = matches!(name, "asked" | "both");
+            known.retiring.asked_at = is_asked.then(|| after(9));
+            let is_off = matches!(name, "both" | "unprotected");
+            known.retiring.protection = is_off.then_some(Protection::WithCooldown);
+            (format!("{REGION}-{name}"), known)
+        })
+        .collect();
+    let failure = failures::name_kept(&status, "ami-new", &KeptReason::Unproven);
+    apply(&mut status, StepOutcome::Fail(failure), after(11));
+    assert_email("failed_while_replacing", &status);
 }
 
 #[test]

@@ -174,9 +174,7 @@ async fn go(
                 done,
                 ..Retired::default()
             }))),
-            Next::Stays(image, why) => {
-                Some(ends(&seen, failures::name_kept(step.status, &image, &why)))
-            }
+            Next::Stays(image, why) => Some(keeps_name(step, &seen, &image, &why)),
             Next::Wait(image, why) => {
                 let reason = match (taken, &why) {
                     (Some(taken), Pending::Unknown)
@@ -237,6 +235,28 @@ fn claim(actions: Vec<RegionAction>, passed_on: Vec<PassedOn>) -> StepOutcome {
         passed_on,
         ..PublishIntent::default()
     }))
+}
+
+/// This AMI keeps the name. Where somebody has switched its protection on again, which EC2 shows, nothing of what was begun is
+/// left: that is written down before this version fails.
+fn keeps_name(
+    step: &StepContext<'_>,
+    seen: &Observed,
+    image: &str,
+    why: &KeptReason,
+) -> StepOutcome {
+    let outcome = ends(seen, failures::name_kept(step.status, image, why));
+    let mut of = seen.targets.iter();
+    let of = of.find(|(target, _)| target.known.image == image);
+    match (&outcome, of.filter(|_| *why == KeptReason::ProtectedAgain)) {
+        (StepOutcome::Fail(_), Some((target, seen))) => {
+            StepOutcome::Advance(Evidence::Retired(Retired {
+                ended: vec![given_up(target, Some(seen), why, step.now())],
+                ..Retired::default()
+            }))
+        }
+        _ => outcome,
+    }
 }
 
 /// The AMIs stay, so this version fails; but a protection that was switched off for it, and is still off, is switched on
@@ -320,10 +340,12 @@ fn unknown_for_long(
         (Because::Name, Some(taken)) => {
             // What EC2 still shows although it was deregistered, or another AMI that has to go, says nothing of this one.
             let is_kept = taken.id == image && *reason != WaitReason::DeletionNotVisible;
-            Some(StepOutcome::Fail(match is_kept {
+            let failure = match is_kept {
                 true => failures::name_kept(step.status, image, &not_known(reason)),
                 false => failures::name_taken(step.status, taken),
-            }))
+            };
+            // Once its protection is on again, that is waited for once more: by then it may be known.
+            Some(ends(seen, failure))
         }
         // What became of it is found out once the new one is finished.
         (Because::Name, None) => None,

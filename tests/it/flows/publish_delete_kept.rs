@@ -84,6 +84,25 @@ async fn a_manifest_that_comes_back_during_the_cooldown_keeps_its_ami() {
     assert_eq!(count(&stack, "DeregisterImage"), 0);
 }
 
+/// Its AMI is there without its protection, and no version of the manifest is that switches it on again.
+#[tokio::test(start_paused = true)]
+async fn a_manifest_that_comes_back_with_a_mistake_says_that_the_protection_may_be_off() {
+    let stack = stack().await;
+    let image = made(&stack, DEREGISTER).await;
+    protect(&stack).await;
+    stack.remove(KEY).await;
+    stack.world.run_for(Duration::from_secs(3600)).await;
+    stack.drop_file(KEY, "name: [").await;
+    stack.rest().await;
+    assert_eq!(stack.only_image().id, image.id);
+    assert_eq!(stack.status(KEY).await["state"], "rejected");
+    let email = stack.last_email();
+    assert!(
+        email.contains(&image.id) && email.contains("may be off"),
+        "{email}"
+    );
+}
+
 /// The guardrail holds when it is done, too: what a status says of a stack that was open, or was forged, is not enough.
 #[tokio::test(start_paused = true)]
 async fn a_guardrail_that_was_closed_meanwhile_keeps_the_ami() {

@@ -1,5 +1,7 @@
 //! An AMI has to go before the new one can be registered, and EC2 or somebody else keeps it: that comes to an end.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use localaws::ec2::{DeregistrationProtection, Image, ImageState};
 use localaws::faults::{Call, Fault};
@@ -136,4 +138,81 @@ async fn what_keeps_a_name_for_hours_is_told_with_its_reason() {
             "{email}"
         );
     }
+}
+
+/// EC2 deregisters the AMI that has the name, the invocation dies, and the manifest is deleted before the next one.
+#[tokio::test(start_paused = true)]
+async fn an_ami_that_went_unnoticed_is_not_said_to_be_kept() {
+    let stack = stack().await;
+    let old = first(&stack).await.id;
+    let faults = stack.world.faults();
+    faults.on("ec2", "DeregisterImage", 1, Fault::Crash);
+    stack.drop_file(KEY, version(&stack, 2, DEREGISTER)).await;
+    for _ in 0..600 {
+        if stack.count("DeregisterImage") > 0 {
+            break;
+        }
+        stack.world.run_for(Duration::from_secs(1)).await;
+    }
+    assert_eq!(stack.count("DeregisterImage"), 1);
+    stack.remove(KEY).await;
+    stack.world.run_for(minutes(31)).await;
+    stack.rest().await;
+    assert_eq!(stack.images(), []);
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "cancelled", "{status:#}");
+    let emails = stack.emails();
+    let says = |words: &str| emails.iter().any(|it| it.text.contains(words));
+    assert!(!says("previous AMI is kept"), "{emails:#?}");
+    assert!(says(&format!("{old} may be gone")), "{emails:#?}");
+}
+
+/// The manifest is deleted while the protection of the only AMI is off, so that it can be deregistered a day later.
+#[tokio::test(start_paused = true)]
+async fn a_protection_that_is_left_off_by_a_cancelled_version_is_told() {
+    let stack = stack().await;
+    let old = first(&stack).await.id;
+    stack.protect_as_ours(KEY, &old).await;
+    stack.drop_file(KEY, version(&stack, 2, DEREGISTER)).await;
+    stack.world.run_for(minutes(30)).await;
+    stack.remove(KEY).await;
+    stack.world.run_for(minutes(26 * 60)).await;
+    stack.rest().await;
+    assert_eq!(stack.only_image().id, old);
+    let emails = stack.emails();
+    let is_told = emails.iter().any(|it| it.text.contains("may be off"));
+    assert!(is_told || is_protected(&stack), "{emails:#?}");
+}
+
+fn is_protected(stack: &TestStack) -> bool {
+    stack.only_image().deregistration_protection == DeregistrationProtection::EnabledWithCooldown
+}
+
+/// Once the cooldown is over, EC2 does not say whether the AMI is in use: it stays, and is protected as before.
+#[tokio::test(start_paused = true)]
+async fn what_keeps_a_name_because_nothing_is_known_is_protected_again() {
+    let stack = stack().await;
+    let old = first(&stack).await.id;
+    stack.protect_as_ours(KEY, &old).await;
+    stack.drop_file(KEY, version(&stack, 2, DEREGISTER)).await;
+    stack.world.run_for(minutes(30)).await;
+    assert!(!is_protected(&stack));
+    let server_error = Fault::Refuse {
+        status: StatusCode::INTERNAL_SERVER_ERROR,
+        code: "InternalError".to_owned(),
+        message: "Ask again".to_owned(),
+    };
+    let faults = stack.world.faults();
+    faults.always("ec2", "DescribeImageReferences", server_error);
+    stack.world.run_for(minutes(38 * 60)).await;
+    stack.rest().await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "failed", "{status:#}");
+    assert_eq!(stack.only_image().id, old);
+    assert!(is_protected(&stack), "{status:#}");
+    let email = told(&stack, "Failed");
+    assert!(
+        email.contains("Ask again") && !email.contains("may be off"),
+        "{email}"
+    );
 }
