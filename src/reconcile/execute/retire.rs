@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use crate::image::message::wait_text;
 use crate::image::outcome::{Claim, Evidence, Gone, PublishIntent, Retired, StepOutcome};
-use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE};
+use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE, WAITING_LONG};
 use crate::image::publish::retire::{
     PassedOn, Pending, Plan, Seen, Target, given_up, plan, targets,
 };
@@ -131,17 +131,30 @@ async fn of_removed(step: &StepContext<'_>) -> Result<StepOutcome, Error> {
         return not_allowed(step, why.to_owned()).await;
     }
     let outcome = Box::pin(next(step, None, asked)).await?;
-    // It may be there again, and its event on its way.
-    let manifest = &step.status.manifest;
-    if matches!(outcome, StepOutcome::Claim(_))
-        && let Some(_) = step
-            .aws()
-            .head_object(&manifest.bucket, &manifest.key)
-            .await?
-    {
-        return Ok(StepOutcome::Unchanged);
+    if !matches!(outcome, StepOutcome::Claim(_)) {
+        return Ok(outcome);
     }
-    Ok(outcome)
+    Ok(uploaded_again(step).await?.unwrap_or(outcome))
+}
+
+/// Before something is done about the AMIs of a removed manifest: it may be there again, and its event on its way. An empty
+/// object may be about to get its content; one that stays empty asks for nothing, as if nothing were there.
+async fn uploaded_again(step: &StepContext<'_>) -> Result<Option<StepOutcome>, Error> {
+    let manifest = &step.status.manifest;
+    let (bucket, key) = (&manifest.bucket, &manifest.key);
+    let Some(found) = step.aws().head_object(bucket, key).await? else {
+        return Ok(None);
+    };
+    if found.size > 0 {
+        return Ok(Some(StepOutcome::Unchanged));
+    }
+    let is_left = step.now().duration_since(found.modified_at) > WAITING_LONG;
+    Ok((!is_left).then(|| {
+        StepOutcome::Wait(WaitReason::ObjectEmpty {
+            bucket: bucket.clone(),
+            key: key.clone(),
+        })
+    }))
 }
 
 /// Whether people who follow the manifest's parameters get the new AMI. Where it has none, there is nothing to wait for.

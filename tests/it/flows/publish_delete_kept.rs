@@ -84,6 +84,52 @@ async fn a_manifest_that_comes_back_during_the_cooldown_keeps_its_ami() {
     assert_eq!(count(&stack, "DeregisterImage"), 0);
 }
 
+/// Somebody leaves an empty object where the manifest was: that asks for nothing.
+#[tokio::test(start_paused = true)]
+async fn an_empty_object_at_the_key_of_a_removed_manifest_keeps_no_ami() {
+    let stack = stack().await;
+    made(&stack, DEREGISTER).await;
+    protect(&stack).await;
+    stack.remove(KEY).await;
+    stack.world.run_for(Duration::from_secs(3600)).await;
+    stack.drop_file(KEY, "").await;
+    stack.world.run_for(Duration::from_secs(30 * 3600)).await;
+    let emails = stack.emails();
+    assert_eq!(stack.images(), [], "{emails:#?}");
+    let asked = stack.count("DescribeImageReferences");
+    stack.world.run_for(Duration::from_secs(3600)).await;
+    assert_eq!(stack.count("DescribeImageReferences"), asked);
+    is_at_rest(&stack).await;
+}
+
+/// Whoever has just put an empty object may be about to write it.
+#[tokio::test(start_paused = true)]
+async fn a_manifest_that_comes_back_empty_at_first_is_waited_for() {
+    for is_written in [false, true] {
+        let stack = stack().await;
+        let image = made(&stack, DEREGISTER).await;
+        protect(&stack).await;
+        stack.remove(KEY).await;
+        stack.world.run_for(minutes(24 * 60 - 5)).await;
+        stack.drop_file(KEY, "").await;
+        stack.world.run_for(minutes(12)).await;
+        assert_eq!(stack.only_image().id, image.id);
+        let status = stack.status(KEY).await;
+        let waiting = &status["build"]["waiting"];
+        assert_eq!(waiting["reason"], "object-empty", "{status:#}");
+        if is_written {
+            let again = made(&stack, DEREGISTER).await;
+            assert_eq!(again.id, image.id);
+            assert_eq!(stack.status(KEY).await["state"], "available");
+            assert_eq!(count(&stack, "DeregisterImage"), 0);
+        } else {
+            stack.rest().await;
+            is_at_rest(&stack).await;
+            assert_eq!(stack.images(), []);
+        }
+    }
+}
+
 /// Its AMI is there without its protection, and no version of the manifest is that switches it on again.
 #[tokio::test(start_paused = true)]
 async fn a_manifest_that_comes_back_with_a_mistake_says_that_the_protection_may_be_off() {
