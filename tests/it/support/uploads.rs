@@ -1,6 +1,6 @@
 //! When somebody asked for something else, and for what.
 
-use amiwright::manifest::image::{ImageManifest, PublishSpec, Source, parse};
+use amiwright::manifest::image::{ImageManifest, PublishSpec, Source, parse, parse_within};
 use amiwright::manifest::sha256_hex;
 use jiff::{SignedDuration, Timestamp};
 use localaws::ec2::Image;
@@ -21,6 +21,8 @@ pub(super) struct Upload {
     pub(super) at: Timestamp,
     /// The object in the manifest bucket, and its content; none if it was removed.
     pub(super) object: Option<(String, Option<Vec<u8>>)>,
+    /// Whether it is a manifest that is rejected: a version that was begun before goes on.
+    pub(super) is_rejected: bool,
 }
 
 impl TestStack {
@@ -37,10 +39,17 @@ impl TestStack {
     }
 
     fn note(&self, object: Option<(String, Option<Vec<u8>>)>) {
+        let at = self.world.clock().now();
+        let guardrails = || self.config().guardrails;
+        let is_rejected = object.as_ref().is_some_and(|(key, content)| {
+            let content = content.as_ref();
+            content.is_some_and(|it| parse_within(key, it, at, &guardrails()).is_err())
+        });
         let upload = Upload {
             number: self.world.faults().count(),
-            at: self.world.clock().now(),
+            at,
             object,
+            is_rejected,
         };
         self.uploads.lock().unwrap().push(upload);
     }
@@ -83,7 +92,7 @@ pub(super) fn said(uploads: &[Upload], image: &Image, call: &Call) -> Vec<Option
         if call.at.duration_since(upload.at) > INVOCATION {
             lately = lately.or(Some(specs.len()));
         }
-        if is_own {
+        if is_own && !upload.is_rejected {
             own = own.or(Some(specs.len()));
         }
         // The object that an AMI is stored in was not uploaded: which of these versions the AMI is of is not known here.

@@ -50,6 +50,7 @@ impl Recorded {
             number: place.number - 1,
             at: place.at,
             object: None,
+            is_rejected: false,
         };
         let mut uploads = self.uploads.iter();
         let later = uploads.position(|it| it.number >= place.number);
