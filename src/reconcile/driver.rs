@@ -40,10 +40,12 @@ async fn reconcile_now(
     // The open marker that we have written, if the status was written by another invocation meanwhile.
     let mut ours = None;
     for _ in 0..CONFLICTS_MAX {
+        // In this order: what a status knows of was uploaded before it was written, so the manifest that is read after it is
+        // at least as new. What is written after it was read makes the save a conflict.
+        let before = status_store::load(aws, config, key).await?;
         let object = aws
             .get_object(&config.bucket, key, Which::Current, limits::MANIFEST_BYTES)
             .await?;
-        let before = status_store::load(aws, config, key).await?;
         let (object, before) = match (object, before) {
             (None, None) => return Ok(Outcome::NoManifest),
             (None, Some(before)) if can_be_removed(&before.status) => {

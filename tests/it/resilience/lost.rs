@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::support::TestStack;
+use crate::support::{TestStack, vmdk};
 use http::StatusCode;
-use localaws::faults::Fault;
-use serde_json::json;
+use localaws::faults::{Call, Fault};
+use serde_json::{Value, json};
 
 const KEY: &str = "golden/web.image.yaml";
 
@@ -197,7 +197,8 @@ async fn the_event_of_a_version_that_came_while_a_repetition_was_noted_may_be_lo
     stack.minute().await;
     // The same content again is read; before that is noted in the status, the next version comes, without an event.
     let slow = Fault::Slow(Duration::from_secs(5));
-    stack.world.faults().on("s3", "GetObject", 1, slow);
+    // The status is read first.
+    stack.world.faults().on("s3", "GetObject", 2, slow);
     stack.drop_file(KEY, stack.manifest("web-{digest}")).await;
     stack.world.run_for(Duration::from_secs(3)).await;
     let changed = format!(
@@ -208,4 +209,63 @@ async fn the_event_of_a_version_that_came_while_a_repetition_was_noted_may_be_lo
     stack.world.run_for(Duration::from_secs(16 * 60)).await;
     stack.rest().await;
     assert_eq!(stack.images().len(), 2);
+}
+
+/// The objects that an invocation reads about [`KEY`]: the answer about either may be the slow one.
+fn read_for_an_event() -> [String; 2] {
+    [KEY.to_owned(), format!("status/{KEY}.json")]
+}
+
+/// An event of the version at rest comes twice. S3's answer about this object takes 5 seconds, in which the next version comes.
+/// Returns the status of that one before the answer comes.
+async fn replaced_while_an_event_is_late(stack: &TestStack, slow: String, next: &str) -> Value {
+    stack.drop_and_rest(KEY, stack.manifest("slow")).await;
+    let faults = stack.world.faults();
+    let is_slow = move |call: &Call| call.action == "GetObject" && call.key.as_ref() == Some(&slow);
+    faults.each(is_slow, Fault::Slow(Duration::from_secs(5)));
+    let event = stack.object_created(KEY);
+    stack.world.invoke_later("RegisterImage", event);
+    stack.world.run_for(Duration::from_secs(1)).await;
+    faults.clear();
+    stack.drop_file(KEY, next).await;
+    stack.world.run_for(Duration::from_secs(3)).await;
+    stack.status(KEY).await
+}
+
+fn subjects_with(stack: &TestStack, start: &str) -> usize {
+    let subjects = stack.subjects().into_iter();
+    subjects.filter(|it| it.starts_with(start)).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_event_does_not_start_a_version_again_that_was_replaced_by_a_rejected_one() {
+    for slow in read_for_an_event() {
+        let stack = TestStack::new().await;
+        let next = "name: fast\n";
+        let status = replaced_while_an_event_is_late(&stack, slow.clone(), next).await;
+        assert_eq!(status["state"], "rejected", "{slow}");
+        stack.rest().await;
+        assert_eq!(stack.status(KEY).await["state"], "rejected", "{slow}");
+        assert_eq!(stack.only_image().name, "slow");
+        assert_eq!(subjects_with(&stack, "Rejected"), 1, "{slow}");
+        assert_eq!(subjects_with(&stack, "Available"), 1, "{slow}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_event_does_not_start_a_version_again_while_the_next_one_waits_for_its_disk() {
+    for slow in read_for_an_event() {
+        let stack = TestStack::new().await;
+        let next = "name: fast\nsource:\n  disk: {object: web.vmdk, format: vmdk}\n";
+        let status = replaced_while_an_event_is_late(&stack, slow.clone(), next).await;
+        assert_eq!(status["build"]["step"], "check-object", "{slow}");
+        stack.world.run_for(Duration::from_secs(5)).await;
+        let later = stack.status(KEY).await;
+        assert_eq!(later["manifest"], status["manifest"], "{slow}");
+        stack.drop_file("golden/web.vmdk", vmdk()).await;
+        stack.rest().await;
+        assert_eq!(stack.status(KEY).await["build"]["name"], "fast", "{slow}");
+        assert_eq!(stack.images().len(), 2, "{slow}");
+        assert_eq!(subjects_with(&stack, "Available"), 2, "{slow}");
+    }
 }
