@@ -216,7 +216,11 @@ pub(crate) async fn change(
 
 /// Saves a status. The image of one that would be too large is not lost: it fails, with all that was seen of it if that
 /// can be kept. That counts as another invocation's write.
-async fn save(context: Context<'_>, status: &Status, etag: Option<&str>) -> Result<Saved, Error> {
+pub(super) async fn save(
+    context: Context<'_>,
+    status: &Status,
+    etag: Option<&str>,
+) -> Result<Saved, Error> {
     let Context {
         aws, config, now, ..
     } = context;

@@ -1,7 +1,7 @@
 //! The driver: what is to be done for an image, which [`super::run`] does as far as it goes at once.
 
 use crate::aws::{AwsError, Remedy, Saved, Which};
-use crate::image::apply::{apply, can_be_removed, note_stalled};
+use crate::image::apply::{apply, note_stalled};
 use crate::image::outcome::{Evidence, StepOutcome};
 use crate::image::plan::{self, Next};
 use crate::image::task::TaskKind;
@@ -13,7 +13,7 @@ use super::context::{CONFLICTS_MAX, Context, Error, Outcome};
 use super::described::Described;
 use super::draft::{Draft, change, contended};
 use super::opening::{Opened, mark_unsent, open};
-use super::removal::{removed, reopened, unwanted};
+use super::removal::{removed, reopened};
 use super::run::{Known, Ran, run};
 use super::step_context::retrying;
 
@@ -48,16 +48,10 @@ async fn reconcile_now(
             .await?;
         let (object, before) = match (object, before) {
             (None, None) => return Ok(Outcome::NoManifest),
-            (None, Some(before)) if can_be_removed(&before.status) => {
-                match Box::pin(removed(context, before)).await? {
-                    Some(draft) => return run_known(context, draft, Known::default()).await,
-                    None => continue,
-                }
-            }
-            (None, Some(before)) => {
-                let draft = Box::pin(unwanted(context, before)).await?;
-                return run_known(context, draft, Known::default()).await;
-            }
+            (None, Some(before)) => match Box::pin(removed(context, before)).await? {
+                Some(draft) => return run_known(context, draft, Known::default()).await,
+                None => continue,
+            },
             (Some(object), before) => (object, before),
         };
         let draft = match Box::pin(decide(context, &object, before)).await? {

@@ -1,10 +1,10 @@
 //! The manifest of an image is gone: it is cancelled, or what the manifest had said of its AMI is done.
 
 use super::context::{Context, Error};
-use super::draft::{Draft, change};
+use super::draft::{Draft, save};
 use super::opening::mark_unsent;
 use crate::aws::Saved;
-use crate::image::apply::{remove, request_cancel, withdraw_retry};
+use crate::image::apply::{can_be_removed, remove, request_cancel, withdraw_retry};
 use crate::image::status::Status;
 use crate::image::words::CancelBy;
 use crate::status_store::{self, Loaded};
@@ -37,9 +37,18 @@ pub(super) async fn mark_open(context: Context<'_>, status: &mut Status) -> Resu
     Ok(())
 }
 
-/// The manifest of an AMI that exists is gone: what it said of that is done. None if another invocation wrote the status
-/// meanwhile: the manifest may be there again.
+/// The manifest of an image is gone. None if another invocation wrote the status meanwhile: the manifest may be there again,
+/// and has to be looked for before anything else is written.
 pub(super) async fn removed(context: Context<'_>, before: Loaded) -> Result<Option<Draft>, Error> {
+    if can_be_removed(&before.status) {
+        retired(context, before).await
+    } else {
+        unwanted(context, before).await
+    }
+}
+
+/// The manifest of an AMI that exists is gone: what it said of that is done.
+async fn retired(context: Context<'_>, before: Loaded) -> Result<Option<Draft>, Error> {
     let Loaded { mut status, etag } = before;
     remove(&mut status, context.now);
     if !status.state.is_final() {
@@ -54,18 +63,17 @@ pub(super) async fn removed(context: Context<'_>, before: Loaded) -> Result<Opti
 }
 
 /// The manifest is gone: the image is no longer wanted. One that is final stays.
-pub(super) async fn unwanted(context: Context<'_>, before: Loaded) -> Result<Draft, Error> {
-    let etag = before.etag.clone();
+async fn unwanted(context: Context<'_>, before: Loaded) -> Result<Option<Draft>, Error> {
+    let Loaded { mut status, etag } = before;
+    // What cannot be cancelled any more is finished, and without a manifest there is nothing to try again.
+    let is_changed = withdraw_retry(&mut status, context.now)
+        || request_cancel(&mut status, CancelBy::ManifestRemoved, context.now).unwrap_or(false);
+    if !is_changed {
+        return Ok(Some(Draft::loaded(Loaded { status, etag })));
+    }
     // Saved before anything is cancelled: a request that is lost to another writer would look like EC2's own failure.
-    let after = change(context, before, |status| {
-        // What cannot be cancelled any more is finished, and without a manifest there is nothing to try again.
-        withdraw_retry(status, context.now)
-            || request_cancel(status, CancelBy::ManifestRemoved, context.now).unwrap_or(false)
-    })
-    .await?;
-    Ok(if after.etag == etag {
-        Draft::loaded(after)
-    } else {
-        Draft::saved(after)
+    Ok(match save(context, &status, Some(&etag)).await? {
+        Saved::Yes(etag) => Some(Draft::saved(Loaded { status, etag })),
+        Saved::Conflict => None,
     })
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::support::{Before, TestStack, making, starting_call};
 use localaws::ec2::TaskKind;
-use localaws::faults::Fault;
+use localaws::faults::{Call, Fault};
 
 const KEY: &str = "golden/web.image.yaml";
 
@@ -158,4 +158,41 @@ kinds! {
     the_manifest_of_a_copy_changes_at_any_time: CopyImage;
     the_manifest_of_a_stored_ami_changes_at_any_time: StoreImage;
     the_manifest_of_a_restored_ami_changes_at_any_time: RestoreImage;
+}
+
+/// An invocation has seen that the manifest is gone. Before it saves that the import is not wanted, the manifest is back, and
+/// another invocation has noted that.
+#[tokio::test(start_paused = true)]
+async fn a_manifest_that_is_put_back_before_its_removal_is_saved_cancels_nothing() {
+    let (stack, manifest) = making(TaskKind::ImportSnapshot).await;
+    stack.drop_file(KEY, &manifest).await;
+    stack.world.run_for(Duration::from_secs(20)).await;
+    assert_eq!(stack.status(KEY).await["build"]["step"], "await-task");
+
+    let (faults, before) = (stack.world.faults(), stack.world.faults().count());
+    let reads = |call: &Call| call.action == "GetObject" && call.key.as_deref() == Some(KEY);
+    faults.each(reads, Fault::Slow(Duration::from_secs(5)));
+    stack.remove(KEY).await;
+    stack.world.run_for(Duration::from_secs(1)).await;
+    faults.clear();
+    let calls = stack.world.calls();
+    let calls = calls.iter().filter(|call| call.number > before);
+    assert_eq!(calls.filter(|call| reads(call)).count(), 1);
+    stack.drop_file(KEY, &manifest).await;
+    stack.world.run_for(Duration::from_secs(10)).await;
+    let status = stack.status(KEY).await;
+    assert!(status["cancel"].is_null(), "{status:#}");
+
+    stack.rest().await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    let attempt = &status["build"]["attempt"];
+    assert!(attempt.is_null(), "the first one is not written: {attempt}");
+    assert_eq!(stack.count("CancelImportTask"), 0);
+    assert_eq!(stack.count("ImportSnapshot"), 1);
+    let subjects = stack.subjects();
+    assert!(
+        matches!(&subjects[..], [it] if it.starts_with("Available")),
+        "{subjects:?}"
+    );
 }
