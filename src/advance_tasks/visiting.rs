@@ -248,6 +248,9 @@ impl<'a> Visitor<'a> {
             (Recovery::Written, _) => Box::pin(visit_recovered(context, &marker)).await,
             (Recovery::Later, None) => Ok(Visit::UNCHANGED),
             (Recovery::Nothing, None) => Box::pin(visit_marker(context, &marker)).await,
+            (Recovery::Later, Some((loaded, _))) if loaded.status.state.is_final() => {
+                Box::pin(await_draft(context, loaded)).await
+            }
             (Recovery::Later | Recovery::Nothing, Some(sized)) => {
                 Ok(self.known(sized, marker, room))
             }
@@ -301,6 +304,14 @@ async fn visit_recovered(context: Context<'_>, marker: &OpenMarker) -> Result<Vi
         advanced: true,
         finalized: false,
     })
+}
+
+/// An image that has ended, beside the draft of another version that EC2 may show later. Only the marker's draft leads to what
+/// was made for that one: until then the marker is neither deleted nor replaced.
+async fn await_draft(context: Context<'_>, loaded: Loaded) -> Result<Visit, Error> {
+    measured::notices(context, &loaded.status);
+    late_notices::send(context, loaded).await?;
+    Ok(Visit::UNCHANGED)
 }
 
 /// An open marker without a status: an invocation died between the two, or the status was deleted.

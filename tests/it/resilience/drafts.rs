@@ -8,7 +8,7 @@ use localaws::ec2::TaskKind;
 use localaws::faults::Fault;
 use serde_json::{Value, json};
 
-use crate::support::{Before, TestStack, making};
+use crate::support::{Before, TestStack, making, minutes};
 
 pub(super) const KEY: &str = "golden/web.image.yaml";
 pub(super) const MARKER: &str = "open/golden/web.image.yaml.open";
@@ -186,7 +186,40 @@ async fn what_a_start_of_a_replaced_version_made_is_recorded_and_reported() {
     assert_eq!(available.count(), 1, "{subjects:?}");
 }
 
-/// The same, where the overtaken invocation dies after it has registered its AMI, and the other version has an AMI,
+/// The same, where the slow invocation dies after it has registered its AMI, which EC2 does not show yet, and S3 keeps no
+/// version of its manifest.
+#[tokio::test(start_paused = true)]
+async fn a_draft_that_nothing_shows_yet_is_kept_beside_a_version_that_has_ended() {
+    let template = TestStack::template_without_versions();
+    let stack = TestStack::built(|builder| builder.template(&template)).await;
+    stack.world.ec2().set_visibility_delay(minutes(10));
+    let (faults, slow) = (stack.world.faults(), Fault::Slow(Duration::from_secs(5)));
+    faults.on("s3", "GetObject", 2, slow);
+    faults.on("ec2", "RegisterImage", 1, Fault::Crash);
+    stack.drop_file(KEY, stack.manifest("slow")).await;
+    stack.world.run_for(Duration::from_secs(1)).await;
+    stack.drop_file(KEY, "name: fast\n").await;
+    stack.world.run_for(Duration::from_secs(3)).await;
+    assert_eq!(stack.status(KEY).await["state"], "rejected");
+    assert!(stack.open().await.is_empty());
+    stack.world.run_for(minutes(8)).await;
+    assert_eq!(stack.open().await, [MARKER]);
+    stack.rest().await;
+    stack.rest().await;
+    let status = stack.status(KEY).await;
+    assert_eq!(stack.only_image().name, "slow");
+    assert_eq!(
+        known(&status),
+        BTreeSet::from([stack.only_image().id]),
+        "{status:#}"
+    );
+    assert_eq!(status["state"], "rejected");
+    let subjects = stack.subjects();
+    let available = subjects.iter().filter(|it| it.starts_with("Available"));
+    assert_eq!(available.count(), 1, "{subjects:?}");
+}
+
+/// The same as the first, where the overtaken invocation dies after it has registered its AMI, and the other version has an AMI,
 /// too.
 #[tokio::test(start_paused = true)]
 async fn what_a_crashed_start_of_a_replaced_version_made_is_recorded_and_reported() {
