@@ -271,6 +271,14 @@ impl AwsError {
         self.code.as_deref() == Some(code)
     }
 
+    /// Whether EC2 does not find what the request names, whatever that is: `InvalidAMIID.NotFound`, `InvalidSnapshot.NotFound`.
+    /// Its answers are eventually consistent.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        let code = self.code.as_deref();
+        code.is_some_and(|code| code.ends_with(".NotFound"))
+    }
+
     /// Whether the service answered with this HTTP status. An answer to a HEAD request has no body, so it may have no
     /// code: then this is all that it says.
     #[must_use]

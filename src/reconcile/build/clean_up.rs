@@ -93,11 +93,9 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
 /// EC2 refuses to show, or to tag, what there is. What an import has just made may not be found for a moment; otherwise
 /// everything that is known is reported.
 fn not_shown(step: &StepContext<'_>, refused: &AwsError) -> StepOutcome {
-    let is_missing = refused
-        .code
-        .as_deref()
-        .is_some_and(|it| it.ends_with(".NotFound"));
-    if is_missing && let Some(wait) = wait(step, retrying(refused)) {
+    if refused.is_not_found()
+        && let Some(wait) = wait(step, retrying(refused))
+    {
         return wait;
     }
     let unseen = std::iter::once(Orphan::UNSEEN.to_owned());

@@ -52,9 +52,8 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         return Ok(StepOutcome::Advance(Evidence::ImportTagged(imported)));
     };
     // EC2's answers are eventually consistent: what a task has just made may not be found.
-    let code = error.code.as_deref().unwrap_or_default();
     let reason = retrying(&error);
-    let may_pass = code.ends_with(".NotFound") && !step.has_waited(&reason, VISIBILITY_GRACE);
+    let may_pass = error.is_not_found() && !step.has_waited(&reason, VISIBILITY_GRACE);
     if error.remedy == Remedy::Never && !may_pass {
         let action = "CreateTags".to_owned();
         let kind = FailureKind::RequestRefused { action };

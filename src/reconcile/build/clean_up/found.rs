@@ -74,9 +74,8 @@ async fn images(step: &StepContext<'_>, found: &mut Found) -> Result<(), Error> 
     ours.retain(is_tagged);
     for task in imports(step, &[TaskKind::ImportImage]) {
         let known: Vec<&String> = ours.iter().map(|image| &image.id).collect();
-        let named: Vec<String> = task.image.iter().cloned().collect();
-        let named = named.into_iter().filter(|id| !known.contains(&id));
-        let named: Vec<String> = named.collect();
+        let named = task.image.iter().filter(|id| !known.contains(id));
+        let named: Vec<String> = named.cloned().collect();
         let mut seen = by_id_or_name(step, task, named.clone()).await?;
         let shown = seen.iter().map(|image| image.id.as_str()).collect();
         found.unproven.extend(hidden(step, task, &named, &shown));
