@@ -163,9 +163,7 @@ async fn a_start_from_a_disk_that_dies_at_any_call_loses_nothing() {
 
 /// One invocation has read a version, and that there is no status. While it stands still, another version comes, is
 /// rejected, and is finalized.
-#[tokio::test(start_paused = true)]
-async fn what_a_start_of_a_replaced_version_made_is_recorded_and_reported() {
-    let stack = TestStack::new().await;
+async fn overtaken(stack: &TestStack) {
     let slow = Fault::Slow(Duration::from_secs(5));
     stack.world.faults().on("s3", "GetObject", 2, slow);
     stack.drop_file(KEY, stack.manifest("slow")).await;
@@ -174,6 +172,12 @@ async fn what_a_start_of_a_replaced_version_made_is_recorded_and_reported() {
     stack.world.run_for(Duration::from_secs(3)).await;
     assert_eq!(stack.status(KEY).await["state"], "rejected");
     assert!(stack.open().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_start_of_a_replaced_version_made_is_recorded_and_reported() {
+    let stack = TestStack::new().await;
+    overtaken(&stack).await;
     assert_eq!(stack.images(), []);
     stack.rest().await;
     stack.rest().await;
@@ -193,15 +197,11 @@ async fn a_draft_that_nothing_shows_yet_is_kept_beside_a_version_that_has_ended(
     let template = TestStack::template_without_versions();
     let stack = TestStack::built(|builder| builder.template(&template)).await;
     stack.world.ec2().set_visibility_delay(minutes(10));
-    let (faults, slow) = (stack.world.faults(), Fault::Slow(Duration::from_secs(5)));
-    faults.on("s3", "GetObject", 2, slow);
-    faults.on("ec2", "RegisterImage", 1, Fault::Crash);
-    stack.drop_file(KEY, stack.manifest("slow")).await;
-    stack.world.run_for(Duration::from_secs(1)).await;
-    stack.drop_file(KEY, "name: fast\n").await;
-    stack.world.run_for(Duration::from_secs(3)).await;
-    assert_eq!(stack.status(KEY).await["state"], "rejected");
-    assert!(stack.open().await.is_empty());
+    stack
+        .world
+        .faults()
+        .on("ec2", "RegisterImage", 1, Fault::Crash);
+    overtaken(&stack).await;
     stack.world.run_for(minutes(8)).await;
     assert_eq!(stack.open().await, [MARKER]);
     stack.rest().await;
