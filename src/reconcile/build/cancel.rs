@@ -17,8 +17,13 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     let build = &step.status.build;
     match (build.step, build.tasks.last()) {
         (Step::StartTask, _) => {
-            let found = start_task::adopt(&step).await?;
-            Ok(found.unwrap_or_else(|| nothing_found(&step)))
+            if let Some(found) = start_task::adopt(&step).await? {
+                return Ok(found);
+            }
+            if start_task::is_refused_until_now(&step).await? {
+                return Ok(ended(Vec::new()));
+            }
+            Ok(nothing_found(&step))
         }
         (Step::RegisterImage, _) => Ok(match lookup::by_tag(step.context, step.status).await? {
             Lookup::Absent | Lookup::NameTaken(_) => nothing_found(&step),
@@ -44,14 +49,8 @@ fn several(what: String) -> Orphan {
 
 /// Nothing can be seen that was started; it may still come into sight, as an answer may have been lost.
 fn nothing_found(step: &StepContext<'_>) -> StepOutcome {
-    // EC2 has said from the first attempt on that it did not start ours.
-    let build = &step.status.build;
-    let was_refused = build.waiting.as_ref().is_some_and(|waiting| {
-        matches!(waiting.reason, WaitReason::InstanceBusy { .. })
-            && waiting.since == build.step_since
-    });
     let reason = WaitReason::CancelUnanswered;
-    if step.is_first || was_refused || step.has_waited(&reason, VISIBILITY_GRACE) {
+    if step.is_first || step.has_waited(&reason, VISIBILITY_GRACE) {
         return ended(Vec::new());
     }
     StepOutcome::Wait(reason)

@@ -95,6 +95,11 @@ pub(super) async fn adopt(step: &StepContext<'_>) -> Result<Option<StepOutcome>,
     }
 }
 
+/// Whether nothing can have been started for this image, as EC2 was busy with what is another's all the time.
+pub(super) async fn is_refused_until_now(step: &StepContext<'_>) -> Result<bool, Error> {
+    bundle_instance::is_refused_until_now(step).await
+}
+
 /// Whether the AMI of a disk or a machine is there without its task being known, as where a status was deleted; or the
 /// name is taken, which is better said before hours of importing than after.
 async fn already_there(step: &StepContext<'_>) -> Result<Option<StepOutcome>, Error> {

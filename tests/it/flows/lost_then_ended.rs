@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use localaws::ec2::TaskKind;
 use localaws::faults::Fault;
 use serde_json::Value;
 
@@ -106,4 +107,49 @@ async fn an_import_whose_disk_is_replaced_is_taken_up() {
     is_nothing_lost(&stack, &before, &[KEY]).await;
     assert_eq!(stack.count("ImportSnapshot"), 1);
     is_at_rest(&stack).await;
+}
+
+/// EC2 bundles an instance once at a time, and has said so at first. What was asked for later may have been heard.
+#[tokio::test(start_paused = true)]
+async fn a_bundling_that_had_to_wait_for_another_is_ended_with_its_image() {
+    let (stack, instance) = TestStack::classic().await;
+    let ec2 = stack.world.ec2();
+    ec2.set_task_time(TaskKind::BundleInstance, minutes(10));
+    let manifest = |name: &str| format!("name: {name}\nsource: {{instance: {{id: {instance}}}}}\n");
+    stack.drop_file(OTHER, manifest("other")).await;
+    stack.world.run_for(Duration::from_secs(1)).await;
+    stack.drop_file(KEY, manifest("web")).await;
+    stack.world.run_for(Duration::from_secs(1)).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["build"]["waiting"]["reason"], "instance-busy");
+
+    let faults = stack.world.faults();
+    faults.always("ec2", "BundleInstance", Fault::Crash);
+    ec2.set_task_time(TaskKind::BundleInstance, minutes(60));
+    ec2.set_visibility_delay(minutes(5));
+    let begun = || {
+        let calls = stack.world.calls().into_iter();
+        let bundled = calls.filter(|it| it.action == "BundleInstance" && it.done);
+        bundled.count()
+    };
+    for _ in 0..20 {
+        if begun() == 2 {
+            break;
+        }
+        stack.minute().await;
+    }
+    assert_eq!(begun(), 2, "nothing was begun");
+    faults.clear();
+    ec2.set_visibility_delay(Duration::ZERO);
+    let status = stack.status(KEY).await;
+    assert_eq!(status["build"]["waiting"]["reason"], "instance-busy");
+    stack.remove(KEY).await;
+    stack.rest().await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "cancelled", "{status:#}");
+    assert_eq!(stack.count("CancelBundleTask"), 1);
+    assert_eq!(stack.status(OTHER).await["state"], "available");
+    is_at_rest(&stack).await;
+    let left = stack.state_keys(&format!("bundles/{KEY}/")).await;
+    assert_eq!(left, [""; 0]);
 }

@@ -85,16 +85,51 @@ async fn finished(step: &StepContext<'_>) -> Result<Option<ObservedTask>, Error>
 }
 
 async fn wait_for_other(step: &StepContext<'_>, instance_id: &str) -> Result<StepOutcome, Error> {
-    let ids = [instance_id.to_owned()];
-    let others = step.aws().find_bundle_tasks("instance-id", &ids).await?;
-    let running = others
-        .into_iter()
-        .find(|task| matches!(phase(&task.state), Phase::Running | Phase::Ending));
-    let [instance] = ids;
+    let running = running(step, instance_id).await?;
+    if let Some(ours) = running.iter().find(|it| is_ours(step, it)) {
+        return Ok(found(task(step, ours)));
+    }
     Ok(StepOutcome::Wait(WaitReason::InstanceBusy {
-        instance,
-        task: running.map(|task| task.id),
+        instance: instance_id.to_owned(),
+        task: running.into_iter().next().map(|it| it.id),
     }))
+}
+
+/// Whether EC2 has refused to bundle the instance ever since the first attempt, as far as its one task at a time tells: the
+/// task of another manifest that was in the way still runs, so no attempt since can have been heard.
+pub(super) async fn is_refused_until_now(step: &StepContext<'_>) -> Result<bool, Error> {
+    let build = &step.status.build;
+    let Some(waiting) = &build.waiting else {
+        return Ok(false);
+    };
+    let WaitReason::InstanceBusy {
+        instance,
+        task: Some(other),
+    } = &waiting.reason
+    else {
+        return Ok(false);
+    };
+    if waiting.since != build.step_since {
+        return Ok(false);
+    }
+    let running = running(step, instance).await?;
+    Ok(running
+        .iter()
+        .any(|it| it.id == *other && !is_ours(step, it)))
+}
+
+/// The bundle tasks of an instance that have not ended.
+async fn running(step: &StepContext<'_>, instance_id: &str) -> Result<Vec<ObservedTask>, Error> {
+    let ids = [instance_id.to_owned()];
+    let mut tasks = step.aws().find_bundle_tasks("instance-id", &ids).await?;
+    tasks.retain(|task| matches!(phase(&task.state), Phase::Running | Phase::Ending));
+    Ok(tasks)
+}
+
+/// Whether a bundle task writes where the bundle of this image belongs.
+fn is_ours(step: &StepContext<'_>, task: &ObservedTask) -> bool {
+    let (bucket, key) = proof::bundle_address(step.config(), step.status);
+    task.object == Some(s3_uri(&bucket, &key))
 }
 
 /// The long-lived key whose signature lets EC2 write the bundle, or why there is none.
