@@ -4,11 +4,10 @@
 
 use super::context::{Context, Error};
 use super::draft::change;
-use crate::aws::Saved;
-use crate::image::Status;
+use super::marking::mark_anew;
 use crate::image::apply::{Ignored, follow};
 use crate::keys;
-use crate::status_store::{self, OpenMarker, StoreError, StoredRequest};
+use crate::status_store::{self, StoreError, StoredRequest};
 
 /// What became of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,8 +75,9 @@ async fn record(
     let request = || stored.request.as_ref().map_err(|malformed| *malformed);
     let now = context.now;
     let marker = match follow(&mut loaded.status.clone(), request(), now) {
-        // Also where it was recorded before: who asks again may do so because nothing has come of it.
-        Ok(_) => renew_marker(context, &loaded.status).await?,
+        // Also where it was recorded before: who asks again may do so because nothing has come of it. Ticks read only what is
+        // marked as open, and what waits only if its marker is new. One too many is removed by a tick.
+        Ok(_) => mark_anew(context, &loaded.status, None).await?,
         Err(_) => None,
     };
     let mut followed = Ok(false);
@@ -93,37 +93,4 @@ async fn record(
     })
     .await?;
     Ok(followed.map_err(Reason::from))
-}
-
-/// Ticks read only what is marked as open, and what waits only if its marker is new: so the marker is written again, before
-/// the status. One too many is removed by a tick, a missing one is not replaced. None if somebody else has just written it.
-async fn renew_marker(context: Context<'_>, status: &Status) -> Result<Option<String>, Error> {
-    let Context {
-        aws, config, now, ..
-    } = context;
-    let manifest_key = &status.manifest.key;
-    let key = keys::open_key(manifest_key);
-    let existing = aws.head_object(&config.state_bucket, &key).await?;
-    let known = existing.as_ref().map(|marker| marker.etag.clone());
-    if let Some(existing) = existing
-        && known != status.open_marker
-    {
-        let marker = OpenMarker {
-            manifest_key: manifest_key.clone(),
-            etag: existing.etag,
-            opened_at: existing.modified_at,
-        };
-        // What a dead invocation may have made is found by the draft in its marker.
-        if status_store::load_draft(aws, config, &marker)
-            .await?
-            .is_some()
-        {
-            return Ok(None);
-        }
-    }
-    let marked = status_store::mark_open(aws, config, &status.manifest, known.as_deref(), now);
-    Ok(match marked.await? {
-        Saved::Yes(etag) => Some(etag),
-        Saved::Conflict => None,
-    })
 }
