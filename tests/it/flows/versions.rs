@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::support::TestStack;
+use amiwright::keys;
 use localaws::faults::{Call, Fault};
 use serde_json::{Value, json};
 
@@ -287,6 +288,29 @@ async fn settings_whose_marker_meets_the_deletion_of_the_last_one_are_set() {
     let stack = marked_while_finalized(access).await;
     assert_eq!(stack.only_image().launch_permissions.len(), 1);
     assert_eq!(stack.emails().len(), 2);
+}
+
+/// Another invocation begins the image again while a tick is about to finalize it, which sees that it waits for EC2.
+#[tokio::test(start_paused = true)]
+async fn a_tick_does_not_finalize_what_was_begun_again() {
+    let stack = to_be_finalized().await;
+    let newer = stack.manifest("web-{digest}") + "register: {imdsSupport: v2.0}\n";
+    stack.drop_silently(KEY, newer);
+    about_to_finalize(&stack).await;
+    let mut status = stack.status(KEY).await;
+    status["state"] = json!("working");
+    status["build"]["step"] = json!("await-image");
+    stack.write_state(&keys::status_key(KEY), status.to_string());
+    stack.world.settle().await;
+    assert_eq!(stack.open().await, [MARKER]);
+    assert_eq!(stack.status(KEY).await["state"], "working");
+    for _ in 0..10 {
+        stack.world.run_for(Duration::from_secs(60)).await;
+        stack.world.invoke("AdvanceTasks", tick()).await.unwrap();
+        stack.world.settle().await;
+    }
+    assert_eq!(stack.open().await, [""; 0]);
+    assert_eq!(stack.images().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
