@@ -14,7 +14,7 @@ use crate::status_store::{self, StoreError, StoredRequest};
 pub(crate) enum Answer {
     /// There is none with this key.
     Absent,
-    /// It is recorded in the status of its image, now or before.
+    /// It is recorded in the status of its image, now, or was answered before.
     Recorded,
     /// It was of no use.
     Ignored,
@@ -46,7 +46,7 @@ pub(crate) async fn answer(context: Context<'_>, key: &str) -> Result<Answer, Er
         Some(manifest_key) => Box::pin(record(context, manifest_key, &stored)).await?,
         None => Err(Reason::Key),
     };
-    status_store::delete_request(aws, config, key, &stored.etag).await?;
+    status_store::delete_request(aws, config, key, &stored.version.etag).await?;
     Ok(match recorded {
         Ok(is_new) => {
             tracing::info!(request = key, is_new, "recorded a request");
@@ -72,24 +72,23 @@ async fn record(
         // A person has to repair it first, and may ask again then.
         Err(broken) => return Ok(Err(Reason::BrokenStatus(broken))),
     };
+    let version = &stored.version;
     let request = || stored.request.as_ref().map_err(|malformed| *malformed);
     let now = context.now;
-    let marker = match follow(&mut loaded.status.clone(), request(), now) {
-        // Also where it was recorded before: who asks again may do so because nothing has come of it. Ticks read only what is
-        // marked as open, and what waits only if its marker is new. One too many is removed by a tick.
+    let marker = match follow(&mut loaded.status.clone(), version, request(), now) {
+        // Also where the same was asked for before: who asks again may do so because nothing has come of it.
         Ok(_) => mark_anew(context, &loaded.status, None).await?,
         Err(_) => None,
     };
     let mut followed = Ok(false);
     change(context, loaded, |status| {
-        let before = status.history.last().cloned();
-        followed = follow(status, request(), now);
+        let is_new = status.answered.as_ref() != Some(version);
+        followed = follow(status, version, request(), now);
         let is_marked = followed.is_ok() && marker.is_some();
         if is_marked {
             status.open_marker.clone_from(&marker);
         }
-        // That it was ignored is in the history, once.
-        is_marked || matches!(followed, Ok(true)) || status.history.last() != before.as_ref()
+        is_marked || is_new
     })
     .await?;
     Ok(followed.map_err(Reason::from))

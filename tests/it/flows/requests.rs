@@ -252,6 +252,8 @@ async fn a_request_that_makes_no_sense_any_more_changes_nothing_and_says_so() {
     }
     let mut after = stack.status(KEY).await;
     after["history"] = before["history"].clone();
+    let answered = after.as_object_mut().unwrap().remove("answered");
+    assert!(answered.is_some(), "for as long as it cannot be deleted");
     assert_eq!(after, before);
     assert_eq!(stack.open().await, [""; 0]);
     assert_eq!((stack.images().len(), stack.emails().len()), (1, 1));
