@@ -1,13 +1,18 @@
 //! Requests to cancel and to retry, which operators write as objects of their own: each is recorded in the status of its
 //! image, and only then deleted. What it asks for is done by the next tick, for which the image's open marker is written
-//! anew. An invocation that dies in between answers again, finds that nothing is new, and writes the marker once more.
+//! anew, before the status: ticks read only what is marked as open, and what waits only if its marker is new.
+//!
+//! An invocation that dies before the status is written has answered nothing, and the next one begins again. Once it is
+//! written, it names the request and its marker, and whoever has read that marker and leaves the image alone for a while
+//! has read what was asked for. So the next one only deletes the request, however often that takes.
 
 use super::context::{Context, Error};
 use super::draft::change;
-use super::marking::mark_anew;
+use super::marking::{find, mark_anew};
 use crate::image::apply::{Ignored, follow};
+use crate::image::plan::{self, Next};
 use crate::keys;
-use crate::status_store::{self, StoreError, StoredRequest};
+use crate::status_store::{self, Loaded, StoreError, StoredRequest};
 
 /// What became of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +78,10 @@ async fn record(
         Err(broken) => return Ok(Err(Reason::BrokenStatus(broken))),
     };
     let version = &stored.version;
+    if loaded.status.answered.as_ref() == Some(version) {
+        keep_marked(context, loaded).await?;
+        return Ok(Ok(false));
+    }
     let request = || stored.request.as_ref().map_err(|malformed| *malformed);
     let now = context.now;
     let marker = match follow(&mut loaded.status.clone(), version, request(), now) {
@@ -92,4 +101,26 @@ async fn record(
     })
     .await?;
     Ok(followed.map_err(Reason::from))
+}
+
+/// Sees to it that ticks come to an image whose request was answered before, if anything is left to be done for it: its
+/// marker may have been deleted by hand since.
+async fn keep_marked(context: Context<'_>, loaded: Loaded) -> Result<(), Error> {
+    let status = &loaded.status;
+    if plan::next(status, context.now) == Next::Finalize {
+        return Ok(());
+    }
+    let there = find(context, &status.manifest.key).await?;
+    if there.is_some_and(|marker| status.open_marker == Some(marker.etag)) {
+        return Ok(());
+    }
+    let Some(marker) = mark_anew(context, status, None).await? else {
+        return Ok(());
+    };
+    change(context, loaded, |status| {
+        status.open_marker = Some(marker.clone());
+        true
+    })
+    .await?;
+    Ok(())
 }
