@@ -334,15 +334,25 @@ async fn finish(context: Context<'_>, loaded: Loaded, marker: &OpenMarker) -> Re
         late_notices::send(context, loaded).await?;
         return Ok(left_open(false));
     }
+    let mut status = loaded.status;
     // A version whose event was lost, or that had to wait for this one to end.
-    if reconcile::is_outdated(context, &loaded.status).await? {
-        let outcome = reconcile::reconcile(context, &marker.manifest_key, Some(marker)).await?;
-        if outcome.has_advanced() || outcome == Outcome::StartedElsewhere {
-            return Ok(left_open(outcome.has_advanced()));
+    if reconcile::is_outdated(context, &status).await? {
+        match reconcile::reconcile(context, &marker.manifest_key, Some(marker)).await? {
+            Outcome::StartedElsewhere => return Ok(left_open(false)),
+            Outcome::NoManifest => {}
+            Outcome::Status {
+                loaded, advanced, ..
+            } => {
+                // Another invocation may have begun the image again, and wait for EC2: then this one changes nothing.
+                if advanced || plan::next(&loaded.status, context.now) != Next::Finalize {
+                    return Ok(left_open(advanced));
+                }
+                status = loaded.status;
+            }
         }
     }
     // Another invocation may be about to start the next version: the marker is its, and young.
-    let known = loaded.status.open_marker.as_ref();
+    let known = status.open_marker.as_ref();
     if !reconcile::is_dead(context, marker) && known.is_some_and(|known| *known != marker.etag) {
         return Ok(left_open(false));
     }

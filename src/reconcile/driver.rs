@@ -48,7 +48,7 @@ async fn reconcile_now(
             .await?;
         let (object, before) = match (object, before) {
             (None, None) => return Ok(Outcome::NoManifest),
-            (None, Some(before)) => match Box::pin(removed(context, before)).await? {
+            (None, Some(before)) => match Box::pin(removed(context, before, marker)).await? {
                 Some(draft) => return run_known(context, draft, Known::default()).await,
                 None => continue,
             },
@@ -68,7 +68,7 @@ async fn reconcile_now(
                 Draft::saved(Loaded { status, etag })
             }
             Decision::Publish(status, etag) => {
-                match Box::pin(reopened(context, *status, &etag)).await? {
+                match Box::pin(reopened(context, *status, &etag, marker)).await? {
                     Some(draft) => draft,
                     None => continue,
                 }

@@ -4,7 +4,7 @@
 //! [`driver`] runs the steps, [`build`] has one file per step, all of one shape; what a step comes to is written by
 //! [`crate::image::apply`] alone, and saved by [`draft`]. [`arrival`] decides what an upload means,
 //! [`identity`] which version it is,
-//! [`removal`] what the removal of a manifest means, [`recovery`] goes on where an invocation died before it had saved
+//! [`removal`] what the removal of a manifest means, [`marking`] marks images as open, [`recovery`] goes on where an invocation died before it had saved
 //! anything. [`requests`] records what operators ask for.
 
 mod arrival;
@@ -18,6 +18,7 @@ mod execute;
 mod identity;
 mod lookup;
 mod manifest_reader;
+mod marking;
 mod opening;
 mod overtaken;
 mod parameters;
@@ -40,7 +41,7 @@ pub use driver::reconcile;
 pub(crate) use driver::{not_observed, poll_task, polled, publish, run_steps};
 pub(crate) use execute::observe::awaited as images_to_publish;
 pub(crate) use execute::{Publishing, Replacing, Retiring};
-pub(crate) use opening::is_dead;
+pub(crate) use marking::is_dead;
 pub(crate) use preview::{Build, Meaning, Preview, preview};
 pub(crate) use recovery::{Recovery, is_left, recover_draft};
 pub(crate) use requests::{Answer, answer as answer_request};

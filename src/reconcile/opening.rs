@@ -2,21 +2,14 @@
 
 use super::context::{Context, Error};
 use super::draft::{Draft, Start};
+use super::marking::{Marked, is_dead, mark};
 use crate::aws::Saved;
 use crate::image::status::Status;
 use crate::status_store::{self, Loaded, OpenMarker};
 
-/// After how long an open marker without its status means that its writer died: longer than the functions may run
-/// (a minute, template.yaml), and than the clock of who looks may be ahead of S3's besides.
-pub(crate) const STARTED_GRACE: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
-
-/// Whether the invocation that wrote an open marker is over.
-pub(crate) fn is_dead(context: Context<'_>, marker: &OpenMarker) -> bool {
-    context.now.duration_since(marker.opened_at) > STARTED_GRACE
-}
-
 /// Marks an image as open that ended before and has a notice due now: ticks send what `notify` is not invoked for.
-/// Where another invocation has just marked it, its marker does as well.
+/// Where another invocation has just marked it, its marker does as well. One that has just deleted the marker had read that
+/// the notice is sent: then this status is not saved.
 pub(super) async fn mark_unsent(context: Context<'_>, status: &mut Status) -> Result<(), Error> {
     if !status.state.is_final() || status.unsent().next().is_none() {
         return Ok(());
@@ -36,9 +29,9 @@ pub(super) async fn mark_unsent(context: Context<'_>, status: &mut Status) -> Re
 pub(super) enum Opened {
     /// It is ours to continue with.
     Draft(Box<Draft>),
-    /// Another invocation has started it, and may be at it.
+    /// Another invocation has started it, and may be at it. Its marker is there, for ticks to go on by.
     Elsewhere,
-    /// Another invocation wrote the status meanwhile.
+    /// Another invocation wrote the status meanwhile, or deleted the marker: both are to be read again.
     Conflict,
 }
 
@@ -53,9 +46,6 @@ pub(super) async fn open(
     ours: Option<&str>,
     marker: Option<&OpenMarker>,
 ) -> Result<Opened, Error> {
-    let Context {
-        aws, config, now, ..
-    } = context;
     // What a dead invocation may have sent has to be looked for: see below.
     let dead = marker.filter(|it| is_dead(context, it));
     if before.is_none() && ours.is_none() && dead.is_none() {
@@ -64,23 +54,26 @@ pub(super) async fn open(
     }
     let known = before.and_then(|before| before.status.open_marker.as_deref());
     let etag = before.map(|before| before.etag.clone());
-    if let Saved::Yes(marker) =
-        status_store::mark_open(aws, config, &status.manifest, ours.or(known), now).await?
-    {
-        status.open_marker = Some(marker);
-        let draft = Draft::opened(status, etag, Start::Marked);
-        return Ok(Opened::Draft(Box::new(draft)));
+    match mark(context, &status.manifest, ours.or(known)).await? {
+        Marked::Ours(marker) => {
+            status.open_marker = Some(marker);
+            let draft = Draft::opened(status, etag, Start::Marked);
+            return Ok(Opened::Draft(Box::new(draft)));
+        }
+        // The version before was just finalized, by who did not know of this one.
+        Marked::Unclear => return Ok(Opened::Conflict),
+        Marked::Theirs(_) => {}
     }
     // Another invocation has started this version. If it died, what it may have sent has to be looked for.
     let Some(dead) = dead else {
         return Ok(Opened::Elsewhere);
     };
-    let Saved::Yes(marker) =
-        status_store::mark_open(aws, config, &status.manifest, Some(&dead.etag), now).await?
-    else {
-        return Ok(Opened::Elsewhere);
-    };
-    status.open_marker = Some(marker);
+    match mark(context, &status.manifest, Some(&dead.etag)).await? {
+        Marked::Ours(marker) => status.open_marker = Some(marker),
+        Marked::Unclear => return Ok(Opened::Conflict),
+        Marked::Theirs(_) => return Ok(Opened::Elsewhere),
+    }
+    let Context { aws, config, .. } = context;
     match status_store::save(aws, config, &status, etag.as_deref()).await? {
         Saved::Yes(etag) => Ok(Opened::Draft(Box::new(Draft::loaded(Loaded {
             status,

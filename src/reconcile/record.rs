@@ -2,8 +2,8 @@
 //! `notify` does that has sent an email, it is written into theirs, for the emails that list it.
 
 use super::context::{Context, Error};
-use super::draft::Draft;
-use super::removal::mark_open;
+use super::draft::{Draft, contended};
+use super::marking::mark_anew;
 use crate::image::apply::{look_again, made_late, remember_done};
 use crate::image::outcome::{Evidence, StepOutcome};
 use crate::image::status::Status;
@@ -64,7 +64,8 @@ impl Record {
     /// manifest said before are looked at once more.
     ///
     /// # Errors
-    /// If S3 fails. What the draft has by then is to be saved all the same.
+    /// If S3 fails, or another invocation is just starting a version. What the draft has by then is to be saved all the
+    /// same: an audit shows what has become of the AMIs.
     pub(super) async fn keep(
         &self,
         context: Context<'_>,
@@ -87,7 +88,10 @@ impl Record {
         draft.dirty = true;
         // One that has not ended is marked already.
         if status.state.is_final() {
-            mark_open(context, status).await?;
+            let Some(marker) = mark_anew(context, status, None).await? else {
+                return Err(contended(&status.manifest.key));
+            };
+            status.open_marker = Some(marker);
         }
         look_again(status, context.now);
         Ok(None)

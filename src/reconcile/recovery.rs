@@ -3,13 +3,12 @@
 
 use crate::aws::Saved;
 use crate::image::apply::recover;
-use crate::image::plan::VISIBILITY_GRACE;
 use crate::status_store::{self, Loaded, OpenMarker};
 
 use super::build;
 use super::context::{Context, Error};
 use super::manifest_reader::is_readable;
-use super::opening::{STARTED_GRACE, is_dead};
+use super::marking::{is_dead, is_late};
 
 /// What an open marker's draft led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +51,7 @@ pub(crate) async fn recover_draft(
         return Ok(Recovery::Nothing);
     };
     if !is_readable(context, &draft.manifest).await? && !build::is_made(context, &draft).await? {
-        let is_late = now.duration_since(marker.opened_at) > STARTED_GRACE + VISIBILITY_GRACE;
+        let is_late = is_late(context, marker);
         let manifest = &marker.manifest_key;
         tracing::warn!(manifest, is_late, "a draft of a version that nothing shows");
         return Ok(if is_late {

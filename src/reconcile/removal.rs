@@ -2,22 +2,28 @@
 
 use super::context::{Context, Error};
 use super::draft::{Draft, save};
+use super::marking::mark_anew;
 use super::opening::mark_unsent;
 use crate::aws::Saved;
 use crate::image::apply::{can_be_removed, remove, request_cancel, withdraw_retry};
 use crate::image::status::Status;
 use crate::image::words::CancelBy;
-use crate::status_store::{self, Loaded};
+use crate::status_store::{self, Loaded, OpenMarker};
 
-/// Saves that something is to be done about an image that had ended. It is marked as open before. None if another
-/// invocation wrote its status meanwhile.
+/// Saves that something is to be done about an image that had ended. It is marked as open before. `marker` is its open
+/// marker, where that was listed. None if another invocation wrote its status meanwhile, or is just starting a version.
 pub(super) async fn reopened(
     context: Context<'_>,
     mut status: Status,
     etag: &str,
+    marker: Option<&OpenMarker>,
 ) -> Result<Option<Draft>, Error> {
     let Context { aws, config, .. } = context;
-    mark_open(context, &mut status).await?;
+    // Without a marker nobody would ever come to what is to be done.
+    let Some(marker) = mark_anew(context, &status, marker).await? else {
+        return Ok(None);
+    };
+    status.open_marker = Some(marker);
     Ok(
         match status_store::save(aws, config, &status, Some(etag)).await? {
             Saved::Yes(etag) => Some(Draft::saved(Loaded { status, etag })),
@@ -26,33 +32,30 @@ pub(super) async fn reopened(
     )
 }
 
-/// Marks an image that had ended as open, before its status says that something is to be done.
-pub(super) async fn mark_open(context: Context<'_>, status: &mut Status) -> Result<(), Error> {
-    let Context { aws, config, .. } = context;
-    let known = status.open_marker.as_deref();
-    let marked = status_store::mark_open(aws, config, &status.manifest, known, context.now);
-    if let Saved::Yes(marker) = marked.await? {
-        status.open_marker = Some(marker);
-    }
-    Ok(())
-}
-
-/// The manifest of an image is gone. None if another invocation wrote the status meanwhile: the manifest may be there again,
-/// and has to be looked for before anything else is written.
-pub(super) async fn removed(context: Context<'_>, before: Loaded) -> Result<Option<Draft>, Error> {
+/// The manifest of an image is gone. `marker` is its open marker, where that was listed. None if another invocation wrote
+/// the status meanwhile: the manifest may be there again, and has to be looked for before anything else is written.
+pub(super) async fn removed(
+    context: Context<'_>,
+    before: Loaded,
+    marker: Option<&OpenMarker>,
+) -> Result<Option<Draft>, Error> {
     if can_be_removed(&before.status) {
-        retired(context, before).await
+        retired(context, before, marker).await
     } else {
         unwanted(context, before).await
     }
 }
 
 /// The manifest of an AMI that exists is gone: what it said of that is done.
-async fn retired(context: Context<'_>, before: Loaded) -> Result<Option<Draft>, Error> {
+async fn retired(
+    context: Context<'_>,
+    before: Loaded,
+    marker: Option<&OpenMarker>,
+) -> Result<Option<Draft>, Error> {
     let Loaded { mut status, etag } = before;
     remove(&mut status, context.now);
     if !status.state.is_final() {
-        return reopened(context, status, &etag).await;
+        return reopened(context, status, &etag, marker).await;
     }
     mark_unsent(context, &mut status).await?;
     let saved = status_store::save(context.aws, context.config, &status, Some(&etag)).await?;

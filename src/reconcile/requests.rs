@@ -1,21 +1,25 @@
 //! Requests to cancel and to retry, which operators write as objects of their own: each is recorded in the status of its
 //! image, and only then deleted. What it asks for is done by the next tick, for which the image's open marker is written
-//! anew. An invocation that dies in between answers again, finds that nothing is new, and writes the marker once more.
+//! anew, before the status: ticks read only what is marked as open, and what waits only if its marker is new.
+//!
+//! An invocation that dies before the status is written has answered nothing, and the next one begins again. Once it is
+//! written, it names the request and its marker, and whoever has read that marker and leaves the image alone for a while
+//! has read what was asked for. So the next one only deletes the request, however often that takes.
 
 use super::context::{Context, Error};
 use super::draft::change;
-use crate::aws::Saved;
-use crate::image::Status;
+use super::marking::{find, mark_anew};
 use crate::image::apply::{Ignored, follow};
+use crate::image::plan::{self, Next};
 use crate::keys;
-use crate::status_store::{self, OpenMarker, StoreError, StoredRequest};
+use crate::status_store::{self, Loaded, StoreError, StoredRequest};
 
 /// What became of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// There is none with this key.
     Absent,
-    /// It is recorded in the status of its image, now or before.
+    /// It is recorded in the status of its image, now, or was answered before.
     Recorded,
     /// It was of no use.
     Ignored,
@@ -47,7 +51,7 @@ pub(crate) async fn answer(context: Context<'_>, key: &str) -> Result<Answer, Er
         Some(manifest_key) => Box::pin(record(context, manifest_key, &stored)).await?,
         None => Err(Reason::Key),
     };
-    status_store::delete_request(aws, config, key, &stored.etag).await?;
+    status_store::delete_request(aws, config, key, &stored.version.etag).await?;
     Ok(match recorded {
         Ok(is_new) => {
             tracing::info!(request = key, is_new, "recorded a request");
@@ -73,57 +77,50 @@ async fn record(
         // A person has to repair it first, and may ask again then.
         Err(broken) => return Ok(Err(Reason::BrokenStatus(broken))),
     };
+    let version = &stored.version;
+    if loaded.status.answered.as_ref() == Some(version) {
+        keep_marked(context, loaded).await?;
+        return Ok(Ok(false));
+    }
     let request = || stored.request.as_ref().map_err(|malformed| *malformed);
     let now = context.now;
-    let marker = match follow(&mut loaded.status.clone(), request(), now) {
-        // Also where it was recorded before: who asks again may do so because nothing has come of it.
-        Ok(_) => renew_marker(context, &loaded.status).await?,
+    let marker = match follow(&mut loaded.status.clone(), version, request(), now) {
+        // Also where the same was asked for before: who asks again may do so because nothing has come of it.
+        Ok(_) => mark_anew(context, &loaded.status, None).await?,
         Err(_) => None,
     };
     let mut followed = Ok(false);
     change(context, loaded, |status| {
-        let before = status.history.last().cloned();
-        followed = follow(status, request(), now);
+        let is_new = status.answered.as_ref() != Some(version);
+        followed = follow(status, version, request(), now);
         let is_marked = followed.is_ok() && marker.is_some();
         if is_marked {
             status.open_marker.clone_from(&marker);
         }
-        // That it was ignored is in the history, once.
-        is_marked || matches!(followed, Ok(true)) || status.history.last() != before.as_ref()
+        is_marked || is_new
     })
     .await?;
     Ok(followed.map_err(Reason::from))
 }
 
-/// Ticks read only what is marked as open, and what waits only if its marker is new: so the marker is written again, before
-/// the status. One too many is removed by a tick, a missing one is not replaced. None if somebody else has just written it.
-async fn renew_marker(context: Context<'_>, status: &Status) -> Result<Option<String>, Error> {
-    let Context {
-        aws, config, now, ..
-    } = context;
-    let manifest_key = &status.manifest.key;
-    let key = keys::open_key(manifest_key);
-    let existing = aws.head_object(&config.state_bucket, &key).await?;
-    let known = existing.as_ref().map(|marker| marker.etag.clone());
-    if let Some(existing) = existing
-        && known != status.open_marker
-    {
-        let marker = OpenMarker {
-            manifest_key: manifest_key.clone(),
-            etag: existing.etag,
-            opened_at: existing.modified_at,
-        };
-        // What a dead invocation may have made is found by the draft in its marker.
-        if status_store::load_draft(aws, config, &marker)
-            .await?
-            .is_some()
-        {
-            return Ok(None);
-        }
+/// Sees to it that ticks come to an image whose request was answered before, if anything is left to be done for it: its
+/// marker may have been deleted by hand since.
+async fn keep_marked(context: Context<'_>, loaded: Loaded) -> Result<(), Error> {
+    let status = &loaded.status;
+    if plan::next(status, context.now) == Next::Finalize {
+        return Ok(());
     }
-    let marked = status_store::mark_open(aws, config, &status.manifest, known.as_deref(), now);
-    Ok(match marked.await? {
-        Saved::Yes(etag) => Some(etag),
-        Saved::Conflict => None,
+    let there = find(context, &status.manifest.key).await?;
+    if there.is_some_and(|marker| status.open_marker == Some(marker.etag)) {
+        return Ok(());
+    }
+    let Some(marker) = mark_anew(context, status, None).await? else {
+        return Ok(());
+    };
+    change(context, loaded, |status| {
+        status.open_marker = Some(marker.clone());
+        true
     })
+    .await?;
+    Ok(())
 }

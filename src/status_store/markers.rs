@@ -152,7 +152,10 @@ fn no_draft(draft: &Status, first_line: &str) -> Option<String> {
             "an end",
             build.failure.is_some() || build.ending.is_some() || !draft.problems.is_empty(),
         ),
-        ("a request", draft.cancel.is_some() || draft.retry.is_some()),
+        (
+            "a request",
+            draft.cancel.is_some() || draft.retry.is_some() || draft.answered.is_some(),
+        ),
         (
             "something that was notified",
             is_told || draft.notices.len() > 1,

@@ -4,14 +4,15 @@
 use crate::aws::{Aws, AwsError, Which};
 use crate::config::Config;
 use crate::image::request::{Malformed, Request, parse};
+use crate::image::status::RequestVersion;
 use crate::keys;
 use crate::limits;
 
 /// A request as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredRequest {
-    /// The `ETag` it had: only what was answered is deleted.
-    pub etag: String,
+    /// Which write of it this is: only what was answered is deleted.
+    pub version: RequestVersion,
     /// The request, or why it is not one.
     pub request: Result<Request, Malformed>,
 }
@@ -44,7 +45,10 @@ pub async fn load_request(
     let bucket = &config.state_bucket;
     let object = aws.get_object(bucket, key, Which::Current, limits::REQUEST_BYTES);
     Ok(object.await?.map(|object| StoredRequest {
-        etag: object.info.etag,
+        version: RequestVersion {
+            etag: object.info.etag,
+            written_at: object.info.modified_at,
+        },
         request: object
             .content
             .ok_or(Malformed::TooLarge)

@@ -28,6 +28,7 @@ pub fn open(before: Option<Status>, manifest: ManifestVersion, now: Timestamp) -
             (status.state, status.build.step) = (before.state, before.build.step);
             status.conditions = before.conditions;
             status.release = before.release.for_next();
+            status.answered = before.answered;
             (status.notices, status.history) = (before.notices, before.history);
             why
         }
@@ -57,6 +58,7 @@ pub fn recover(mut draft: Status, current: Option<Status>, now: Timestamp) -> Op
         notices = current.notices;
         draft.history.splice(..0, current.history);
         draft.conditions = current.conditions;
+        draft.answered = current.answered;
         if draft.release.is_empty() {
             draft.release = current.release.for_next();
         }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::changes::note;
 use super::ending::{NotCancellable, NotRetryable, request_cancel, request_retry};
 use crate::image::request::{Ask, Malformed, Request, Seen};
-use crate::image::status::Status;
+use crate::image::status::{RequestVersion, Status};
 use crate::image::words::CancelBy;
 
 /// Why a request is ignored.
@@ -26,15 +26,21 @@ pub enum Ignored {
 }
 
 /// Does what a request asks for, as far as the status goes. Returns whether that is new. One that is ignored leaves a line
-/// in the history, and changes nothing else.
+/// in the history. Each is answered once: what it asks for may make sense again when it is done, and would be done again
+/// for as long as the request cannot be deleted.
 ///
 /// # Errors
 /// If it is ignored.
 pub fn follow(
     status: &mut Status,
+    version: &RequestVersion,
     request: Result<&Request, Malformed>,
     now: Timestamp,
 ) -> Result<bool, Ignored> {
+    if status.answered.as_ref() == Some(version) {
+        return Ok(false);
+    }
+    status.answered = Some(version.clone());
     let followed = request
         .map_err(Ignored::from)
         .and_then(|request| match request.ask {

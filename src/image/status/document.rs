@@ -97,6 +97,9 @@ pub struct Status {
     /// The request for a new attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
+    /// The last request that was answered: while it cannot be deleted, it is not answered once more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<RequestVersion>,
     /// Why the manifest was rejected.
     #[serde(
         default,
@@ -150,6 +153,7 @@ impl Facts {
             store: status.store.clone(),
             problems: status.problems.clone(),
             previous: status.previous.clone(),
+            answered: None,
             conditions: Vec::new(),
             notices: Vec::new(),
             history: Vec::new(),
@@ -191,6 +195,7 @@ impl Status {
             store: None,
             cancel: None,
             retry: None,
+            answered: None,
             problems: Vec::new(),
             problems_omitted: 0,
             previous: Vec::new(),

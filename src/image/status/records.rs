@@ -161,6 +161,16 @@ pub struct Retry {
     pub asked_at: Timestamp,
 }
 
+/// One write of an operator's request, as S3 has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestVersion {
+    /// The object's `ETag`.
+    pub etag: String,
+    /// When it was written, by S3's clock: who asks for the same once more may write the same bytes.
+    pub written_at: Timestamp,
+}
+
 /// What was, or may have been, made for an image and was not deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

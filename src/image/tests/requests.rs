@@ -4,7 +4,7 @@ use super::*;
 use crate::image::apply::{Ignored, NotCancellable, NotRetryable, follow, request_retry};
 use crate::image::message::failures;
 use crate::image::request::{Ask, Malformed, Request, parse};
-use crate::image::status::{Cancel, Retry};
+use crate::image::status::{Cancel, RequestVersion, Retry};
 use crate::image::words::State;
 use crate::image::words::WaitReason;
 use crate::manifest::Problem;
@@ -248,6 +248,14 @@ fn what_could_not_be_deleted_is_no_longer_waited_for() {
     assert_eq!(status.build.waiting, None);
 }
 
+/// The request that was written at this minute.
+fn written(minute: i64) -> RequestVersion {
+    RequestVersion {
+        etag: "\"req\"".to_owned(),
+        written_at: after(minute),
+    }
+}
+
 /// A request about the version of this status.
 fn about(status: &Status, ask: Ask) -> Request {
     Request::about(status, ask, after(5))
@@ -279,21 +287,43 @@ fn a_request_is_read_as_it_is_written_and_nothing_else_is() {
 fn a_request_about_what_its_asker_saw_is_followed() {
     let mut status = started(TaskKind::ImportSnapshot);
     let cancel = about(&status, Ask::Cancel);
-    assert_eq!(follow(&mut status, Ok(&cancel), after(6)), Ok(true));
+    let (first, second) = (written(5), written(6));
+    assert_eq!(follow(&mut status, &first, Ok(&cancel), after(6)), Ok(true));
     let asked = status.clone();
     assert_eq!(asked.cancel.unwrap().by, CancelBy::Command);
-    assert_eq!(follow(&mut status, Ok(&cancel), after(7)), Ok(false));
+    assert_eq!(
+        follow(&mut status, &second, Ok(&cancel), after(7)),
+        Ok(false)
+    );
+    assert_eq!(status.answered.replace(first), Some(second));
     assert_eq!(status, asked);
 
     let mut status = failed();
     let retry = about(&status, Ask::Retry);
-    assert_eq!(follow(&mut status, Ok(&retry), after(6)), Ok(true));
+    let answer = follow(&mut status, &written(5), Ok(&retry), after(6));
+    assert_eq!(answer, Ok(true));
     let asked_at = after(6);
     assert_eq!(status.retry, Some(Retry { asked_at }));
 }
 
 #[test]
-fn a_request_that_is_ignored_leaves_one_line_and_nothing_else() {
+fn a_request_is_answered_once_also_where_it_would_make_sense_again() {
+    let mut status = failed();
+    let retry = about(&status, Ask::Retry);
+    let answer = follow(&mut status, &written(5), Ok(&retry), after(6));
+    assert_eq!(answer, Ok(true));
+    // What was asked for is done, and has ended as before.
+    status.retry = None;
+    let done = status.clone();
+    let answer = follow(&mut status, &written(5), Ok(&retry), after(7));
+    assert_eq!(answer, Ok(false));
+    assert_eq!(status, done);
+    let answer = follow(&mut status, &written(7), Ok(&retry), after(8));
+    assert_eq!(answer, Ok(true));
+}
+
+#[test]
+fn a_request_that_is_ignored_leaves_one_line_and_changes_nothing_else() {
     let mut other = about(&failed(), Ask::Retry);
     other.about.attempt += 1;
     let mut of_another = about(&failed(), Ask::Cancel);
@@ -316,11 +346,15 @@ fn a_request_that_is_ignored_leaves_one_line_and_nothing_else() {
         let before = failed();
         let mut status = before.clone();
         for at in [5, 6] {
-            assert_eq!(follow(&mut status, request, after(at)), expected);
+            let answer = follow(&mut status, &written(at), request, after(at));
+            assert_eq!(answer, expected);
+            let again = follow(&mut status, &written(at), request, after(at));
+            assert_eq!(again, Ok(false));
         }
         let line = status.history.pop().unwrap();
         assert!(line.why.contains("was ignored: it "), "{}", line.why);
         assert_eq!((line.at, line.from), (after(5), line.to));
+        assert_eq!(status.answered.take(), Some(written(6)));
         assert_eq!(status, before);
     }
 }

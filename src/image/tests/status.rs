@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::image::apply::note_stalled;
 use crate::image::status::{
-    Cancel, Failure, PreviousVersion, Retry, StoreRequest, Unreadable, Waiting, parse,
+    Cancel, Failure, PreviousVersion, RequestVersion, Retry, StoreRequest, Unreadable, Waiting,
+    parse,
 };
 use crate::image::words::{FailureKind, State, Step, TerminalReason, WaitReason};
 use crate::manifest::Problem;
@@ -51,6 +52,10 @@ fn full() -> Status {
         uploaded_at: after(0),
     });
     status.retry = Some(Retry { asked_at: after(2) });
+    status.answered = Some(RequestVersion {
+        etag: "\"req\"".to_owned(),
+        written_at: after(2),
+    });
     status.problems = vec![Problem::new("no").at(7, 13).with_path("register.bootMode")];
     status.problems_omitted = 50;
     status.regions.get_mut(REGION).unwrap().unseen_since = Some(after(4));

@@ -56,6 +56,7 @@ mod publish_withdrawn;
 mod replace_in_place;
 mod replace_in_place_ended;
 mod requests;
+mod requests_kept;
 mod tasks;
 mod tasks_ended;
 mod versions;

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use crate::support::TestStack;
-use localaws::faults::Fault;
-use serde_json::json;
+use amiwright::keys;
+use localaws::faults::{Call, Fault};
+use serde_json::{Value, json};
 
 const KEY: &str = "golden/web.image.yaml";
+const MARKER: &str = "open/golden/web.image.yaml.open";
 
 #[tokio::test(start_paused = true)]
 async fn the_same_content_again_does_nothing() {
@@ -205,23 +207,110 @@ async fn notify_finalizes_one_version_and_not_the_next() {
     replaced_while_finalized(&stack).await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_tick_finalizes_one_version_and_not_the_next() {
-    let stack = TestStack::built(|builder| builder.schedules(false)).await;
-    // `notify` fails for as long as Lambda tries.
+/// The first version has ended and its notice is sent, so that the next tick finalizes it: `notify` fails for as long as
+/// Lambda tries.
+async fn to_be_finalized() -> TestStack {
+    let stack =
+        TestStack::built(|builder| builder.schedules(false).parameter("ShareWith", "*")).await;
     let faults = stack.world.faults();
     faults.always("sns", "Publish", Fault::Throttle);
     stack.drop_file(KEY, stack.manifest("web-{digest}")).await;
     stack.world.run_for(Duration::from_secs(3600)).await;
     faults.clear();
-    let tick = json!({"task": "advance"});
-    let world = &stack.world;
-    let sent = world.invoke("AdvanceTasks", tick.clone()).await;
+    let sent = stack.world.invoke("AdvanceTasks", tick()).await;
     assert_eq!(sent.unwrap()["finalized"], 0);
+    assert_eq!(stack.open().await, [MARKER]);
+    stack
+}
+
+fn tick() -> Value {
+    json!({"task": "advance"})
+}
+
+/// A tick begins, and has read what it finalizes five seconds before it does.
+async fn about_to_finalize(stack: &TestStack) {
     let late = Fault::Slow(Duration::from_secs(5));
-    faults.on("s3", "HeadObject", 1, late);
-    world.invoke_later("AdvanceTasks", tick);
+    stack.world.faults().on("s3", "HeadObject", 1, late);
+    stack.world.invoke_later("AdvanceTasks", tick());
+    while stack.count("HeadObject") == 0 {
+        stack.world.run_for(Duration::from_secs(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tick_finalizes_one_version_and_not_the_next() {
+    let stack = to_be_finalized().await;
+    about_to_finalize(&stack).await;
     replaced_while_finalized(&stack).await;
+}
+
+/// The first version's marker is there when the invocation for the manifest's change writes its own, and is deleted before
+/// it can be replaced.
+async fn marked_while_finalized(change: &str) -> TestStack {
+    let stack = to_be_finalized().await;
+    stack.world.ec2().set_pending_time(Duration::from_secs(600));
+    let faults = stack.world.faults();
+    faults.always("ec2", "ModifyImageAttribute", Fault::Throttle);
+    about_to_finalize(&stack).await;
+    let later = Fault::Slow(Duration::from_secs(10));
+    faults.on("s3", "PutObject", 1, later);
+    let changed = stack.manifest("web-{digest}") + change;
+    stack.drop_file(KEY, changed).await;
+    stack.world.settle().await;
+    let calls = stack.world.calls();
+    let mut calls = calls.iter().filter(|call| call.done);
+    let is_deleted = |call: &Call| call.key.as_deref() == Some(MARKER);
+    assert!(calls.any(|call| call.action == "DeleteObject" && is_deleted(call)));
+    assert_eq!(stack.open().await, [MARKER]);
+    assert_eq!(stack.status(KEY).await["state"], "working");
+
+    faults.clear();
+    for _ in 0..30 {
+        stack.world.run_for(Duration::from_secs(60)).await;
+        stack.world.invoke("AdvanceTasks", tick()).await.unwrap();
+        stack.world.settle().await;
+    }
+    assert_eq!(stack.open().await, [""; 0]);
+    assert_eq!(stack.status(KEY).await["state"], "available");
+    stack
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_whose_marker_meets_the_deletion_of_the_last_one_is_made() {
+    let stack = marked_while_finalized("register: {imdsSupport: v2.0}\n").await;
+    assert_eq!(stack.images().len(), 2);
+    assert_eq!(stack.emails().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn settings_whose_marker_meets_the_deletion_of_the_last_one_are_set() {
+    let access = "access: {accounts: ['111122223333']}\n";
+    let stack = marked_while_finalized(access).await;
+    assert_eq!(stack.only_image().launch_permissions.len(), 1);
+    assert_eq!(stack.emails().len(), 2);
+}
+
+/// Another invocation begins the image again while a tick is about to finalize it, which sees that it waits for EC2.
+#[tokio::test(start_paused = true)]
+async fn a_tick_does_not_finalize_what_was_begun_again() {
+    let stack = to_be_finalized().await;
+    let newer = stack.manifest("web-{digest}") + "register: {imdsSupport: v2.0}\n";
+    stack.drop_silently(KEY, newer);
+    about_to_finalize(&stack).await;
+    let mut status = stack.status(KEY).await;
+    status["state"] = json!("working");
+    status["build"]["step"] = json!("await-image");
+    stack.write_state(&keys::status_key(KEY), status.to_string());
+    stack.world.settle().await;
+    assert_eq!(stack.open().await, [MARKER]);
+    assert_eq!(stack.status(KEY).await["state"], "working");
+    for _ in 0..10 {
+        stack.world.run_for(Duration::from_secs(60)).await;
+        stack.world.invoke("AdvanceTasks", tick()).await.unwrap();
+        stack.world.settle().await;
+    }
+    assert_eq!(stack.open().await, [""; 0]);
+    assert_eq!(stack.images().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
