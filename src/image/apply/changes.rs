@@ -165,6 +165,7 @@ pub(super) fn record_notice(status: &mut Status, kind: NoticeKind, now: Timestam
         facts: Some(facts),
         claimed_at: None,
         attempts: 0,
+        attempt_failed: false,
         sent_at: None,
         message_id: None,
     });
