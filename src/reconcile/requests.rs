@@ -2,6 +2,7 @@
 //! image, and only then deleted. What it asks for is done by the next tick, for which the image's open marker is written
 //! anew. An invocation that dies in between answers again, finds that nothing is new, and writes the marker once more.
 
+use super::arrival::is_outdated;
 use super::context::{Context, Error};
 use super::draft::change;
 use crate::aws::Saved;
@@ -78,6 +79,13 @@ async fn record(
     let marker = match follow(&mut loaded.status.clone(), request(), now) {
         // Also where it was recorded before: who asks again may do so because nothing has come of it.
         Ok(_) => renew_marker(context, &loaded.status).await?,
+        // Who writes a status later than a manifest was uploaded says by that that the upload is known (the sweep relies on
+        // it). While an image is open, that is looked at before it is finalized.
+        Err(ignored)
+            if loaded.status.state.is_final() && is_outdated(context, &loaded.status).await? =>
+        {
+            return Ok(Err(ignored.into()));
+        }
         Err(_) => None,
     };
     let mut followed = Ok(false);
