@@ -1,8 +1,8 @@
 //! `notify`: publishes every notice that is due, marks it sent, and finalizes the image if nothing is left to do.
 //!
 //! A due marker, written after the status, invokes it, and is deleted in the end. A sender first claims a notice, by a
-//! conditional write: two events for the same status make one email. A sender that dies loses nothing: when its lease
-//! ends, the next one claims the notice.
+//! conditional write: two events for the same status make one email. A sender that cannot send gives it back; one that dies
+//! loses nothing: when its lease ends, the next one claims the notice.
 
 mod measured;
 
@@ -159,7 +159,13 @@ pub async fn send_due(context: Context<'_>, mut loaded: Loaded) -> Result<(Loade
         let Some(notice) = taken else {
             return Ok((loaded, sent));
         };
-        let message_id = publish(context, &loaded, &notice).await?;
+        let message_id = match publish(context, &loaded, &notice).await {
+            Ok(message_id) => message_id,
+            Err(error) => {
+                give_back(context, loaded, &notice).await;
+                return Err(error);
+            }
+        };
         let mut is_first = false;
         loaded = reconcile::change(context, loaded, |status| {
             is_first = status.notice_sent(notice.seq, &message_id, context.now);
@@ -172,6 +178,16 @@ pub async fn send_due(context: Context<'_>, mut loaded: Loaded) -> Result<(Loade
             context.measure(|meter| measured::sent(meter, &loaded.status, &notice));
         }
         sent += 1;
+    }
+}
+
+/// Lets others try again before the lease of this sender ends, for it sends no more. Where that cannot be written, the lease
+/// ends by itself: what kept the notice from being sent is the error to report.
+async fn give_back(context: Context<'_>, loaded: Loaded, notice: &Notice) {
+    let manifest = loaded.status.manifest.key.clone();
+    let change = reconcile::change(context, loaded, |status| status.notice_failed(notice));
+    if let Err(error) = change.await {
+        tracing::warn!(manifest, seq = notice.seq, %error, "a notice that was not sent could not be given back");
     }
 }
 

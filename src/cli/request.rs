@@ -99,7 +99,8 @@ impl Args {
 pub(super) enum Made {
     /// It is recorded in the status of the image, which is this now.
     Recorded(Status),
-    /// The same was asked for before, as this status says.
+    /// The same was asked for before, as this status says. It is asked once more: what is recorded already changes nothing,
+    /// and the image's open marker, without which no tick would do it, is written anew.
     Before(Status),
     /// No function has recorded it yet.
     Later,
@@ -122,14 +123,13 @@ pub(super) async fn make<R>(
         aws, config, now, ..
     } = context;
     let before = target::load(context, key).await?.status;
-    match change(&mut before.clone()) {
-        Err(reason) => return Err(refusal(&before, reason)),
-        Ok(false) => return Ok(Made::Before(before)),
-        Ok(true) => {}
-    }
+    let is_new = change(&mut before.clone()).map_err(|reason| refusal(&before, reason))?;
     let request = Request::about(&before, ask, now);
     let written = status_store::put_request(aws, config, key, &request).await;
     written.map_err(|error| cannot_request(config, &error))?;
+    if !is_new {
+        return Ok(Made::Before(before));
+    }
     let started = Instant::now();
     while started.elapsed() < RECORDED_WITHIN {
         tokio::time::sleep(POLL_INTERVAL).await;

@@ -13,8 +13,11 @@ use serde_json::Value;
 use super::words::{NoticeKind, is_zero};
 
 /// How long a notice that is being sent belongs to its sender: longer than the functions that send may run (30 s and
-/// 50 s, template.yaml), shorter than the minute after which Lambda retries a failed invocation.
-pub const SEND_LEASE: Duration = Duration::from_secs(55);
+/// 50 s, template.yaml), also where the sender's clock is two minutes behind and that of who looks two minutes ahead.
+pub const SEND_LEASE: Duration = Duration::from_secs(5 * 60);
+
+/// The pause after the first attempt that failed: shorter than the minute after which Lambda retries a failed invocation.
+const RESEND_AFTER: Duration = Duration::from_secs(55);
 
 /// The longest pause between two attempts to send a notice.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(60 * 60);
@@ -39,6 +42,9 @@ pub struct Notice<F> {
     /// How often a sender claimed it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub attempts: u32,
+    /// Whether the last attempt failed, so that nobody is sending it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub attempt_failed: bool,
     /// When it was published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<Timestamp>,
@@ -70,13 +76,19 @@ impl<F> Notice<F> {
         let Some(claimed_at) = self.claimed_at else {
             return true;
         };
-        let pause = backoff(self.attempts);
+        // Who has not said that it failed may be sending it.
+        let lease = if self.attempt_failed {
+            Duration::ZERO
+        } else {
+            SEND_LEASE
+        };
+        let pause = backoff(self.attempts).max(lease);
         Duration::try_from(now.duration_since(claimed_at)).is_ok_and(|elapsed| elapsed >= pause)
     }
 }
 
-/// How long after the given number of attempts the next one may follow: the lease, then twice as long each time.
+/// How long after the given number of attempts the next one may follow: after twice as long each time.
 fn backoff(attempts: u32) -> Duration {
     let factor = 2_u32.saturating_pow(attempts.saturating_sub(1));
-    SEND_LEASE.saturating_mul(factor).min(BACKOFF_MAX)
+    RESEND_AFTER.saturating_mul(factor).min(BACKOFF_MAX)
 }

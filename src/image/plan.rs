@@ -12,6 +12,11 @@ use super::words::Step;
 /// of an hour means that an upload is slow or was interrupted.
 pub const WAITING_LONG: SignedDuration = SignedDuration::from_mins(15);
 
+/// How soon after its step has begun a wait has to begin for [`WAITING_LONG`] to count from then on. Most waits end after
+/// a quarter of an hour of their own: nobody need be told that something is still waited for a few minutes before the
+/// email of how it ended. What begins later has as long to go when people are told.
+pub const WAITING_BEGINS: SignedDuration = SignedDuration::from_mins(10);
+
 /// How long a bundle's parts may have the wrong total size: an upload over an older bundle may still be running.
 pub const SIZE_GRACE: SignedDuration = SignedDuration::from_mins(15);
 

@@ -6,6 +6,7 @@
 //! written, it names the request and its marker, and whoever has read that marker and leaves the image alone for a while
 //! has read what was asked for. So the next one only deletes the request, however often that takes.
 
+use super::arrival::is_outdated;
 use super::context::{Context, Error};
 use super::draft::change;
 use super::marking::{find, mark_anew};
@@ -87,6 +88,13 @@ async fn record(
     let marker = match follow(&mut loaded.status.clone(), version, request(), now) {
         // Also where the same was asked for before: who asks again may do so because nothing has come of it.
         Ok(_) => mark_anew(context, &loaded.status, None).await?,
+        // Who writes a status later than a manifest was uploaded says by that that the upload is known (the sweep relies on
+        // it). While an image is open, that is looked at before it is finalized.
+        Err(ignored)
+            if loaded.status.state.is_final() && is_outdated(context, &loaded.status).await? =>
+        {
+            return Ok(Err(ignored.into()));
+        }
         Err(_) => None,
     };
     let mut followed = Ok(false);

@@ -127,6 +127,7 @@ fn no_draft(draft: &Status, first_line: &str) -> Option<String> {
     let is_told = draft.notices.iter().any(|notice| {
         notice.kind != NoticeKind::Started
             || notice.attempts > 0
+            || notice.attempt_failed
             || notice.claimed_at.is_some()
             || notice.sent_at.is_some()
     });

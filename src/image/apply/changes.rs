@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::conditions;
 use crate::image::message;
-use crate::image::plan::WAITING_LONG;
+use crate::image::plan::{WAITING_BEGINS, WAITING_LONG};
 use crate::image::publish;
 use crate::image::status::{AppliedChange, Facts, Notice, RegionAction, Status, Waiting};
 use crate::image::task::TaskKind;
@@ -45,7 +45,11 @@ pub(super) fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> b
     } else if step.polls() || step.retires() {
         now.duration_since(since) > WAITING_LONG && !has_date
     } else {
-        status.step_exceeds(WAITING_LONG, now)
+        // One thing after the other may keep it in its step: only one that began with the step counts by itself.
+        let step_since = status.build.step_since;
+        let has_begun_with_it = since.duration_since(step_since) < WAITING_BEGINS;
+        let from = if has_begun_with_it { since } else { step_since };
+        now.duration_since(from) > WAITING_LONG
     };
     if is_long && !has_notice_since(status, NoticeKind::WaitingLong, status.build.step_since) {
         record_notice(status, NoticeKind::WaitingLong, now);
@@ -165,6 +169,7 @@ pub(super) fn record_notice(status: &mut Status, kind: NoticeKind, now: Timestam
         facts: Some(facts),
         claimed_at: None,
         attempts: 0,
+        attempt_failed: false,
         sent_at: None,
         message_id: None,
     });

@@ -211,7 +211,22 @@ impl Status {
         let notice = self.notices.iter_mut().find(|notice| notice.is_due(now))?;
         notice.claimed_at = Some(now);
         notice.attempts += 1;
+        notice.attempt_failed = false;
         Some(notice.clone())
+    }
+
+    /// Gives a notice back that was claimed and could not be sent; returns whether that is new. One that another sender has
+    /// claimed or sent meanwhile stays as it is.
+    pub fn notice_failed(&mut self, claimed: &Notice) -> bool {
+        let is_claimed = |notice: &&mut Notice| {
+            let claim = |it: &Notice| (it.seq, it.claimed_at, it.attempts);
+            claim(notice) == claim(claimed) && notice.sent_at.is_none() && !notice.attempt_failed
+        };
+        let Some(notice) = self.notices.iter_mut().find(is_claimed) else {
+            return false;
+        };
+        notice.attempt_failed = true;
+        true
     }
 
     /// Marks a notice as sent; returns whether that is new. One that another sender marked before stays as it is.
@@ -221,6 +236,7 @@ impl Status {
             return false;
         };
         notice.sent_at = Some(now);
+        notice.attempt_failed = false;
         notice.message_id = Some(message_id.to_owned());
         notice.facts = None;
         self.drop_sent(SENT_KEPT);

@@ -92,6 +92,7 @@ fn composed(status: &Status) -> Vec<Message> {
         facts: None,
         claimed_at: None,
         attempts: 0,
+        attempt_failed: false,
         sent_at: None,
         message_id: None,
     };

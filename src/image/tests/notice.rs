@@ -14,10 +14,26 @@ fn a_notice_belongs_to_its_sender_until_the_lease_ends() {
     assert!(status.claim_notice(after(1)).is_some());
     assert!(status.claim_notice(after(1)).is_none());
     let second = |seconds| after(1) + SignedDuration::from_secs(seconds);
-    assert!(!only(&status).is_due(second(54)));
-    assert!(only(&status).is_due(second(55)));
-    let again = status.claim_notice(second(55)).unwrap();
+    assert!(!only(&status).is_due(second(299)));
+    assert!(only(&status).is_due(second(300)));
+    let again = status.claim_notice(second(300)).unwrap();
     assert_eq!((again.seq, again.attempts), (1, 2));
+}
+
+#[test]
+fn a_notice_that_could_not_be_sent_is_given_back() {
+    let mut status = available();
+    let first = status.claim_notice(after(1)).unwrap();
+    assert!(status.notice_failed(&first));
+    assert!(!status.notice_failed(&first), "once");
+    let again = status.claim_notice(after(2)).unwrap();
+    assert_eq!((again.attempts, again.attempt_failed), (2, false));
+    // It is another sender's now.
+    assert!(!status.notice_failed(&first));
+    assert!(!only(&status).is_due(after(6)));
+    assert!(status.notice_sent(1, "sent", after(6)));
+    assert!(!status.notice_failed(&again));
+    assert!(!only(&status).attempt_failed);
 }
 
 #[test]
@@ -25,7 +41,8 @@ fn the_pauses_double_up_to_an_hour() {
     let mut status = available();
     let mut now = after(1);
     for pause in [55, 110, 220, 440, 880, 1760, 3520, 3600, 3600] {
-        assert!(status.claim_notice(now).is_some());
+        let claimed = status.claim_notice(now).unwrap();
+        assert!(status.notice_failed(&claimed));
         assert!(!only(&status).is_due(now + SignedDuration::from_secs(pause - 1)));
         now += SignedDuration::from_secs(pause);
         assert!(only(&status).is_due(now), "after {pause} s");

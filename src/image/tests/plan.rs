@@ -113,10 +113,10 @@ fn every_final_state_has_what_comes_next_at_whatever_step() {
 fn a_final_state_is_finalized_only_when_every_notice_was_sent() {
     let mut status = available();
     let notice = status.claim_notice(after(1)).unwrap();
-    assert_eq!(next(&status, after(1)), Next::AwaitNotices);
-    assert_eq!(next(&status, after(2)), Next::SendNotices);
-    assert!(status.notice_sent(notice.seq, "id", after(2)));
-    assert_eq!(next(&status, after(2)), Next::Finalize);
+    assert_eq!(next(&status, after(5)), Next::AwaitNotices);
+    assert_eq!(next(&status, after(6)), Next::SendNotices);
+    assert!(status.notice_sent(notice.seq, "id", after(6)));
+    assert_eq!(next(&status, after(6)), Next::Finalize);
 }
 
 #[test]

@@ -28,12 +28,27 @@ fn wait(status: &mut Status, reason: WaitReason, minutes: i64) -> bool {
 fn waiting_is_recorded_once_and_notified_once_a_step() {
     let mut status = accepted(SourceKind::Bundle);
     assert!(wait(&mut status, missing("a"), 1));
-    assert!(!wait(&mut status, missing("a"), 15));
-    assert!(wait(&mut status, missing("a"), 16));
+    assert!(!wait(&mut status, missing("a"), 16));
+    assert!(wait(&mut status, missing("a"), 17));
     assert!(!wait(&mut status, missing("a"), 600));
     assert_eq!(kinds(&status), [NoticeKind::WaitingLong]);
     assert!(wait(&mut status, missing("b"), 601));
     assert_eq!(kinds(&status), [NoticeKind::WaitingLong]);
+}
+
+/// Of a limit of its own that is as long: people are not told a minute before it ends.
+#[test]
+fn a_wait_that_began_with_its_step_counts_by_itself_and_a_later_one_with_the_step() {
+    for (began, told) in [(0, 16), (1, 17), (9, 25), (10, 16), (12, 16), (20, 20)] {
+        let mut status = accepted(SourceKind::Bundle);
+        wait(&mut status, missing("a"), 0);
+        wait(&mut status, missing("b"), began);
+        assert_eq!(kinds(&status).len(), usize::from(told == began), "{began}");
+        wait(&mut status, missing("b"), told - 1);
+        assert_eq!(kinds(&status).len(), usize::from(told == began), "{began}");
+        wait(&mut status, missing("b"), told);
+        assert_eq!(kinds(&status), [NoticeKind::WaitingLong], "{began}");
+    }
 }
 
 #[test]

@@ -95,6 +95,30 @@ async fn a_lost_marker_is_put_back_so_that_a_tick_comes_by() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_asks_again_because_nothing_came_of_it_puts_the_marker_back() {
+    let stack = importing().await;
+    cancel(&stack, KEY).await.unwrap();
+    stack.remove_state(&format!("open/{KEY}.open")).await;
+    stack.world.run_for(Duration::from_secs(3 * 60)).await;
+    assert_eq!(stack.count("CancelImportTask"), 0);
+    let answer = cancel(&stack, KEY).await.unwrap();
+    let asked_at = stack.status(KEY).await["cancel"]["askedAt"].clone();
+    let asked_at = asked_at.as_str().unwrap();
+    let before = format!("already requested by amiwright cancel at {asked_at}: ");
+    assert!(answer.contains(&before), "{answer}");
+    stack.minute().await;
+    stack.rest().await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "cancelled");
+    assert_eq!(status["cancel"]["askedAt"], asked_at);
+    let history = status["history"].to_string();
+    assert_eq!(history.matches("an operator cancelled it").count(), 1);
+    assert!(!history.contains("was ignored"), "{history}");
+    assert_eq!(stack.count("CancelImportTask"), 1);
+    stack.only_email();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cancellation_that_is_not_recorded_in_time_is_left_to_the_next_tick() {
     let stack = TestStack::without_events_of_requests().await;
     let waiting = "name: web\nsource:\n  disk: {object: missing.raw, format: raw}\n";

@@ -69,6 +69,33 @@ async fn a_failed_image_is_tried_again_and_becomes_available() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_asks_again_because_nothing_came_of_it_gets_one_new_attempt() {
+    let stack = failed().await;
+    ask(&stack, KEY).await.unwrap();
+    stack.remove_state(&amiwright::keys::open_key(KEY)).await;
+    for _ in 0..5 {
+        stack.minute().await;
+    }
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "failed", "no tick looks at it");
+    let asked_at = status["retry"]["askedAt"].as_str().unwrap();
+    let again = ask(&stack, KEY).await.unwrap();
+    let before = format!("a new attempt was already requested at {asked_at}: ");
+    assert!(again.starts_with(&before), "{again}");
+    stack.minute().await;
+    stack.rest().await;
+
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    assert_eq!(status["build"]["attempt"], 1);
+    let history = status["history"].to_string();
+    assert_eq!(history.matches("asked for a new attempt").count(), 1);
+    assert!(!history.contains("was ignored"), "{history}");
+    assert_eq!(stack.only_image().name, "web");
+    assert_eq!(stack.emails().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lost_import_is_tried_again_as_another_task() {
     let stack = TestStack::new().await;
     stack

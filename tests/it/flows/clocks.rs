@@ -59,6 +59,17 @@ async fn a_request_that_is_being_recorded_keeps_its_marker() {
     at_rest(&stack).await;
 }
 
+/// Until a notice is being published, for as long as it takes at most.
+async fn until_published(stack: &TestStack) {
+    for _ in 0..3000 {
+        if stack.count("Publish") > 0 {
+            return;
+        }
+        stack.world.run_for(Duration::from_millis(100)).await;
+    }
+    panic!("nothing is published");
+}
+
 /// The sender waits for SNS's answer. Its clock is right, or as far behind as the other's is ahead.
 #[tokio::test(start_paused = true)]
 async fn a_notice_that_is_being_sent_is_not_taken_for_late() {
@@ -69,12 +80,7 @@ async fn a_notice_that_is_being_sent_is_not_taken_for_late() {
             let faults = stack.world.faults();
             faults.on("sns", "Publish", 1, Fault::Slow(HELD));
             stack.drop_file(KEY, stack.manifest("web")).await;
-            for _ in 0..1200 {
-                if stack.count("Publish") > 0 {
-                    break;
-                }
-                stack.world.run_for(Duration::from_millis(100)).await;
-            }
+            until_published(&stack).await;
             assert_eq!(stack.count("Publish"), 1, "{task} {ahead}");
             stack.world.run_for(Duration::from_secs(2)).await;
             assert!(tick_ahead(&stack, task).await, "{task} {ahead}");
@@ -86,4 +92,28 @@ async fn a_notice_that_is_being_sent_is_not_taken_for_late() {
             assert_eq!(stack.count("Publish"), 1, "{task} {ahead}");
         }
     }
+}
+
+/// A notice whose event was lost is late for every tick. It is the first one's, whose clock is behind.
+#[tokio::test(start_paused = true)]
+async fn a_late_notice_that_is_being_sent_is_not_sent_by_another_tick() {
+    let template = include_str!("../../../template.yaml");
+    let deaf = template.replace("- prefix: due/", "- prefix: nothing/");
+    assert_ne!(deaf, template);
+    let stack = TestStack::built(|builder| builder.template(&deaf)).await;
+    stack.machines.set_ahead(-APART);
+    let faults = stack.world.faults();
+    faults.on("sns", "Publish", 1, Fault::Slow(HELD));
+    stack.drop_file(KEY, stack.manifest("web")).await;
+    stack.world.run_for(minutes(4)).await;
+    assert_eq!(stack.count("Publish"), 0, "its event was not lost");
+    until_published(&stack).await;
+    stack.world.run_for(Duration::from_secs(2)).await;
+    assert!(tick_ahead(&stack, "advance").await);
+    assert_eq!(stack.count("Publish"), 1);
+    stack.rest().await;
+    let email = stack.only_email();
+    assert!(email.subject.starts_with("Available"), "{}", email.subject);
+    stack.world.run_for(minutes(20)).await;
+    assert_eq!(stack.count("Publish"), 1);
 }

@@ -260,6 +260,29 @@ async fn a_request_that_makes_no_sense_any_more_changes_nothing_and_says_so() {
     at_rest(&stack).await;
 }
 
+/// Its event was lost: until a sweep finds it, nothing may be written into the status that says that it is known.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_ignored_does_not_hide_a_version_that_nobody_has_seen() {
+    let stack = TestStack::new().await;
+    stack
+        .drop_and_rest(KEY, stack.manifest("web-{digest}"))
+        .await;
+    let next = stack.manifest("web-{digest}") + "register: {imdsSupport: v2.0}\n";
+    stack.drop_silently(KEY, next);
+    stack.world.run_for(minutes(3)).await;
+    for ask in ["cancel", "retry"] {
+        put(&stack, KEY, &request(&stack, ask).await).await;
+        stack.world.run_for(Duration::from_secs(5)).await;
+        assert_eq!(stack.state_keys(keys::REQUESTS).await, [""; 0]);
+    }
+    assert_eq!(stack.images().len(), 1, "it was found already");
+    stack.world.run_for(minutes(16)).await;
+    stack.rest().await;
+    assert_eq!(stack.images().len(), 2);
+    assert_eq!(stack.status(KEY).await["state"], "available");
+    at_rest(&stack).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_not_a_request_is_removed_and_nothing_of_it_is_repeated() {
     let stack = importing().await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{DISK, TestStack, vmdk};
+use crate::support::{DISK, TestStack, refused, vmdk};
 use amiwright::limits;
 use amiwright::status_store::{self, StoreError};
 use http::StatusCode;
@@ -93,6 +93,30 @@ async fn a_name_of_a_foreign_ami_is_not_taken_over() {
         "InvalidAMIName.Duplicate"
     );
     assert!(stack.emails()[1].text.contains(&first.id));
+}
+
+/// EC2 may have heard the first request, so the refusal of the next one is waited out: that ends a minute after the image has
+/// been in its step for a quarter of an hour.
+#[tokio::test(start_paused = true)]
+async fn nobody_is_told_of_a_wait_that_is_about_to_end() {
+    let stack = TestStack::new().await;
+    let faults = stack.world.faults();
+    faults.always("ec2", "RegisterImage", Fault::Throttle);
+    stack.drop_file(KEY, stack.manifest("web")).await;
+    stack.world.run_for(Duration::from_secs(40)).await;
+    let waiting = stack.status(KEY).await["build"]["waiting"].clone();
+    assert_eq!(waiting["code"], "RequestLimitExceeded");
+    faults.clear();
+    faults.always("ec2", "RegisterImage", refused("UnauthorizedOperation"));
+    stack.world.run_for(Duration::from_secs(16 * 60)).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "working", "{status:#}");
+    assert_eq!(status["build"]["waiting"]["code"], "UnauthorizedOperation");
+    assert_eq!(stack.emails(), []);
+    stack.rest().await;
+    assert_eq!(stack.status(KEY).await["state"], "failed");
+    let email = stack.only_email();
+    assert!(email.subject.starts_with("Failed"), "{}", email.subject);
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{TestStack, vmdk};
+use crate::support::{TestStack, refused, vmdk};
 use http::StatusCode;
 use localaws::faults::{Call, Fault};
 use serde_json::{Value, json};
@@ -72,6 +72,53 @@ async fn a_notice_without_its_event_is_sent_by_the_schedule() {
     // The due marker is of no use any more.
     stack.world.run_for(Duration::from_secs(16 * 60)).await;
     assert_eq!(due(&stack).await, [""; 0]);
+    assert_eq!(stack.emails().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_notice_that_sns_refuses_is_sent_by_lambdas_next_try() {
+    let stack = TestStack::new().await;
+    let faults = stack.world.faults();
+    faults.always("sns", "Publish", refused("AuthorizationError"));
+    stack.drop_file(KEY, stack.manifest("web")).await;
+    let notice = async || stack.status(KEY).await["notices"][0].clone();
+    stack.world.run_for(Duration::from_secs(5)).await;
+    for _ in 0..120 {
+        if notice().await["attemptFailed"] == true {
+            break;
+        }
+        stack.world.run_for(Duration::from_secs(1)).await;
+    }
+    faults.clear();
+    assert_eq!(stack.emails(), []);
+    stack.world.run_for(Duration::from_secs(70)).await;
+    assert_eq!(stack.emails().len(), 1);
+    let sent = notice().await;
+    assert_eq!(
+        (&sent["attempts"], sent.get("attemptFailed")),
+        (&json!(2), None)
+    );
+    stack.rest().await;
+    assert_eq!(stack.emails().len(), 1);
+}
+
+/// Nobody can know that the sender is dead before the longest that it may run is over, by whichever clock.
+#[tokio::test(start_paused = true)]
+async fn a_notice_whose_sender_dies_is_sent_when_its_lease_ends() {
+    let stack = TestStack::new().await;
+    let faults = stack.world.faults();
+    faults.on("sns", "Publish", 1, Fault::CrashBefore);
+    stack.drop_file(KEY, stack.manifest("web")).await;
+    stack.world.run_for(Duration::from_secs(4 * 60)).await;
+    assert_eq!(stack.emails(), []);
+    let notice = stack.status(KEY).await["notices"][0].clone();
+    assert_eq!(
+        (&notice["attempts"], notice.get("attemptFailed")),
+        (&json!(1), None)
+    );
+    stack.world.run_for(Duration::from_secs(4 * 60)).await;
+    assert_eq!(stack.emails().len(), 1);
+    stack.rest().await;
     assert_eq!(stack.emails().len(), 1);
 }
 

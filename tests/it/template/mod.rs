@@ -7,6 +7,7 @@ mod two_stacks;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use amiwright::image::notice::SEND_LEASE;
 use amiwright::manifest::guardrails::PARAMETERS;
 use localaws::template::TemplateError;
 use localaws::template::stack::{Bucket, Function, Retry, Stack};
@@ -370,5 +371,16 @@ fn parameters_are_checked_by_their_own_rules() {
     }
     for path in ["/a", "/aw", "/award", "/s/ssm", "/sst/aws.x", "/images/a.b"] {
         deployed(&[("ParameterPrefix", path)]);
+    }
+}
+
+/// Two functions that send may have clocks that are two minutes off, each in its direction.
+#[test]
+fn a_notice_belongs_to_its_sender_for_longer_than_that_can_run() {
+    let apart = 2 * Duration::from_secs(120);
+    let stack = deployed(&[]);
+    for sender in ["AdvanceTasks", "Notify"] {
+        let longest = function(&stack, sender).timeout;
+        assert!(SEND_LEASE >= longest + apart, "{sender}");
     }
 }

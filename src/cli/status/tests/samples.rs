@@ -258,6 +258,7 @@ pub(super) fn notices() -> Vec<Notice> {
         facts: None,
         claimed_at: None,
         attempts: 0,
+        attempt_failed: false,
         sent_at: None,
         message_id: None,
     };
