@@ -308,7 +308,7 @@ fn amiwright_imports_one_way() {
         "reconcile::overtaken reconcile::record",
         "reconcile::removal",
         "reconcile::opening",
-        "reconcile::draft",
+        "reconcile::draft reconcile::marking",
         "reconcile::arrival",
         "reconcile::build",
         "reconcile::execute",
