@@ -118,8 +118,8 @@ pub(super) fn retired(status: &mut Status, seen: Retired, now: Timestamp) -> boo
     }
     for it in seen.gone {
         for known in known(status, &it.region, &it.image) {
-            let retiring = &mut known.retiring;
-            retiring.deregistered_at = retiring.asked_at.or(Some(now));
+            // Its snapshots are looked at from now on, and one answer that does not show one counts for nothing.
+            known.retiring.deregistered_at = Some(now);
         }
         shares::drop_passed_on(status, &it.region, &it.image);
     }

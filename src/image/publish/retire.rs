@@ -173,7 +173,7 @@ fn next(asked: Retire, target: &Target, (seen, going): (&Seen, &Going), now: Tim
             deprecate(target, shown, Some(KeptReason::Protected), now)
         }
         InUse::No => {
-            let shares = shares::end(target, seen, going);
+            let shares = shares::end(target, seen, going, now);
             deregister(asked, target, (shown, shares), now)
         }
     }

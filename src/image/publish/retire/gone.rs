@@ -6,14 +6,13 @@ use super::next::{Next, retirement};
 use super::seen::{Pending, Seen, SnapshotSeen};
 use super::shares::{self, Going};
 use super::targets::Target;
-use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::status::{
     Action, KeptReason, KeptSnapshot, RetireOutcome, Retirement, SnapshotKept,
 };
 
 /// Its shares end first, and then its snapshots are deleted.
 pub(super) fn next(target: &Target, (seen, going): (&Seen, &Going), now: Timestamp) -> Next {
-    match shares::end(target, seen, going) {
+    match shares::end(target, seen, going, now) {
         Err(why) => return Next::Wait(why),
         Ok(actions) if !actions.is_empty() => return Next::Do(actions),
         Ok(_) => {}
@@ -26,7 +25,7 @@ pub(super) fn next(target: &Target, (seen, going): (&Seen, &Going), now: Timesta
     let mut actions = Vec::new();
     let (mut deleted, mut kept) = (retiring.deleted.clone(), retiring.kept.clone());
     let at = retiring.deregistered_at.unwrap_or(now);
-    let is_long = now.duration_since(at) > VISIBILITY_GRACE;
+    let is_long = shares::is_long_gone(target, now);
     let (mut is_unknown, mut not_shown) = (false, None);
     for snapshot in &retiring.snapshots {
         match seen.snapshots.get(snapshot) {
