@@ -13,7 +13,8 @@ use crate::image::publish::retire::{
 use crate::image::publish::withdraw::withdraw;
 use crate::image::publish::{Observation, rehearse_retiring};
 use crate::image::status::{
-    Action, KeptReason, PreviousVersion, Protection, Retire, RetireOutcome,
+    Action, KeptReason, KeptSnapshot, PreviousVersion, Protection, Retire, RetireOutcome,
+    SnapshotKept,
 };
 use crate::image::words::{State, Step};
 
@@ -93,9 +94,20 @@ fn what_is_free_is_deregistered_and_only_then_its_snapshots_are_deleted() {
     let not_shown = Pending::SnapshotNotShown("snap-1".to_owned());
     assert_eq!(waits_for(&plan), &not_shown);
     gone.known.retiring.deregistered_at = Some(after(-6));
-    let plan = planned(DEREGISTER, gone, with(SnapshotSeen::Absent));
+    let plan = planned(DEREGISTER, gone.clone(), with(SnapshotSeen::Absent));
     assert_eq!(plan.ended[0].outcome, RetireOutcome::Deregistered);
+    // It may be another account's, which does not share it any more.
+    let not_shown = KeptSnapshot {
+        snapshot: "snap-1".to_owned(),
+        why: SnapshotKept::NotShown,
+    };
+    assert_eq!(plan.ended[0].deleted, [""; 0]);
+    assert_eq!(plan.ended[0].kept, [not_shown]);
+    // EC2 was asked to delete it, and has: it was this manifest's.
+    gone.known.retiring.deleting = vec!["snap-1".to_owned()];
+    let plan = planned(DEREGISTER, gone, with(SnapshotSeen::Absent));
     assert_eq!(plan.ended[0].deleted, ["snap-1"]);
+    assert_eq!(plan.ended[0].kept, []);
 }
 
 /// A status may name a snapshot that the AMI does not have.

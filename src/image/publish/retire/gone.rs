@@ -27,10 +27,18 @@ pub(super) fn next(target: &Target, (seen, going): (&Seen, &Going), now: Timesta
     let at = retiring.deregistered_at.unwrap_or(now);
     let is_long = shares::is_long_gone(target, now);
     let (mut is_unknown, mut not_shown) = (false, None);
+    let is_asked = |snapshot| retiring.deleting.contains(snapshot);
     for snapshot in &retiring.snapshots {
         match seen.snapshots.get(snapshot) {
-            // By a request whose answer was lost, or by somebody else.
-            Some(SnapshotSeen::Absent) if is_long => deleted.push(snapshot.clone()),
+            // By a request whose answer was lost.
+            Some(SnapshotSeen::Absent) if is_long && is_asked(snapshot) => {
+                deleted.push(snapshot.clone());
+            }
+            // It may be another account's, which does not share it any more.
+            Some(SnapshotSeen::Absent) if is_long => kept.push(KeptSnapshot {
+                snapshot: snapshot.clone(),
+                why: SnapshotKept::NotShown,
+            }),
             // One answer that does not show it does not make it gone: it would be told as deleted, and stay.
             Some(SnapshotSeen::Absent) => not_shown = Some(snapshot.clone()),
             Some(SnapshotSeen::Kept(why)) => kept.push(KeptSnapshot {
