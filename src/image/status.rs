@@ -7,7 +7,9 @@ mod copying;
 mod document;
 mod drift;
 mod failure;
+mod forgotten;
 mod migrate;
+mod next;
 mod previous;
 mod protection;
 mod publishing;
@@ -26,6 +28,7 @@ pub use copying::CopyRequest;
 pub use document::{Facts, Notice, SCHEMA, Status};
 pub use drift::{Deviation, Difference, Drift};
 pub use failure::Failure;
+pub use forgotten::Forgotten;
 pub use previous::PreviousVersion;
 pub use protection::Protection;
 pub use publishing::*;
@@ -101,7 +104,8 @@ pub(super) fn check(status: &Status) -> Result<(), String> {
         checks::waiting(&waiting.reason)?;
     }
     build.orphans.iter().try_for_each(checks::orphan)?;
-    status.retired.iter().try_for_each(checks::retirement)?;
+    let mut retired = status.retired.iter().chain(&status.forgotten.images);
+    retired.try_for_each(checks::retirement)?;
     status.replaced.iter().try_for_each(checks::replaced)?;
     let mut deleted = build.deleted.iter();
     deleted.try_for_each(|it| checks::made("build.deleted[]", it))?;

@@ -139,7 +139,7 @@ fn no_draft(draft: &Status, first_line: &str) -> Option<String> {
         ),
         (
             "an earlier attempt",
-            build.attempt > 0 || !draft.previous.is_empty(),
+            build.attempt > 0 || !draft.previous.is_empty() || !draft.forgotten.is_empty(),
         ),
         (
             "something that was made",

@@ -335,6 +335,7 @@ fn the_operating_guide_describes_every_field_of_a_status() {
         ("publishing", "Intended"),
         ("retiring", "Retiring"),
         ("retiring", "Retirement"),
+        ("forgotten", "Forgotten"),
     ]
     .map(|(file, name)| {
         let (path, name) = (

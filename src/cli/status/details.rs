@@ -138,6 +138,11 @@ fn images(status: &Status) -> Vec<Fact> {
         let text = format!("{} in {region} ({text})", image.image);
         facts.push(("Previous", text));
     }
+    for it in status.forgotten_previous() {
+        let text = "kept; not retired automatically any more: deregister it manually";
+        let text = format!("{} in {} ({text})", it.image, it.region);
+        facts.push(("Previous", text));
+    }
     let unanswered = status.previous.last();
     for region in unanswered.iter().flat_map(|it| it.copies.keys()) {
         let text =

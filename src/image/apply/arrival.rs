@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use super::changes::{move_to, note, record_notice};
 use super::{conditions, retiring};
-use crate::image::status::{ManifestVersion, Status};
+use crate::image::message;
+use crate::image::status::{ManifestVersion, Retirement, Status};
 use crate::image::words::{State, Step, shortened};
 
 /// Starts a manifest version: a new image, or a new version or attempt in place of `before`.
@@ -23,13 +24,14 @@ pub fn open(before: Option<Status>, manifest: ManifestVersion, now: Timestamp) -
                     shortened(&before.manifest.sha256)
                 )
             };
-            status.previous = before.previous_for_next();
+            let forgotten = status.inherit(&before, now);
             status.build.attempt = before.build.attempt.saturating_add(1);
             (status.state, status.build.step) = (before.state, before.build.step);
             status.conditions = before.conditions;
             status.release = before.release.for_next();
             status.answered = before.answered;
             (status.notices, status.history) = (before.notices, before.history);
+            note_forgotten(&mut status, &forgotten, now);
             why
         }
     };
@@ -54,7 +56,7 @@ pub fn recover(mut draft: Status, current: Option<Status>, now: Timestamp) -> Op
         if !current.state.is_final() || is_known {
             return None;
         }
-        draft.previous = current.previous_for_next();
+        let forgotten = draft.inherit(&current, now);
         notices = current.notices;
         draft.history.splice(..0, current.history);
         draft.conditions = current.conditions;
@@ -62,6 +64,7 @@ pub fn recover(mut draft: Status, current: Option<Status>, now: Timestamp) -> Op
         if draft.release.is_empty() {
             draft.release = current.release.for_next();
         }
+        note_forgotten(&mut draft, &forgotten, now);
     }
     // Rewritten: each is counted, and states what this status says.
     for notice in std::mem::replace(&mut draft.notices, notices) {
@@ -74,6 +77,13 @@ pub fn recover(mut draft: Status, current: Option<Status>, now: Timestamp) -> Op
     );
     conditions::update(&mut draft, now);
     Some(draft)
+}
+
+/// These AMIs of earlier versions are not retired any more.
+fn note_forgotten(status: &mut Status, forgotten: &[Retirement], now: Timestamp) {
+    for it in forgotten {
+        note(status, message::retirement_line(it), now);
+    }
 }
 
 /// The manifest was uploaded again and asks for nothing new: that is only noted, so that the sweep does not come back

@@ -162,6 +162,8 @@ pub(super) fn record_notice(status: &mut Status, kind: NoticeKind, now: Timestam
     conditions::update(status, now);
     let seq = status.notices.last().map_or(1, |notice| notice.seq + 1);
     let facts = Facts::of(status);
+    // It names the AMIs that no version retires any more.
+    status.forgotten.told |= kind.is_final() && !status.forgotten.is_empty();
     status.notices.push(Notice {
         seq,
         kind,

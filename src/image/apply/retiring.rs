@@ -53,6 +53,16 @@ pub(super) fn intend(status: &mut Status, actions: &[RegionAction], now: Timesta
                     known.retiring.deprecate_at = Some(*at);
                 }
             }
+            Action::DeleteSnapshot { snapshot, .. } => {
+                // Several AMIs may have left it.
+                for known in in_region(status, region) {
+                    let retiring = &mut known.retiring;
+                    let is_left = retiring.snapshots.contains(snapshot);
+                    if is_left && !retiring.deleting.contains(snapshot) {
+                        retiring.deleting.push(snapshot.clone());
+                    }
+                }
+            }
             _ => {}
         }
     }
@@ -99,6 +109,7 @@ pub(super) fn retired(status: &mut Status, seen: Retired, now: Timestamp) -> boo
         for known in known(status, &it.region, &it.image) {
             let retiring = &mut known.retiring;
             retiring.snapshots.retain(|id| *id != it.kept.snapshot);
+            retiring.deleting.retain(|id| *id != it.kept.snapshot);
             retiring.kept.push(it.kept.clone());
         }
     }
@@ -118,8 +129,8 @@ pub(super) fn retired(status: &mut Status, seen: Retired, now: Timestamp) -> boo
     }
     for it in seen.gone {
         for known in known(status, &it.region, &it.image) {
-            let retiring = &mut known.retiring;
-            retiring.deregistered_at = retiring.asked_at.or(Some(now));
+            // Its snapshots are looked at from now on, and one answer that does not show one counts for nothing.
+            known.retiring.deregistered_at = Some(now);
         }
         shares::drop_passed_on(status, &it.region, &it.image);
     }
@@ -186,6 +197,7 @@ fn done(status: &mut Status, what: &RegionAction, now: Timestamp) {
                 let is_left = retiring.deregistered_at.is_some();
                 if is_left && retiring.snapshots.contains(snapshot) {
                     retiring.snapshots.retain(|id| id != snapshot);
+                    retiring.deleting.retain(|id| id != snapshot);
                     retiring.deleted.push(snapshot.clone());
                 }
             }

@@ -58,6 +58,9 @@ pub(super) struct Document<'a> {
     release: &'a Release,
     /// What became of AMIs that were to be retired.
     retired: &'a [Retirement],
+    /// The AMIs of earlier versions that no version retires any more, because too many came before they could be retired.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    forgotten: Vec<&'a Retirement>,
     /// How the finished AMI differs from what its manifest says.
     drift: Option<&'a Drift>,
     /// The versions of the manifest before this one that have AMIs, oldest first.
@@ -169,6 +172,11 @@ impl<'a> Document<'a> {
             removed_at: status.removed_at,
             release: &status.release,
             retired: &status.retired,
+            forgotten: match status.forgotten.told {
+                // An earlier notice named them.
+                true => Vec::new(),
+                false => status.forgotten_previous().collect(),
+            },
             drift: status.drift.as_ref(),
             previous: &status.previous,
             previous_invalid: status.invalidates_previous(),

@@ -13,6 +13,10 @@ const LEFT_OVER: &str = "\nThese may be left over in AWS and could not be delete
 const UNPROVEN: &str = "\nThese may be left over, too, but nothing in EC2 proves that they were made for this image. They \
                         were not touched.\nFind out whose they are before you delete any:\n";
 
+const FORGOTTEN: &str = "\nThese earlier AMIs were to be retired, and are not retired automatically any more: amiwright remembers \
+                         ten\nearlier versions, and more than that came before they could be retired. They are kept. If \
+                         nothing uses them,\nderegister them manually:\n";
+
 /// What became of all that was made for an image that did not come to be.
 pub(super) fn clean_up_text(status: &Status, kind: NoticeKind, listed: usize) -> String {
     if !status.build.orphans.is_empty() {
@@ -76,6 +80,26 @@ pub(super) fn previous_text(status: &Status, listed: usize) -> String {
         let _ = writeln!(text, "  - {region}: {image} {state}");
     }
     if let Some(more) = more(begun.len().saturating_sub(listed)) {
+        let _ = writeln!(text, "  {more}");
+    }
+    text.push_str(&forgotten_text(status, listed));
+    text
+}
+
+/// The AMIs of earlier versions that no version retires any more, until a notice names them.
+fn forgotten_text(status: &Status, listed: usize) -> String {
+    let forgotten: Vec<_> = status.forgotten_previous().collect();
+    if forgotten.is_empty() || status.forgotten.told {
+        return String::new();
+    }
+    let mut text = FORGOTTEN.to_owned();
+    for it in forgotten.iter().take(listed) {
+        let (image, region) = (word(&it.image), word(&it.region));
+        let _ = writeln!(text, "  - {image} in {region}");
+    }
+    let omitted = usize::try_from(status.forgotten.omitted).unwrap_or(usize::MAX);
+    let left = forgotten.len().saturating_sub(listed);
+    if let Some(more) = more(left.saturating_add(omitted)) {
         let _ = writeln!(text, "  {more}");
     }
     text

@@ -125,7 +125,7 @@ pub(super) fn text(status: &Status, listed: usize) -> String {
         }
         for KeptSnapshot { snapshot, why } in it.kept.iter().take(listed) {
             let (snapshot, why) = (word(snapshot), snapshot_text(why));
-            text.push_str(&format!("    {snapshot} kept: {why}\n"));
+            text.push_str(&format!("    {snapshot} {why}\n"));
         }
         text.push_str(&shares_text(it, listed));
     }
@@ -196,8 +196,13 @@ pub fn kept_text(why: &KeptReason) -> String {
     }
 }
 
+/// What became of a snapshot that was not deleted.
 fn snapshot_text(why: &SnapshotKept) -> String {
-    match why {
+    let why = match why {
+        SnapshotKept::NotShown => {
+            let text = "not deleted: EC2 does not show it, so it is gone, or no longer shared with this account";
+            return text.to_owned();
+        }
         SnapshotKept::NotAsked => "the manifest does not ask to delete it".to_owned(),
         SnapshotKept::Unproven => {
             "its tags do not show that it was made for this manifest".to_owned()
@@ -205,7 +210,8 @@ fn snapshot_text(why: &SnapshotKept) -> String {
         SnapshotKept::GivenUp { why } => format!("it was not deleted: {}", kept_text(why)),
         SnapshotKept::UsedBy { image } => format!("{} uses it", word(image)),
         SnapshotKept::Refused { code, message } => refused(code.as_deref(), message),
-    }
+    };
+    format!("kept: {why}")
 }
 
 fn refused(code: Option<&str>, message: &str) -> String {

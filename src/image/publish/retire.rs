@@ -4,6 +4,8 @@
 //! What is to be done is decided anew at every visit, from what EC2 shows then: an AMI that came into use while its
 //! protection ran out is kept. What EC2 does not tell is not taken for "not in use".
 
+mod gone;
+mod next;
 mod seen;
 pub(super) mod shares;
 mod targets;
@@ -16,10 +18,13 @@ use super::ours::{self, Ours};
 use super::protect::soon;
 use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::status::{
-    Action, KeptReason, KeptSnapshot, Protection, RegionAction, Retire, RetireOutcome, Retirement,
-    SnapshotKept,
+    Action, KeptReason, Protection, RegionAction, Retire, RetireOutcome, Retirement,
 };
+use next::end;
 
+pub use gone::given_up;
+pub(super) use next::Next;
+pub use next::retirement;
 pub use seen::{InUse, Pending, Seen, SharesSeen, Shown, SnapshotSeen};
 pub(super) use shares::Going;
 pub use shares::{PassedOn, granted};
@@ -116,21 +121,10 @@ pub(super) fn collect(seen: &[(Target, Seen)], next: impl Fn(&Target, &Seen) -> 
     plan
 }
 
-/// What is next for one AMI.
-pub(super) enum Next {
-    /// It is as it should be, and was before.
-    Nothing,
-    Do(Vec<Action>),
-    /// It was done by an earlier request.
-    Done(Vec<RegionAction>),
-    End(Box<Retirement>),
-    Wait(Pending),
-}
-
 fn next(asked: Retire, target: &Target, (seen, going): (&Seen, &Going), now: Timestamp) -> Next {
     let retiring = &target.known.retiring;
     if retiring.deregistered_at.is_some() {
-        return after_deregistering(target, (seen, going), now);
+        return gone::next(target, (seen, going), now);
     }
     let shown = match &seen.image {
         Observation::Unknown => return Next::Wait(Pending::Unknown),
@@ -179,7 +173,7 @@ fn next(asked: Retire, target: &Target, (seen, going): (&Seen, &Going), now: Tim
             deprecate(target, shown, Some(KeptReason::Protected), now)
         }
         InUse::No => {
-            let shares = shares::end(target, seen, going);
+            let shares = shares::end(target, seen, going, now);
             deregister(asked, target, (shown, shares), now)
         }
     }
@@ -296,111 +290,4 @@ fn cooldown(target: &Target, shown: &Shown, now: Timestamp) -> Option<Timestamp>
     let is_stale = off.is_some_and(|off| now.duration_since(off) < STALE_READS);
     let is_on = shown.protection.starts_with("enabled");
     own.filter(|until| is_stale && is_on && *until > now)
-}
-
-fn after_deregistering(target: &Target, (seen, going): (&Seen, &Going), now: Timestamp) -> Next {
-    match shares::end(target, seen, going) {
-        Err(why) => return Next::Wait(why),
-        Ok(actions) if !actions.is_empty() => return Next::Do(actions),
-        Ok(_) => {}
-    }
-    let ended = shares::ended(target, seen);
-    if !ended.is_empty() {
-        return Next::Done(ended);
-    }
-    let retiring = &target.known.retiring;
-    let mut actions = Vec::new();
-    let (mut deleted, mut kept) = (retiring.deleted.clone(), retiring.kept.clone());
-    let at = retiring.deregistered_at.unwrap_or(now);
-    let is_long = now.duration_since(at) > VISIBILITY_GRACE;
-    let (mut is_unknown, mut not_shown) = (false, None);
-    for snapshot in &retiring.snapshots {
-        match seen.snapshots.get(snapshot) {
-            // By a request whose answer was lost, or by somebody else.
-            Some(SnapshotSeen::Absent) if is_long => deleted.push(snapshot.clone()),
-            // One answer that does not show it does not make it gone: it would be told as deleted, and stay.
-            Some(SnapshotSeen::Absent) => not_shown = Some(snapshot.clone()),
-            Some(SnapshotSeen::Kept(why)) => kept.push(KeptSnapshot {
-                snapshot: snapshot.clone(),
-                why: why.clone(),
-            }),
-            Some(SnapshotSeen::Free) => actions.push(Action::DeleteSnapshot {
-                image: target.known.image.clone(),
-                snapshot: snapshot.clone(),
-            }),
-            Some(SnapshotSeen::Unknown) | None => is_unknown = true,
-        }
-    }
-    if !actions.is_empty() {
-        return Next::Do(actions);
-    }
-    if is_unknown {
-        return Next::Wait(Pending::Unknown);
-    }
-    if let Some(snapshot) = not_shown {
-        return Next::Wait(Pending::SnapshotNotShown(snapshot));
-    }
-    let shares = shares::in_the_end(target, Some(seen));
-    Next::End(Box::new(Retirement {
-        deleted,
-        kept,
-        revoked: shares.revoked,
-        shared: shares.shared,
-        ..retirement(target, gone_as(target), None, at)
-    }))
-}
-
-/// What has become of an AMI that is not there any more: if EC2 was not asked to deregister it, somebody else has done so.
-fn gone_as(target: &Target) -> RetireOutcome {
-    match target.known.retiring.asked_at {
-        Some(_) => RetireOutcome::Deregistered,
-        None => RetireOutcome::Gone,
-    }
-}
-
-fn end(target: &Target, outcome: RetireOutcome, why: Option<KeptReason>, now: Timestamp) -> Next {
-    Next::End(Box::new(retirement(target, outcome, why, now)))
-}
-
-/// What becomes of an AMI of which nothing more is tried: it is kept, or, if it is deregistered already, its snapshots are.
-#[must_use]
-pub fn given_up(
-    target: &Target,
-    seen: Option<&Seen>,
-    why: &KeptReason,
-    now: Timestamp,
-) -> Retirement {
-    let retiring = &target.known.retiring;
-    let Some(at) = retiring.deregistered_at else {
-        return retirement(target, RetireOutcome::Kept, Some(why.clone()), now);
-    };
-    let shares = shares::in_the_end(target, seen);
-    let left = retiring.snapshots.iter().map(|snapshot| KeptSnapshot {
-        snapshot: snapshot.clone(),
-        why: SnapshotKept::GivenUp {
-            why: Box::new(why.clone()),
-        },
-    });
-    Retirement {
-        deleted: retiring.deleted.clone(),
-        kept: retiring.kept.iter().cloned().chain(left).collect(),
-        revoked: shares.revoked,
-        shared: shares.shared,
-        ..retirement(target, gone_as(target), None, at)
-    }
-}
-
-/// What became of this AMI.
-#[must_use]
-pub fn retirement(
-    target: &Target,
-    outcome: RetireOutcome,
-    why: Option<KeptReason>,
-    at: Timestamp,
-) -> Retirement {
-    let (region, image) = (&target.region, &target.known.image);
-    Retirement {
-        why,
-        ..Retirement::of(region, image, outcome, at)
-    }
 }

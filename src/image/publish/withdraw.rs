@@ -23,7 +23,7 @@ fn next(target: &Target, seen: &Seen, why: &KeptReason, now: Timestamp) -> Next 
     let stays = || Next::End(Box::new(given_up(target, Some(seen), why, now)));
     if retiring.deregistered_at.is_some() {
         // Its snapshots stay, and nobody needs to copy them any more.
-        return match shares::end(target, seen, &Going::new()) {
+        return match shares::end(target, seen, &Going::new(), now) {
             Err(pending) => Next::Wait(pending),
             Ok(actions) if actions.is_empty() => stays(),
             Ok(actions) => Next::Do(actions),

@@ -73,6 +73,7 @@ pub(super) fn images(regions: &BTreeMap<String, RegionStatus>) -> Result<(), Str
         }
         let retiring = &image.retiring;
         snapshots("regions.*.retiring.snapshots", &retiring.snapshots)?;
+        snapshots("regions.*.retiring.deleting", &retiring.deleting)?;
         snapshots("regions.*.retiring.deleted", &retiring.deleted)?;
         kept(&retiring.kept)?;
         shares(

@@ -10,6 +10,7 @@ use super::bounded;
 use super::build::Build;
 use super::copying::CopyRequest;
 use super::drift::Drift;
+use super::forgotten::Forgotten;
 use super::previous::PreviousVersion;
 use super::publishing::AppliedChange;
 use super::records::*;
@@ -25,9 +26,6 @@ pub const SCHEMA: u32 = 2;
 /// Entries of `history` that are kept; the oldest go first.
 /// An image takes about ten; the rest is room for manifests that are uploaded again and again.
 const HISTORY_KEPT: usize = 100;
-
-/// Earlier versions that are kept in `previous`; the oldest go first, unless an AMI of theirs is still to be retired.
-const PREVIOUS_KEPT: usize = 10;
 
 /// Sent notices that a status keeps; the oldest go first.
 const SENT_KEPT: usize = 20;
@@ -78,6 +76,9 @@ pub struct Status {
     /// What became of AMIs that were to be retired since `retire` began last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retired: Vec<Retirement>,
+    /// The AMIs of earlier versions that no version retires any more, because too many came before they could be retired.
+    #[serde(default, skip_serializing_if = "Forgotten::is_empty")]
+    pub forgotten: Forgotten,
     /// When all that the manifest asks for was so for the first time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
@@ -149,6 +150,7 @@ impl Facts {
             replaced: status.replaced.clone(),
             release: status.release.clone(),
             retired: status.retired.clone(),
+            forgotten: status.forgotten.clone(),
             drift: status.drift.clone(),
             store: status.store.clone(),
             problems: status.problems.clone(),
@@ -189,6 +191,7 @@ impl Status {
             on_delete: None,
             removed_at: None,
             retired: Vec::new(),
+            forgotten: Forgotten::default(),
             completed_at: None,
             looked_at_again: false,
             drift: None,
@@ -259,46 +262,5 @@ impl Status {
         self.history.push(Change { at, from, to, why });
         let surplus = self.history.len().saturating_sub(HISTORY_KEPT);
         self.history.drain(..surplus);
-    }
-
-    /// The copies that EC2 was asked for, and of which it is not known whether it makes them.
-    fn unanswered_copies(&self) -> BTreeMap<String, CopyRequest> {
-        let asked = self.copies.iter().filter(|(region, request)| {
-            request.is_unanswered() && !self.regions.contains_key(*region)
-        });
-        asked
-            .map(|(region, request)| (region.clone(), request.clone()))
-            .collect()
-    }
-
-    /// The versions that stay from before, for the one that comes after this.
-    pub(in crate::image) fn previous_for_next(&self) -> Vec<PreviousVersion> {
-        let mut previous = self.previous.clone();
-        if !self.regions.is_empty() {
-            let mut regions = self.regions.clone();
-            for (region, image) in &mut regions {
-                image.applied = self.applied_in(region);
-            }
-            let version = PreviousVersion {
-                digest: self.build.digest.clone(),
-                copies: self.unanswered_copies(),
-                regions,
-                bundle: self.build.bundle.clone(),
-            };
-            // Attempts that found the same AMIs are one version.
-            previous.retain(|it| it.is_to_be_retired() || !it.has_the_same_amis(&version));
-            previous.push(version);
-        }
-        let others = previous
-            .iter()
-            .filter(|version| !version.is_to_be_retired())
-            .count();
-        let mut surplus = others.saturating_sub(PREVIOUS_KEPT);
-        previous.retain(|version| {
-            let goes = surplus > 0 && !version.is_to_be_retired();
-            surplus -= usize::from(goes);
-            !goes
-        });
-        previous
     }
 }

@@ -9,6 +9,7 @@ use super::failure::Failure;
 use super::previous::PreviousVersion;
 use super::publishing::Applied;
 use super::records::RegionStatus;
+use super::retiring::Retirement;
 use crate::image::task::Task;
 use crate::image::words::{State, Step, WaitReason};
 
@@ -145,6 +146,15 @@ impl Status {
         let begun = images
             .filter(|(_, it)| it.retiring.is_begun() && it.retiring.deregistered_at.is_none());
         begun.collect()
+    }
+
+    /// The AMIs of earlier versions that no version retires any more, without those that are this one's again.
+    pub fn forgotten_previous(&self) -> impl Iterator<Item = &Retirement> {
+        let images = self.forgotten.images.iter();
+        images.filter(|it| {
+            let mut current = self.regions.values();
+            current.all(|current| current.image != it.image)
+        })
     }
 
     /// Whether the previous AMIs lost their registration.

@@ -63,6 +63,9 @@ pub struct Retiring {
     /// Its snapshots that are to be deleted then, and were not yet.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub snapshots: Vec<String>,
+    /// Those of them that EC2 was asked to delete, or was about to be: its tags had proven whose they are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deleting: Vec<String>,
     /// Its snapshots that are deleted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub deleted: Vec<String>,
@@ -278,6 +281,8 @@ pub enum SnapshotKept {
         /// Why nothing more is tried.
         why: Box<KeptReason>,
     },
+    /// EC2 does not show it any more: it is gone, or another account's, which does not share it any more.
+    NotShown,
     /// Another AMI uses it.
     UsedBy {
         /// That AMI.

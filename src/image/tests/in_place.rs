@@ -113,7 +113,7 @@ fn a_request_whose_answer_is_not_known_is_sent_again() {
 fn only_an_ami_whose_bundle_was_overwritten_goes_unasked() {
     let mut status = available_from_bundle();
     assert_eq!(of_bundle(&status, REGION), []);
-    status.previous = status.previous_for_next();
+    status.previous = status.handed_on().1;
     assert_eq!(of_bundle(&status, REGION), [], "the same bundle");
     status.build.bundle.as_mut().unwrap().sha256 = "other".to_owned();
     assert_eq!(of_bundle(&status, REGION).len(), 1);

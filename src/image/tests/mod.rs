@@ -9,6 +9,7 @@ mod emails;
 mod emails_failed;
 mod endings;
 mod forged;
+mod forgotten;
 mod in_place;
 mod migration;
 mod notice;

@@ -68,7 +68,7 @@ fn an_ami_is_kept_unless_its_manifest_said_otherwise() {
 #[test]
 fn its_own_amis_are_retired_and_not_those_of_earlier_versions() {
     let mut status = available();
-    status.previous = status.previous_for_next();
+    status.previous = status.handed_on().1;
     status.on_delete = Some(DEREGISTER);
     let old = RegionStatus::pending("ami-0".to_owned());
     status.previous[0].regions.insert(REGION.to_owned(), old);

@@ -10,9 +10,11 @@ use crate::image::publish::retire::{
     COOLDOWN, InUse, Pending, Plan, Seen, SharesSeen, Shown, SnapshotSeen, Target, needs_guard,
     plan, retirement, targets,
 };
+use crate::image::publish::withdraw::withdraw;
 use crate::image::publish::{Observation, rehearse_retiring};
 use crate::image::status::{
-    Action, KeptReason, PreviousVersion, Protection, Retire, RetireOutcome,
+    Action, KeptReason, KeptSnapshot, PreviousVersion, Protection, Retire, RetireOutcome,
+    SnapshotKept,
 };
 use crate::image::words::{State, Step};
 
@@ -92,9 +94,71 @@ fn what_is_free_is_deregistered_and_only_then_its_snapshots_are_deleted() {
     let not_shown = Pending::SnapshotNotShown("snap-1".to_owned());
     assert_eq!(waits_for(&plan), &not_shown);
     gone.known.retiring.deregistered_at = Some(after(-6));
-    let plan = planned(DEREGISTER, gone, with(SnapshotSeen::Absent));
+    let plan = planned(DEREGISTER, gone.clone(), with(SnapshotSeen::Absent));
     assert_eq!(plan.ended[0].outcome, RetireOutcome::Deregistered);
+    // It may be another account's, which does not share it any more.
+    let not_shown = KeptSnapshot {
+        snapshot: "snap-1".to_owned(),
+        why: SnapshotKept::NotShown,
+    };
+    assert_eq!(plan.ended[0].deleted, [""; 0]);
+    assert_eq!(plan.ended[0].kept, [not_shown]);
+    // EC2 was asked to delete it, and has: it was this manifest's.
+    gone.known.retiring.deleting = vec!["snap-1".to_owned()];
+    let plan = planned(DEREGISTER, gone, with(SnapshotSeen::Absent));
     assert_eq!(plan.ended[0].deleted, ["snap-1"]);
+    assert_eq!(plan.ended[0].kept, []);
+}
+
+/// A status may name a snapshot that the AMI does not have.
+#[test]
+fn a_share_of_a_snapshot_that_the_ami_does_not_have_is_not_waited_for() {
+    let mut target = target();
+    let granted = &mut target.known.applied.settings.snapshots;
+    let accounts = BTreeSet::from(["210987654321".to_owned()]);
+    granted.insert("snap-9".to_owned(), accounts);
+    let seen = Seen {
+        shares: BTreeMap::from([("snap-9".to_owned(), SharesSeen::NotIts)]),
+        ..free()
+    };
+    let rehearsed = rehearse_retiring(DEREGISTER, &[(target, seen)], after(10));
+    assert_eq!(rehearsed.pending, []);
+    assert_eq!(rehearsed.planned.len(), 2, "{rehearsed:#?}");
+}
+
+/// A snapshot that one answer does not show may be there, and shared.
+#[test]
+fn a_share_of_a_snapshot_that_is_not_shown_is_waited_for() {
+    let accounts = BTreeSet::from(["210987654321".to_owned()]);
+    let mut gone = target();
+    let granted = &mut gone.known.applied.settings.snapshots;
+    granted.insert("snap-1".to_owned(), accounts.clone());
+    gone.known.retiring.deregistered_at = Some(after(9));
+    let with = |shares| Seen {
+        shares: BTreeMap::from([("snap-1".to_owned(), shares)]),
+        ..free()
+    };
+    let not_shown = Pending::SnapshotNotShown("snap-1".to_owned());
+    let why = KeptReason::NotAskedAnyMore;
+    for delete in [true, false] {
+        let mut gone = gone.clone();
+        gone.known.retiring.snapshots = vec!["snap-1".to_owned(); usize::from(delete)];
+        let plan = planned(DEREGISTER, gone.clone(), with(SharesSeen::Absent));
+        assert_eq!(waits_for(&plan), &not_shown);
+        let seen = [(gone, with(SharesSeen::Absent))];
+        assert_eq!(waits_for(&withdraw(&seen, &why, after(10))), &not_shown);
+    }
+    let ours = SharesSeen::Ours {
+        accounts: accounts.clone(),
+        needed_by: BTreeMap::new(),
+    };
+    let plan = planned(DEREGISTER, gone.clone(), with(ours));
+    assert!(matches!(only(&plan), Action::RevokePrevious { .. }));
+    // What is not there for long is shared with nobody.
+    gone.known.retiring.deregistered_at = Some(after(-6));
+    let plan = planned(DEREGISTER, gone, with(SharesSeen::Absent));
+    let ended = &plan.ended[0];
+    assert!(ended.revoked.is_empty() && ended.shared.is_empty());
 }
 
 /// Two AMIs of one snapshot, of which each has the share on record: it ends once, before the snapshot is deleted.

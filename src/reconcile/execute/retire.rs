@@ -4,6 +4,7 @@
 pub(super) mod observe;
 mod perform;
 mod shares;
+mod unlisted;
 
 use std::collections::BTreeSet;
 

@@ -6,6 +6,7 @@ mod gone;
 mod many;
 mod named;
 mod named_several;
+mod unseen;
 
 use std::collections::BTreeSet;
 

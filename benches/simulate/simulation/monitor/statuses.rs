@@ -114,7 +114,8 @@ impl State {
             self.written.versions.insert(id.clone(), version);
             self.written.notices.insert(id, kind);
         }
-        let retired = status["retired"].as_array().into_iter().flatten();
+        let retired = [&status["forgotten"]["images"], &status["retired"]];
+        let retired = retired.into_iter().filter_map(Value::as_array).flatten();
         let said = |it: &Value, of: &str| text(it, of).to_owned();
         let retired = retired.map(|it| (said(it, "/image"), said(it, "/outcome")));
         self.written.retired.extend(retired);

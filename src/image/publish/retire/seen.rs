@@ -70,7 +70,8 @@ pub enum Pending {
     Unknown,
     /// EC2 does not show it.
     NotShown,
-    /// It is deregistered, and EC2 does not show this snapshot, which is to be deleted. Once that has lasted, it is gone.
+    /// It is deregistered, and EC2 does not show this snapshot, which is to be deleted or was shared. Once that has lasted, it
+    /// is gone.
     SnapshotNotShown(String),
     /// The AMI that replaces it is not seen to be available.
     NoSuccessor,
@@ -83,7 +84,9 @@ pub enum Pending {
 /// What EC2 shows of the shares of a snapshot that amiwright granted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SharesSeen {
-    /// The snapshot is not there.
+    /// The AMI does not have the snapshot, as EC2 shows, or it is another account's, which amiwright cannot have shared.
+    NotIts,
+    /// The AMI is deregistered, and EC2 does not show the snapshot.
     Absent,
     /// They have ended.
     Ended,

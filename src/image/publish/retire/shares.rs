@@ -3,8 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use super::seen::{Pending, Seen, SharesSeen};
 use super::targets::Target;
+use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::publish::share::by_call;
 use crate::image::status::{Action, RegionAction};
 
@@ -23,14 +26,21 @@ pub fn granted(target: &Target) -> impl Iterator<Item = (&String, &BTreeSet<Stri
 /// The AMIs that are deregistered now: what only they need ends with them.
 pub(in crate::image::publish) type Going = BTreeSet<String>;
 
+/// Whether an AMI is deregistered for so long that what EC2 does not show of its snapshots is gone.
+pub(super) fn is_long_gone(target: &Target, now: Timestamp) -> bool {
+    let at = target.known.retiring.deregistered_at;
+    at.is_some_and(|at| now.duration_since(at) > VISIBILITY_GRACE)
+}
+
 /// What ends them, once the AMI is deregistered, and before its snapshots are deleted: those that no AMI needs, except these,
 /// which go.
 pub(in crate::image::publish) fn end(
     target: &Target,
     seen: &Seen,
     going: &Going,
+    now: Timestamp,
 ) -> Result<Vec<Action>, Pending> {
-    let mut actions = Vec::new();
+    let (mut actions, mut not_shown) = (Vec::new(), None);
     for (snapshot, _) in granted(target) {
         match seen.shares.get(snapshot) {
             None => return Err(Pending::Unknown),
@@ -51,10 +61,17 @@ pub(in crate::image::publish) fn end(
                 };
                 actions.extend(by_call(accounts).map(revoke));
             }
+            // One answer that does not show it does not make it gone: it would stay shared without a word.
+            Some(SharesSeen::Absent) if !is_long_gone(target, now) => {
+                not_shown = Some(snapshot.clone());
+            }
             Some(_) => {}
         }
     }
-    Ok(actions)
+    match not_shown.filter(|_| actions.is_empty()) {
+        Some(snapshot) => Err(Pending::SnapshotNotShown(snapshot)),
+        None => Ok(actions),
+    }
 }
 
 /// Leaves each share only in the first of the requests that end it: several AMIs may have it on record.
@@ -139,7 +156,7 @@ pub(super) fn in_the_end(target: &Target, seen: Option<&Seen>) -> Shares {
     };
     for (snapshot, accounts) in granted(target) {
         let (list, accounts) = match seen.and_then(|seen| seen.shares.get(snapshot)) {
-            Some(SharesSeen::Absent) => continue,
+            Some(SharesSeen::NotIts | SharesSeen::Absent) => continue,
             // By an earlier request, whose answer was lost or could not be saved.
             Some(SharesSeen::Ended) => (&mut shares.revoked, accounts),
             Some(SharesSeen::Kept(accounts)) => (&mut shares.shared, accounts),

@@ -15,6 +15,7 @@ use crate::reconcile::context::Error;
 use crate::reconcile::step_context::{StepContext, is_final};
 
 use super::shares;
+use super::unlisted::not_listed;
 
 /// What EC2 calls a reference by a parameter.
 const PARAMETER: &str = "ssm:Parameter";
@@ -147,8 +148,7 @@ impl Watch<'_> {
                 return all;
             }
         }
-        let (status, asked) = (self.step.status, self.asked);
-        let shares = Box::pin(shares::look(&self.aws, (status, asked), seen)).await;
+        let shares = Box::pin(shares::look(&self.aws, (self.step, self.asked), seen)).await;
         all.errors_of.extend(shares);
         all.errors.extend(self.snapshots(seen).await.err());
         all
@@ -284,17 +284,18 @@ impl Watch<'_> {
             let filter = "block-device-mapping.snapshot-id";
             users.extend(self.aws.find_images(filter, ids).await?);
         }
-        let mut not_listed = BTreeMap::new();
+        let mut unlisted = BTreeMap::new();
         for id in &all {
             if found.iter().all(|it| it.id != *id) {
-                not_listed.insert(id.clone(), Box::pin(self.not_listed(id)).await?);
+                let seen = Box::pin(not_listed(&self.aws, self.step.config(), id)).await?;
+                unlisted.insert(id.clone(), seen);
             }
         }
         for (target, seen) in seen {
             let status = self.step.status;
             for id in left(target) {
                 let Some(snapshot) = found.iter().find(|it| it.id == *id) else {
-                    let now = not_listed.get(id).cloned();
+                    let now = unlisted.get(id).cloned();
                     seen.snapshots.extend(now.map(|now| (id.clone(), now)));
                     continue;
                 };
@@ -308,23 +309,6 @@ impl Watch<'_> {
             }
         }
         Ok(())
-    }
-
-    /// What there is of a snapshot that is not listed as one of the account's: another account's never is.
-    async fn not_listed(&self, id: &String) -> Result<SnapshotSeen, AwsError> {
-        let found = match self.aws.named_snapshots(std::slice::from_ref(id)).await {
-            Err(error) if error.has_code("InvalidSnapshot.NotFound") => Vec::new(),
-            found => found?,
-        };
-        let own = self.step.config().account_id.as_deref();
-        Ok(match found.first() {
-            None => SnapshotSeen::Absent,
-            Some(shown) if own.is_some_and(|own| shown.owner.id != own) => {
-                SnapshotSeen::Kept(SnapshotKept::Unproven)
-            }
-            // The two answers contradict each other.
-            Some(_) => SnapshotSeen::Unknown,
-        })
     }
 }
 
