@@ -337,6 +337,9 @@ fn finish(status: &mut Status, now: Timestamp) {
         end_deprecated(status, now);
     }
     forget_surplus(status);
+    for version in &mut status.previous {
+        version.is_dealt_with = true;
+    }
     let why = message::retired(status);
     let state = if status.is_removed() {
         State::Deleted

@@ -23,7 +23,8 @@ impl Status {
             kept.any(|it| it.image == image)
         };
         // Where nothing was to be retired, they are kept on purpose.
-        let gone = gone.iter().filter(|_| before.replaces);
+        let is_told = |it: &&PreviousVersion| !before.replaces || it.is_dealt_with;
+        let gone = gone.iter().filter(|it| !is_told(it));
         let images = gone.flat_map(PreviousVersion::images);
         let images = images.filter(|(_, it)| !is_kept(&it.image));
         let forgotten = |(region, it): (&String, &RegionStatus)| Retirement {
@@ -52,6 +53,7 @@ impl Status {
                 copies: self.unanswered_copies(),
                 regions,
                 bundle: self.build.bundle.clone(),
+                is_dealt_with: false,
             };
             // Attempts that found the same AMIs are one version.
             previous.retain(|it| it.is_to_be_retired() || !it.has_the_same_amis(&version));

@@ -23,6 +23,9 @@ pub struct PreviousVersion {
     /// The bundle that they were registered from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundle: Option<BundleVersion>,
+    /// Whether a later version has finished retiring its AMIs: what is still there of them stays, as was told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_dealt_with: bool,
 }
 
 impl PreviousVersion {

@@ -116,6 +116,7 @@ fn completed_after_a_previous_version() {
         digest: Some("0000".to_owned()),
         regions: BTreeMap::from([(REGION.to_owned(), RegionStatus::pending("ami-0".to_owned()))]),
         bundle: Some(bundle(sha256)),
+        is_dealt_with: false,
     };
     for (name, sha256) in [
         ("completed-previous-kept", "b1b1b1b1"),
@@ -140,6 +141,7 @@ fn a_previous_ami_that_is_gone_says_nothing_of_the_one_before() {
             digest: Some("0000".to_owned()),
             regions: BTreeMap::from([(REGION.to_owned(), image)]),
             bundle: sha256.map(bundle),
+            is_dealt_with: false,
         }
     };
     let mut status = accepted(SourceKind::Bundle);
@@ -224,6 +226,7 @@ fn rejected() {
         digest: None,
         regions: available().regions,
         bundle: Some(before),
+        is_dealt_with: false,
     }];
     let not_xml = vec![Problem::new("not XML")];
     assert_email("rejected-previous-invalid", &rejected(over_it, not_xml));

@@ -101,6 +101,7 @@ fn request_refused() {
         digest: None,
         regions: BTreeMap::from([(REGION.to_owned(), RegionStatus::pending("ami-0".to_owned()))]),
         bundle: None,
+        is_dealt_with: false,
     }];
     assert_email("failed-request-refused", &failed(status, failure));
     let failure = refused(

@@ -19,6 +19,7 @@ fn to_replace() -> Status {
         regions: BTreeMap::from([(REGION.to_owned(), old)]),
         bundle: None,
         copies: BTreeMap::new(),
+        is_dealt_with: false,
     }];
     status
 }

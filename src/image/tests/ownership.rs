@@ -142,6 +142,7 @@ fn what_is_listed_as_previous_is_an_earlier_versions() {
         digest: None,
         regions: [(REGION.to_owned(), image)].into(),
         bundle: None,
+        is_dealt_with: false,
     }];
     for (what, is) in [("ami-1", true), ("snap-1", true), ("ami-2", false)] {
         assert_eq!(is_previous(&status, what), is, "{what}");

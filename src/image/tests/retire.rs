@@ -389,6 +389,7 @@ fn version(number: usize, snapshots: usize) -> PreviousVersion {
         regions: BTreeMap::from([("us-east-1".to_owned(), known)]),
         copies: BTreeMap::new(),
         bundle: None,
+        is_dealt_with: false,
     }
 }
 

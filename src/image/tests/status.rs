@@ -40,6 +40,7 @@ fn full() -> Status {
         digest: Some("b1".to_owned()),
         regions: status.regions.clone(),
         bundle: Some(bundle("b1")),
+        is_dealt_with: false,
     }];
     let asked_at = Some(after(1));
     status.store = Some(StoreRequest {

@@ -121,3 +121,23 @@ async fn what_is_not_retired_any_more_is_named_by_a_rejected_version() {
     let status = stack.status(KEY).await;
     assert_eq!(status["forgotten"], json!(null), "{status:#}");
 }
+
+/// What is deprecated as its manifest asks stays in EC2, and is remembered as long as there is room for it.
+#[tokio::test(start_paused = true)]
+async fn what_was_retired_is_not_named_as_forgotten() {
+    let stack = stack().await;
+    for number in 1..=13 {
+        let deprecate = "replaces: {previous: deprecate}\n";
+        stack
+            .drop_and_rest(KEY, version(&stack, number, deprecate))
+            .await;
+        assert_eq!(stack.status(KEY).await["state"], "available");
+    }
+    assert_eq!(ids(&stack).len(), 13);
+    assert_eq!(told(&stack), [[""; 0]; 0]);
+    let status = stack.status(KEY).await;
+    assert_eq!(status["previous"].as_array().unwrap().len(), 10);
+    assert!(status["forgotten"].is_null(), "{status:#}");
+    let history = status["history"].to_string();
+    assert!(!history.contains("too many AMIs"), "{history}");
+}

@@ -151,6 +151,7 @@ pub(super) fn available_with_previous(name: &str, previous_sha256: &str) -> Stat
         digest: None,
         regions: [before].into(),
         bundle: Some(bundle(previous_sha256)),
+        is_dealt_with: false,
     });
     status
 }
