@@ -124,7 +124,10 @@ pub(super) async fn make<R>(
     } = context;
     let before = target::load(context, key).await?.status;
     let is_new = change(&mut before.clone()).map_err(|reason| refusal(&before, reason))?;
-    let request = Request::about(&before, ask, now);
+    let request = Request {
+        is_repeated: !is_new,
+        ..Request::about(&before, ask, now)
+    };
     let written = status_store::put_request(aws, config, key, &request).await;
     written.map_err(|error| cannot_request(config, &error))?;
     if !is_new {

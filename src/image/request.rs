@@ -60,6 +60,9 @@ pub struct Request {
     pub asked_at: Timestamp,
     /// About which version.
     pub about: Seen,
+    /// Whether who asks has seen that the same is recorded already: then it is not done anew, should it be done by now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_repeated: bool,
 }
 
 impl Request {
@@ -70,6 +73,7 @@ impl Request {
             ask,
             asked_at: now,
             about: Seen::of(status),
+            is_repeated: false,
         }
     }
 }

@@ -79,7 +79,8 @@ async fn record(
         Err(broken) => return Ok(Err(Reason::BrokenStatus(broken))),
     };
     let version = &stored.version;
-    if loaded.status.answered.as_ref() == Some(version) {
+    let is_repeated = stored.request.as_ref().is_ok_and(|it| it.is_repeated);
+    if is_repeated || loaded.status.answered.as_ref() == Some(version) {
         keep_marked(context, loaded).await?;
         return Ok(Ok(false));
     }

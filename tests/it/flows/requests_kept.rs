@@ -78,6 +78,29 @@ async fn an_ami_is_published_again_once() {
     at_rest(&stack).await;
 }
 
+/// Who asks again has seen that it is recorded. Meanwhile it was done, and made no difference.
+#[tokio::test(start_paused = true)]
+async fn what_is_asked_for_again_is_not_done_again() {
+    let stack = incomplete().await;
+    let retry = request(&stack, "retry").await;
+    put(&stack, KEY, &retry).await;
+    stack.minute().await;
+    stack.rest().await;
+    assert_eq!(times(&stack, ASKED_AGAIN).await, 1);
+    assert_eq!(stack.status(KEY).await["state"], "incomplete");
+    let (status, emails) = (stack.status(KEY).await, stack.emails());
+
+    let mut repeated = retry.clone();
+    repeated["isRepeated"] = true.into();
+    put(&stack, KEY, &repeated).await;
+    stack.minute().await;
+    stack.rest().await;
+    assert_eq!(stack.state_keys(keys::REQUESTS).await, [""; 0]);
+    assert_eq!(stack.open().await, [""; 0]);
+    assert_eq!(stack.status(KEY).await, status);
+    assert_eq!(stack.emails(), emails);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_failed_image_is_tried_again_once() {
     let stack = failed().await;
