@@ -10,9 +10,9 @@ use crate::image::status::{ManifestVersion, Status};
 use crate::keys;
 use crate::status_store::{self, OpenMarker};
 
-/// After how long an open marker without its status means that its writer died: longer than the functions may run
-/// (a minute, template.yaml), and than the clock of who looks may be ahead of S3's besides.
-const STARTED_GRACE: SignedDuration = SignedDuration::from_mins(5);
+/// After how long whatever an invocation was about to do is done, or it died: longer than the functions may run (a minute,
+/// template.yaml), and than the clock of who looks may be ahead of S3's besides.
+pub(super) const STARTED_GRACE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Whether the invocation that wrote an open marker is over.
 pub(crate) fn is_dead(context: Context<'_>, marker: &OpenMarker) -> bool {
@@ -80,7 +80,8 @@ pub(super) async fn mark_anew(
     Ok(None)
 }
 
-async fn has_draft(context: Context<'_>, marker: &OpenMarker) -> Result<bool, Error> {
+/// Whether its writer left in the marker what it was about to make.
+pub(super) async fn has_draft(context: Context<'_>, marker: &OpenMarker) -> Result<bool, Error> {
     let draft = status_store::load_draft(context.aws, context.config, marker).await?;
     Ok(draft.is_some())
 }

@@ -2,7 +2,7 @@
 
 use super::context::{Context, Error};
 use super::draft::{Draft, Start};
-use super::marking::{Marked, is_dead, mark};
+use super::marking::{Marked, has_draft, is_dead, mark};
 use crate::aws::Saved;
 use crate::image::status::Status;
 use crate::status_store::{self, Loaded, OpenMarker};
@@ -47,7 +47,7 @@ pub(super) async fn open(
     marker: Option<&OpenMarker>,
 ) -> Result<Opened, Error> {
     // What a dead invocation may have sent has to be looked for: see below.
-    let dead = marker.filter(|it| is_dead(context, it));
+    let mut dead = marker.filter(|it| is_dead(context, it)).cloned();
     if before.is_none() && ours.is_none() && dead.is_none() {
         let draft = Draft::opened(status, None, Start::Unmarked);
         return Ok(Opened::Draft(Box::new(draft)));
@@ -62,13 +62,18 @@ pub(super) async fn open(
         }
         // The version before was just finalized, by who did not know of this one.
         Marked::Unclear => return Ok(Opened::Conflict),
+        // A tick may be about to delete it, with the version before, whose end it was written beside.
+        Marked::Theirs(theirs) if dead.is_none() => {
+            if !is_dead(context, &theirs) || has_draft(context, &theirs).await? {
+                return Ok(Opened::Elsewhere);
+            }
+            dead = Some(theirs);
+        }
         Marked::Theirs(_) => {}
     }
     // Another invocation has started this version. If it died, what it may have sent has to be looked for.
-    let Some(dead) = dead else {
-        return Ok(Opened::Elsewhere);
-    };
-    match mark(context, &status.manifest, Some(&dead.etag)).await? {
+    let known = dead.as_ref().map(|dead| &*dead.etag);
+    match mark(context, &status.manifest, known).await? {
         Marked::Ours(marker) => status.open_marker = Some(marker),
         Marked::Unclear => return Ok(Opened::Conflict),
         Marked::Theirs(_) => return Ok(Opened::Elsewhere),

@@ -11,6 +11,7 @@ use crate::image::task::{Phase, Task, TaskKind, phase};
 use crate::image::words::{Step, WaitReason};
 use crate::reconcile::context::Error;
 use crate::reconcile::lookup;
+use crate::reconcile::marking::STARTED_GRACE;
 use crate::reconcile::step_context::{StepContext, retrying};
 
 pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
@@ -21,7 +22,13 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
                 return Ok(found);
             }
             if start_task::is_refused_until_now(&step).await? {
-                return Ok(ended(Vec::new()));
+                // Another invocation may be about to ask once more, and the other task to end.
+                let is_long = |at| step.now().duration_since(at) > STARTED_GRACE;
+                let cancel = step.status.cancel.as_ref();
+                return Ok(match cancel.is_some_and(|it| is_long(it.asked_at)) {
+                    true => ended(Vec::new()),
+                    false => StepOutcome::Unchanged,
+                });
             }
             Ok(nothing_found(&step))
         }
