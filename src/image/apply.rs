@@ -204,6 +204,11 @@ fn task_started(status: &mut Status, task: Task, origin: Origin, now: Timestamp)
 /// A snapshot is registered, an AMI polled. What EC2's task names counts, whatever was known before.
 fn import_tagged(status: &mut Status, imported: Imported, now: Timestamp) {
     let region = status.build.tasks.last().map(|task| task.region.clone());
+    if imported.lacks_tags && imported.image.is_some() {
+        let tags = std::mem::take(&mut status.build.created_with.tags);
+        // They are left to publishing, which says so if they cannot be set.
+        status.publishes |= !tags.is_empty();
+    }
     if let (Some(region), Some(id)) = (region, &imported.image) {
         let mut image = RegionStatus::pending(id.clone());
         image.snapshots.clone_from(&imported.snapshots);

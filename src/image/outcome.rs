@@ -130,6 +130,9 @@ pub struct Imported {
     pub image: Option<String>,
     /// The snapshots.
     pub snapshots: Vec<String>,
+    /// Whether the manifest could not be read, or asks for what it may not: they have no tags but those that prove whose they
+    /// are.
+    pub lacks_tags: bool,
 }
 
 /// How far an AMI is as its manifest says.

@@ -249,7 +249,11 @@ fn import_tagged(kind: TaskKind) -> Evidence {
     let ObservedTask {
         image, snapshots, ..
     } = completed(kind);
-    Evidence::ImportTagged(Imported { image, snapshots })
+    Evidence::ImportTagged(Imported {
+        image,
+        snapshots,
+        ..Imported::default()
+    })
 }
 
 /// To be cancelled since the given minute.

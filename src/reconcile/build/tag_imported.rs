@@ -28,6 +28,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     let imported = Imported {
         image: seen.image,
         snapshots: seen.snapshots,
+        lacks_tags: !matches!(step.manifest, ManifestRead::Spec(_)),
     };
     let ids: Vec<String> = imported
         .image

@@ -266,6 +266,40 @@ async fn what_a_parameter_forbids_meanwhile_is_not_done() {
 /// What is closed while EC2 imports a disk: nothing is registered, what was imported is deleted, and the email says
 /// what the stack's owner would have to open.
 #[tokio::test(start_paused = true)]
+async fn a_virtual_machine_whose_tags_are_forbidden_during_its_import_is_incomplete() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |keys: &'static str| {
+        let folder = folder.path();
+        TestStack::built(move |builder| builder.directory(Some(folder)).parameter("TagKeys", keys))
+    };
+    let stack = with("").await;
+    let time = crate::support::minutes(60);
+    stack.world.ec2().set_task_time(TaskKind::ImportImage, time);
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    let manifest = "name: web\nsource: {vm: {object: web.vmdk, format: vmdk}}\ntags: {team: web}\n";
+    stack.drop_file(KEY, manifest).await;
+    stack.world.run_for(crate::support::minutes(10)).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["build"]["step"], "await-task", "{status:#}");
+    stack.world.close().await;
+
+    let stack = with("owner").await;
+    stack.rest().await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "incomplete", "{status:#}");
+    assert!(!stack.only_image().tags.contains_key("team"));
+    let email = stack.emails().pop().unwrap();
+    let text = email.text.replace('\n', " ");
+    assert!(
+        text.contains("adds team to the parameter TagKeys"),
+        "{text}"
+    );
+    let emails = stack.emails().len();
+    stack.world.run_for(crate::support::minutes(30)).await;
+    assert_eq!(stack.emails().len(), emails);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_parameter_forbids_during_an_import_is_named_in_the_email() {
     const KMS: &str = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab";
     let disk = "name: web\nsource:\n  disk: {object: web.vmdk, format: vmdk}\n";
