@@ -162,6 +162,7 @@ impl Error {
             }
             Self::Store(
                 StoreError::Unreadable { .. }
+                | StoreError::OtherBucket { .. }
                 | StoreError::UnusableMarker { .. }
                 | StoreError::TooLarge { .. }
                 | StoreError::Newer { .. },

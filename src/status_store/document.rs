@@ -27,6 +27,20 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The stack had another manifest bucket when it was written.
+    #[error(
+        "{} is about {about}: the stack's manifest bucket was changed. Its owner sets BucketName and ExistingBucketName back; \
+         another manifest bucket needs a stack of its own",
+        s3_uri(.bucket, .key)
+    )]
+    OtherBucket {
+        /// Bucket.
+        bucket: String,
+        /// Key of the status.
+        key: String,
+        /// The manifest that it is about.
+        about: String,
+    },
     /// What an open marker holds cannot be worked with.
     #[error(
         "{} is not an open marker of its manifest ({reason}): \
@@ -77,27 +91,36 @@ pub(super) fn read_status(
     content: &[u8],
 ) -> Result<Status, StoreError> {
     let (bucket, key) = (bucket.to_owned(), key.to_owned());
-    let status = parse(content).and_then(|status| {
-        let manifest = &status.manifest;
-        if (manifest.bucket.as_str(), manifest.key.as_str()) == about {
-            return Ok(status);
+    let reason = match parse(content) {
+        Ok(status) => {
+            let manifest = &status.manifest;
+            if (manifest.bucket.as_str(), manifest.key.as_str()) == about {
+                return Ok(status);
+            }
+            // What is done for this status would be done for another manifest.
+            let of = text::excerpt(&manifest.uri());
+            if manifest.key == about.1 {
+                return Err(StoreError::OtherBucket {
+                    bucket,
+                    key,
+                    about: of,
+                });
+            }
+            format!("it is about another manifest, {of}")
         }
-        // Else what is done for this status would be done for another manifest.
-        let of = text::excerpt(&manifest.uri());
-        let reason = format!("it is about another manifest, {of}");
-        Err(Unreadable::Invalid(reason))
-    });
-    status.map_err(|unreadable| match unreadable {
-        Unreadable::Newer(schema) => StoreError::Newer {
-            bucket,
-            key,
-            schema,
-        },
-        Unreadable::Invalid(reason) => StoreError::Unreadable {
-            bucket,
-            key,
-            reason,
-        },
+        Err(Unreadable::Newer(schema)) => {
+            return Err(StoreError::Newer {
+                bucket,
+                key,
+                schema,
+            });
+        }
+        Err(Unreadable::Invalid(reason)) => reason,
+    };
+    Err(StoreError::Unreadable {
+        bucket,
+        key,
+        reason,
     })
 }
 

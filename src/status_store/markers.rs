@@ -110,6 +110,9 @@ pub async fn load_draft(
     let about = (config.bucket.as_str(), marker.manifest_key.as_str());
     let draft = match read_status(&config.state_bucket, &key, about, draft) {
         Err(StoreError::Unreadable { reason, .. }) => return Err(unusable(reason)),
+        Err(StoreError::OtherBucket { about, .. }) => {
+            return Err(unusable(format!("it is about another manifest, {about}")));
+        }
         draft => draft?,
     };
     match no_draft(&draft, &String::from_utf8_lossy(first)) {

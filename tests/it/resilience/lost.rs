@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{TestStack, refused, vmdk};
+use crate::support::{TestStack, minutes, refused, vmdk};
 use http::StatusCode;
 use localaws::faults::{Call, Fault};
 use serde_json::{Value, json};
@@ -194,6 +194,28 @@ async fn a_marker_without_a_status_or_a_manifest_is_deleted() {
     stack.world.settle().await;
     assert!(stack.open().await.is_empty());
     assert_eq!(stack.emails(), []);
+}
+
+/// Its images are those of the bucket before: nothing is built again under the same key, and the owner is told what to do.
+#[tokio::test(start_paused = true)]
+async fn a_status_of_another_manifest_bucket_is_reported_and_not_overwritten() {
+    let stack = TestStack::new().await;
+    stack.drop_and_rest(KEY, stack.manifest("web")).await;
+    let mut status = stack.status(KEY).await;
+    status["manifest"]["bucket"] = "before".into();
+    stack.write_state(&format!("status/{KEY}.json"), status.to_string());
+    let emails = stack.emails();
+    stack.drop_file(KEY, stack.manifest("web-2")).await;
+    let event = stack.object_created(KEY);
+    let error = stack.world.invoke("RegisterImage", event).await;
+    let message = error.unwrap_err().message;
+    let about = format!("is about s3://before/{KEY}: the stack's manifest bucket was changed");
+    assert!(message.contains(&about), "{message}");
+    assert!(message.contains("BucketName"), "{message}");
+    stack.world.run_for(minutes(20)).await;
+    assert_eq!(stack.status(KEY).await, status);
+    assert_eq!(stack.only_image().name, "web");
+    assert_eq!(stack.emails(), emails);
 }
 
 #[tokio::test(start_paused = true)]
