@@ -100,7 +100,7 @@ pub(super) enum Made {
     /// It is recorded in the status of the image, which is this now.
     Recorded(Status),
     /// The same was asked for before, as this status says. It is asked once more: what is recorded already changes nothing,
-    /// and the image's open marker, without which no tick would do it, is written anew.
+    /// and the image's open marker, without which no tick would do it, is written where it is missing.
     Before(Status),
     /// No function has recorded it yet.
     Later,

@@ -337,8 +337,11 @@ fn finish(status: &mut Status, now: Timestamp) {
         end_deprecated(status, now);
     }
     forget_surplus(status);
-    for version in &mut status.previous {
-        version.is_dealt_with = true;
+    // Else only what was begun of them, or this version's own AMIs, were brought to an end.
+    if status.replaces && !status.is_removed() {
+        for version in &mut status.previous {
+            version.is_dealt_with = true;
+        }
     }
     let why = message::retired(status);
     let state = if status.is_removed() {

@@ -23,7 +23,8 @@ pub struct PreviousVersion {
     /// The bundle that they were registered from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundle: Option<BundleVersion>,
-    /// Whether a later version has finished retiring its AMIs: what is still there of them stays, as was told.
+    /// Whether a later version has finished retiring its AMIs: what is still there of them stays, as was told, unless a version
+    /// that asks for more finishes that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_dealt_with: bool,
 }

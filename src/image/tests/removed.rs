@@ -69,7 +69,7 @@ fn an_ami_is_kept_unless_its_manifest_said_otherwise() {
 fn its_own_amis_are_retired_and_not_those_of_earlier_versions() {
     let mut status = available();
     status.previous = status.handed_on().1;
-    status.on_delete = Some(DEREGISTER);
+    (status.on_delete, status.replaces) = (Some(DEREGISTER), true);
     let old = RegionStatus::pending("ami-0".to_owned());
     status.previous[0].regions.insert(REGION.to_owned(), old);
     remove(&mut status, after(20));
@@ -79,6 +79,10 @@ fn its_own_amis_are_retired_and_not_those_of_earlier_versions() {
         .map(|it| it.known.image)
         .collect();
     assert_eq!(images, [status.image_in(REGION).unwrap().image.clone()]);
+    // Those are still to be retired, should it be uploaded again, or to be told.
+    let status = ended(status, RetireOutcome::Deregistered, None);
+    assert_eq!(status.place(), "deleted");
+    assert!(!status.previous[0].is_dealt_with);
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     let imported = Imported {
         image: seen.image,
         snapshots: seen.snapshots,
-        lacks_tags: !matches!(step.manifest, ManifestRead::Spec(_)),
+        lacks_tags: lacks_tags(&step),
     };
     let ids: Vec<String> = imported
         .image
@@ -63,6 +63,11 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     Ok(StepOutcome::Wait(reason))
 }
 
+/// Whether nobody can tell now which tags the manifest asks for, or those are forbidden.
+fn lacks_tags(step: &StepContext<'_>) -> bool {
+    !matches!(step.manifest, ManifestRead::Spec(_))
+}
+
 /// EC2 does not list the task as ours. What it made may have its tags already: an answer may have been lost.
 async fn not_listed(step: &StepContext<'_>, task: &Task) -> Result<StepOutcome, Error> {
     let tags = ownership::creation_tags(step.status);
@@ -84,6 +89,7 @@ async fn not_listed(step: &StepContext<'_>, task: &Task) -> Result<StepOutcome, 
         imported.snapshots = ours.map(|snapshot| snapshot.id).collect();
     }
     if imported != Imported::default() {
+        imported.lacks_tags = lacks_tags(step);
         return Ok(StepOutcome::Advance(Evidence::ImportTagged(imported)));
     }
     let what = task.id.clone();

@@ -263,8 +263,7 @@ async fn what_a_parameter_forbids_meanwhile_is_not_done() {
     assert!(text.contains("adds arn:aws:s3:::local-bucket to"), "{text}");
 }
 
-/// What is closed while EC2 imports a disk: nothing is registered, what was imported is deleted, and the email says
-/// what the stack's owner would have to open.
+/// It is there already, and is not told as if it had them.
 #[tokio::test(start_paused = true)]
 async fn a_virtual_machine_whose_tags_are_forbidden_during_its_import_is_incomplete() {
     let folder = tempfile::tempdir().unwrap();
@@ -299,6 +298,8 @@ async fn a_virtual_machine_whose_tags_are_forbidden_during_its_import_is_incompl
     assert_eq!(stack.emails().len(), emails);
 }
 
+/// What is closed while EC2 imports a disk: nothing is registered, what was imported is deleted, and the email says
+/// what the stack's owner would have to open.
 #[tokio::test(start_paused = true)]
 async fn what_a_parameter_forbids_during_an_import_is_named_in_the_email() {
     const KMS: &str = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab";
