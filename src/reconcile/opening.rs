@@ -47,14 +47,14 @@ pub(super) async fn open(
     marker: Option<&OpenMarker>,
 ) -> Result<Opened, Error> {
     // What a dead invocation may have sent has to be looked for: see below.
-    let mut dead = marker.filter(|it| is_dead(context, it)).cloned();
-    if before.is_none() && ours.is_none() && dead.is_none() {
+    let listed = marker.filter(|it| is_dead(context, it));
+    if before.is_none() && ours.is_none() && listed.is_none() {
         let draft = Draft::opened(status, None, Start::Unmarked);
         return Ok(Opened::Draft(Box::new(draft)));
     }
     let known = before.and_then(|before| before.status.open_marker.as_deref());
     let etag = before.map(|before| before.etag.clone());
-    match mark(context, &status.manifest, ours.or(known)).await? {
+    let theirs = match mark(context, &status.manifest, ours.or(known)).await? {
         Marked::Ours(marker) => {
             status.open_marker = Some(marker);
             let draft = Draft::opened(status, etag, Start::Marked);
@@ -62,18 +62,16 @@ pub(super) async fn open(
         }
         // The version before was just finalized, by who did not know of this one.
         Marked::Unclear => return Ok(Opened::Conflict),
-        // A tick may be about to delete it, with the version before, whose end it was written beside.
-        Marked::Theirs(theirs) if dead.is_none() => {
-            if !is_dead(context, &theirs) || has_draft(context, &theirs).await? {
-                return Ok(Opened::Elsewhere);
-            }
-            dead = Some(theirs);
-        }
-        Marked::Theirs(_) => {}
-    }
+        Marked::Theirs(theirs) => theirs,
+    };
     // Another invocation has started this version. If it died, what it may have sent has to be looked for.
-    let known = dead.as_ref().map(|dead| &*dead.etag);
-    match mark(context, &status.manifest, known).await? {
+    let dead = match listed {
+        Some(listed) => &listed.etag,
+        // A tick may be about to delete it, with the version before, whose end it was written beside.
+        None if is_dead(context, &theirs) && !has_draft(context, &theirs).await? => &theirs.etag,
+        None => return Ok(Opened::Elsewhere),
+    };
+    match mark(context, &status.manifest, Some(dead)).await? {
         Marked::Ours(marker) => status.open_marker = Some(marker),
         Marked::Unclear => return Ok(Opened::Conflict),
         Marked::Theirs(_) => return Ok(Opened::Elsewhere),

@@ -344,3 +344,28 @@ async fn a_manifest_deleted_while_its_bundle_is_missing_is_cancelled_and_can_be_
     let status = stack.status(key).await;
     assert_eq!(status["state"], "working", "{status:#}");
 }
+
+/// Beside a version that has ended, the marker of an invocation that died: the next tick deletes it, and no tick would start what
+/// was uploaded just before.
+#[tokio::test(start_paused = true)]
+async fn a_version_beside_the_marker_of_a_dead_invocation_is_started_at_once() {
+    let stack = TestStack::new().await;
+    stack
+        .drop_and_rest(KEY, stack.manifest("web-{digest}"))
+        .await;
+    stack.world.run_for(Duration::from_secs(30)).await;
+    stack.write_state(MARKER, "");
+    // The last tick found it half a minute too young.
+    stack.world.run_for(Duration::from_secs(301)).await;
+    assert_eq!(stack.open().await, [MARKER]);
+    let changed = stack.manifest("web-{digest}") + "register: {imdsSupport: v2.0}\n";
+    stack.drop_file(KEY, changed).await;
+    stack.world.run_for(Duration::from_secs(2)).await;
+    assert_eq!(stack.count("RegisterImage"), 2);
+    stack.rest().await;
+    assert_eq!(stack.images().len(), 2);
+    assert_eq!(stack.emails().len(), 2);
+    stack.world.run_for(Duration::from_secs(3600)).await;
+    assert_eq!(stack.count("RegisterImage"), 2);
+    assert_eq!(stack.emails().len(), 2);
+}
