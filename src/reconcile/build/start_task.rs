@@ -7,6 +7,8 @@ mod image;
 mod import;
 mod request;
 
+pub(super) use bundle_instance::is_refused_until_now;
+
 use super::{check_object, encryption, sources};
 use crate::image::message::failures;
 use crate::image::outcome::{Evidence, StepOutcome};
@@ -93,11 +95,6 @@ pub(super) async fn adopt(step: &StepContext<'_>) -> Result<Option<StepOutcome>,
         Some(SourceKind::Stored | SourceKind::Image) => Box::pin(image::adopt(step)).await,
         Some(SourceKind::Snapshot | SourceKind::Bundle) | None => Ok(None),
     }
-}
-
-/// Whether nothing can have been started for this image, as EC2 was busy with what is another's all the time.
-pub(super) async fn is_refused_until_now(step: &StepContext<'_>) -> Result<bool, Error> {
-    bundle_instance::is_refused_until_now(step).await
 }
 
 /// Whether the AMI of a disk or a machine is there without its task being known, as where a status was deleted; or the

@@ -97,7 +97,9 @@ async fn wait_for_other(step: &StepContext<'_>, instance_id: &str) -> Result<Ste
 
 /// Whether EC2 has refused to bundle the instance ever since the first attempt, as far as its one task at a time tells: the
 /// task of another manifest that was in the way still runs, so no attempt since can have been heard.
-pub(super) async fn is_refused_until_now(step: &StepContext<'_>) -> Result<bool, Error> {
+pub(in crate::reconcile::build) async fn is_refused_until_now(
+    step: &StepContext<'_>,
+) -> Result<bool, Error> {
     let build = &step.status.build;
     let Some(waiting) = &build.waiting else {
         return Ok(false);
