@@ -23,8 +23,9 @@ impl Status {
             kept.any(|it| it.image == image)
         };
         // Where nothing was to be retired, they are kept on purpose.
-        let is_told = |it: &&PreviousVersion| !before.replaces || it.is_dealt_with;
-        let gone = gone.iter().filter(|it| !is_told(it));
+        let gone = gone
+            .iter()
+            .filter(|it| before.replaces && !it.is_dealt_with);
         let images = gone.flat_map(PreviousVersion::images);
         let images = images.filter(|(_, it)| !is_kept(&it.image));
         let forgotten = |(region, it): (&String, &RegionStatus)| Retirement {
