@@ -11,8 +11,8 @@ use crate::support::{REGION, TestStack, minutes, vmdk};
 const NEXT: &str =
     "register: {imdsSupport: v2.0}\nreplaces: {previous: deregister, snapshots: delete}\n";
 
-#[tokio::test(start_paused = true)]
-async fn a_snapshot_of_another_account_is_not_said_to_be_deleted() {
+/// An AMI of another account's snapshot, with that one's id and the manifest.
+async fn of_another_account() -> (TestStack, String, String) {
     let stack = TestStack::built(|builder| {
         builder
             .parameter("AllowRetire", "true")
@@ -22,6 +22,12 @@ async fn a_snapshot_of_another_account_is_not_said_to_be_deleted() {
     let id = foreign_snapshot(&stack);
     let manifest = format!("name: web-{{digest}}\nsource:\n  snapshot: {{id: {id}}}\n");
     stack.drop_and_rest(KEY, &manifest).await;
+    (stack, id, manifest)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_of_another_account_is_not_said_to_be_deleted() {
+    let (stack, id, manifest) = of_another_account().await;
     let old = stack.only_image().id;
     stack.drop_and_rest(KEY, format!("{manifest}{NEXT}")).await;
     assert!(!ids(&stack).contains(&old));
@@ -35,15 +41,7 @@ async fn a_snapshot_of_another_account_is_not_said_to_be_deleted() {
 /// Its owner does not share it any more: it is there, and nobody here sees it.
 #[tokio::test(start_paused = true)]
 async fn a_snapshot_that_another_account_shares_no_longer_is_not_said_to_be_deleted() {
-    let stack = TestStack::built(|builder| {
-        builder
-            .parameter("AllowRetire", "true")
-            .parameter("SourceOwners", "111122223333")
-    })
-    .await;
-    let id = foreign_snapshot(&stack);
-    let manifest = format!("name: web-{{digest}}\nsource:\n  snapshot: {{id: {id}}}\n");
-    stack.drop_and_rest(KEY, &manifest).await;
+    let (stack, id, _) = of_another_account().await;
     let old = stack.only_image().id;
     stack.world.ec2().edit_snapshot(REGION, &id, |it| {
         it.create_volume_permissions.clear();
