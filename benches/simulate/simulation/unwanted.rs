@@ -71,6 +71,12 @@ fn unwanted<'a>(
     let orphans = status["build"]["orphans"].to_string();
     let is_unseen = orphans.contains(Orphan::UNSEEN);
     let previous = status["previous"].to_string();
+    // A version without its Region came in between, which left it, as its email said.
+    let is_earlier = |it: &Found| {
+        status["regions"].get(it.0).is_none()
+            && previous.contains(&it.1.id)
+            && is_told_as_kept(played, &it.1.id)
+    };
     let versions = played.monitor.versions(&played.stack, key);
     let dropped = |version: &&Manifest| {
         let text_of = version.text(key, &played.sources);
@@ -83,7 +89,8 @@ fn unwanted<'a>(
             images.filter(|it| !is_own(it) && is_silent(it)).collect()
         }
         ("deleted", Some(version)) if version.on_delete != Retire::Keep => {
-            images.filter(|it| is_own(it) && is_silent(it)).collect()
+            let own = images.filter(|it| is_own(it) && is_silent(it));
+            own.filter(|it| !is_earlier(it)).collect()
         }
         // What its last attempt has begun is cleaned up.
         ("cancelled" | "failed", _) if !is_unseen => images
@@ -92,6 +99,16 @@ fn unwanted<'a>(
             .collect(),
         _ => Vec::new(),
     }
+}
+
+/// Whether an email says that an AMI of an earlier version is kept.
+fn is_told_as_kept(played: &Played, id: &str) -> bool {
+    let emails = played.stack.emails();
+    let mut lines = emails.iter().flat_map(|email| email.text.lines());
+    lines.any(|line| {
+        let is_kept = line.starts_with("The previous AMI is kept: ");
+        is_kept && line.contains(id)
+    })
 }
 
 /// Of each AMI that was deprecated or deregistered because nobody wants it any more, an email says so.

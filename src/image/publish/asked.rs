@@ -62,7 +62,7 @@ impl Asked {
     }
 
     /// What these settings ask for, where the AMI of the stack's Region may not be seen: then a time of deprecation that
-    /// is counted from it is as it was set.
+    /// is counted from it is as it was set, and in a Region where it was not set yet, as it was in the stack's.
     #[must_use]
     pub fn of_known(
         spec: &PublishSpec,
@@ -73,7 +73,8 @@ impl Asked {
         let mut asked = Self::of(spec, home, seen);
         if spec.deprecate.is_some() {
             for (region, it) in &mut asked.regions {
-                let known = || status.applied_in(region).settings.deprecate_at;
+                let set = |region| status.applied_in(region).settings.deprecate_at;
+                let known = || set(region).or_else(|| set(home));
                 it.desired.deprecate_at = it.desired.deprecate_at.or_else(known);
             }
         }

@@ -1,8 +1,9 @@
 //! Snapshots are shared before their AMI, and revoked after it; of an AMI that is retired, after it is deregistered.
 
+use localaws::ec2::Image;
 use localaws::faults::Call;
 
-use super::{Happened, snapshots};
+use super::{DIGEST_TAG, Happened, MANIFEST_TAG, snapshots};
 
 fn is_shared(call: &Call, snapshot: &str, how: &str, account: &str) -> bool {
     let start = format!("CreateVolumePermission.{how}.");
@@ -91,6 +92,14 @@ impl Happened<'_> {
         }
     }
 
+    /// Whether a share was revoked before the AMI was begun that an AMI was deregistered for: while its own version was
+    /// published, which is finished although another one was uploaded.
+    fn is_before_the_next(&self, image: &Image, revoked: &Call, deregistered: &Call) -> bool {
+        let between = revoked.number..deregistered.number;
+        let mut calls = self.all.calls.iter();
+        calls.any(|it| between.contains(&it.number) && makes_other_version(it, image))
+    }
+
     /// Until an AMI is deregistered, it may come into use, and is to be copied as before: by those it is shared with.
     pub(super) fn ending(&self, wrong: &mut Vec<String>) {
         for (call, lately, before) in self.done(&["DeregisterImage"]) {
@@ -102,11 +111,13 @@ impl Happened<'_> {
                 if self.has_several(snapshot) {
                     continue;
                 }
-                let revoked = lately.iter().flat_map(|it| {
+                let revoked = lately.iter().flat_map(|&it| {
                     let is_of = it.field("SnapshotId") == Some(snapshot);
                     let accounts = it.values("CreateVolumePermission.Remove.", ".UserId");
                     accounts.filter(move |account| {
-                        is_of && !was_taken_back(before, id, account, it.number)
+                        let is_of_publishing = || self.is_before_the_next(image, it, call);
+                        let is_taken_back = || was_taken_back(before, id, account, it.number);
+                        is_of && !is_taken_back() && !is_of_publishing()
                     })
                 });
                 for account in revoked {
@@ -117,6 +128,18 @@ impl Happened<'_> {
             }
         }
     }
+}
+
+/// Whether a request makes an AMI of another version of the manifest that this one is of.
+fn makes_other_version(call: &Call, image: &Image) -> bool {
+    let has = |tag: &str| {
+        let keys = call.values("TagSpecification.1.Tag.", ".Key");
+        let values = call.values("TagSpecification.1.Tag.", ".Value");
+        let mut tags = keys.zip(values).filter(|(key, _)| *key == tag);
+        let of_image = image.tags.get(tag).map(String::as_str);
+        tags.next().map(|(_, value)| Some(value) == of_image)
+    };
+    has(MANIFEST_TAG) == Some(true) && has(DIGEST_TAG) == Some(false)
 }
 
 /// Whether an AMI was shared with an account and is not any more at the time of a call: what its manifest asks for has
