@@ -52,6 +52,7 @@ impl Failure {
             FailureKind::ManifestGone
             | FailureKind::BundleInvalid
             | FailureKind::ManifestNotAllowed
+            | FailureKind::SourceReplaced
             | FailureKind::NameTaken { .. }
             | FailureKind::SeveralImages { .. }
             | FailureKind::TaskMadeNothing

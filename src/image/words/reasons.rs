@@ -265,6 +265,8 @@ pub enum FailureKind {
         /// Why.
         why: UnreadableReason,
     },
+    /// The disk or machine was replaced while EC2 imported it: what was made may be of either.
+    SourceReplaced,
     /// Another AMI has the name.
     NameTaken {
         /// That AMI.
@@ -378,6 +380,7 @@ impl FailureKind {
             | Self::BundleInvalid
             | Self::ManifestNotAllowed
             | Self::SourceUnreadable { .. }
+            | Self::SourceReplaced
             | Self::NameTaken { .. }
             | Self::SeveralImages { .. }
             | Self::BundleKeyUnusable

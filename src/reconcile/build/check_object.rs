@@ -56,6 +56,21 @@ pub(super) async fn is_replaced(step: &StepContext<'_>) -> Result<bool, Error> {
     Ok(false)
 }
 
+/// The object that was replaced while EC2 imported it, if one was. EC2 is told a key, no version (ImportSnapshot, UserBucket).
+/// One that is gone was read before that, or its task has failed.
+pub(super) async fn replaced_meanwhile<'a>(
+    step: &StepContext<'a>,
+) -> Result<Option<&'a SourceObject>, Error> {
+    let known = step.status.build.object.iter();
+    for known in known.flat_map(SourceObject::all) {
+        let current = step.aws().head_object(&known.bucket, &known.key).await?;
+        if current.is_some_and(|current| current.etag != known.etag) {
+            return Ok(Some(known));
+        }
+    }
+    Ok(None)
+}
+
 /// What the objects should be, in the order of their locations.
 fn expected(spec: &Spec) -> Vec<Expected> {
     match spec.source() {

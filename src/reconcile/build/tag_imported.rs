@@ -1,7 +1,7 @@
 //! `tag-imported`: ImportSnapshot and ImportImage tag their task, not what it makes. Tagged is what EC2's task with our
 //! tags names now, never what the status does.
 
-use super::proven;
+use super::{check_object, proven};
 use crate::aws::Remedy;
 use crate::image::message::failures;
 use crate::image::outcome::{Evidence, Imported, StepOutcome};
@@ -22,6 +22,9 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     let Some(task) = status.build.tasks.last() else {
         return Ok(StepOutcome::Unchanged);
     };
+    if let Some(object) = check_object::replaced_meanwhile(&step).await? {
+        return Ok(StepOutcome::Fail(failures::source_replaced(object)));
+    }
     let Some(seen) = proven::task(&step, task).await? else {
         return not_listed(&step, task).await;
     };

@@ -56,6 +56,7 @@ mod publish_while_copied;
 mod publish_withdrawn;
 mod replace_in_place;
 mod replace_in_place_ended;
+mod replaced_meanwhile;
 mod requests;
 mod requests_kept;
 mod tasks;

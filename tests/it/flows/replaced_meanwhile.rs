@@ -1,0 +1,125 @@
+//! A disk or a machine is replaced while EC2 imports it. EC2 is told a key, no version: what it has made may be of either, and is
+//! no AMI of the version that was asked for.
+
+use localaws::ec2::TaskKind;
+
+use crate::support::{TestStack, minutes};
+
+const KEY: &str = "golden/web.image.yaml";
+
+/// What is imported, by its manifest, its object and its content.
+const SOURCES: [(&str, &str, (usize, &[u8])); 2] = [
+    (
+        "{disk: {object: web.vmdk, format: vmdk}}",
+        "golden/web.vmdk",
+        (0, b"KDMV"),
+    ),
+    (
+        "{vm: {object: web.ova, format: ova}}",
+        "golden/web.ova",
+        (257, b"ustar"),
+    ),
+];
+
+type Source = (&'static str, &'static str, (usize, &'static [u8]));
+
+/// The content of an object, which differs in its last byte.
+fn content((_, _, (at, magic)): Source, last: u8) -> Vec<u8> {
+    let mut content = vec![0; 4096];
+    content[at..at + magic.len()].copy_from_slice(magic);
+    content[4095] = last;
+    content
+}
+
+fn manifest((source, _, _): Source) -> String {
+    format!("name: web-{{digest}}\nsource: {source}\n")
+}
+
+/// An import that is under way.
+async fn importing(source: Source) -> TestStack {
+    let stack = TestStack::new().await;
+    for kind in [TaskKind::ImportSnapshot, TaskKind::ImportImage] {
+        stack.world.ec2().set_task_time(kind, minutes(60));
+    }
+    stack.drop_file(source.1, content(source, 1)).await;
+    stack.drop_file(KEY, manifest(source)).await;
+    stack.world.run_for(minutes(20)).await;
+    assert_eq!(stack.status(KEY).await["build"]["step"], "await-task");
+    stack
+}
+
+/// Nothing that was made is left.
+fn is_empty(stack: &TestStack) {
+    assert_eq!(stack.images(), []);
+    assert_eq!(stack.snapshots(), std::slice::from_ref(&stack.snapshot));
+}
+
+async fn is_at_rest(stack: &TestStack) {
+    let (images, told) = (stack.images(), stack.emails().len());
+    stack.world.run_for(minutes(120)).await;
+    assert_eq!(stack.images(), images);
+    assert_eq!(stack.emails().len(), told);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_fails_and_is_made_of_what_is_there_if_somebody_asks() {
+    for source in SOURCES {
+        let stack = importing(source).await;
+        stack.drop_file(source.1, content(source, 2)).await;
+        stack.rest().await;
+        let status = stack.status(KEY).await;
+        assert_eq!(status["state"], "failed", "{status:#}");
+        assert_eq!(status["build"]["failure"]["kind"], "source-replaced");
+        is_empty(&stack);
+        let email = stack.only_email().text;
+        assert!(
+            email.contains("was replaced while EC2 imported it"),
+            "{email}"
+        );
+        is_at_rest(&stack).await;
+
+        stack.retry(KEY).await;
+        assert_eq!(stack.status(KEY).await["state"], "available");
+        assert_eq!(stack.images().len(), 1);
+        is_at_rest(&stack).await;
+    }
+}
+
+/// The new disk comes with its manifest: it is made after the old one has failed.
+#[tokio::test(start_paused = true)]
+async fn a_manifest_that_comes_with_the_new_one_is_made() {
+    for source in SOURCES {
+        let stack = importing(source).await;
+        stack.drop_file(source.1, content(source, 2)).await;
+        stack.drop_and_rest(KEY, manifest(source)).await;
+        let status = stack.status(KEY).await;
+        assert_eq!(status["state"], "available", "{status:#}");
+        assert_eq!(stack.images().len(), 1);
+        let subjects = stack.subjects();
+        let [failed, available] = &subjects[..] else {
+            panic!("{subjects:?}");
+        };
+        assert!(failed.starts_with("Failed"), "{subjects:?}");
+        assert!(available.starts_with("Available"), "{subjects:?}");
+        is_at_rest(&stack).await;
+    }
+}
+
+/// What EC2 could not do without is there, or was read.
+#[tokio::test(start_paused = true)]
+async fn one_that_is_removed_or_uploaded_again_is_made() {
+    for source in SOURCES {
+        for is_removed in [true, false] {
+            let stack = importing(source).await;
+            match is_removed {
+                true => stack.remove(source.1).await,
+                false => stack.drop_file(source.1, content(source, 1)).await,
+            }
+            stack.rest().await;
+            let status = stack.status(KEY).await;
+            assert_eq!(status["state"], "available", "{status:#}");
+            assert_eq!(stack.images().len(), 1);
+            is_at_rest(&stack).await;
+        }
+    }
+}
