@@ -335,8 +335,8 @@ async fn die(caller: Option<Caller>) -> Result<Response, AnswerLost> {
     std::future::pending().await
 }
 
-/// What is remembered of a request: what makes, changes or asks for an image, changes a snapshot, or changes or asks for a
-/// parameter. Values of parameters that are secret are not.
+/// What is remembered of a request: what makes, imports, changes or asks for an image, imports or changes a snapshot, or changes
+/// or asks for a parameter. Values of parameters that are secret are not.
 fn recorded_fields(service: &str, action: &str, request: &Request) -> Vec<(String, String)> {
     let actions = [
         "CopyImage",
@@ -346,6 +346,8 @@ fn recorded_fields(service: &str, action: &str, request: &Request) -> Vec<(Strin
         "DeregisterImage",
         "DescribeImages",
         "DescribeSnapshotAttribute",
+        "ImportImage",
+        "ImportSnapshot",
         "ModifyImageAttribute",
         "ModifySnapshotAttribute",
         "RegisterImage",

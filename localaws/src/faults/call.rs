@@ -23,8 +23,8 @@ pub struct Call {
     pub function: Option<String>,
     /// When it came.
     pub at: Timestamp,
-    /// What it asks for, of a call that makes, changes or asks for an image, changes a snapshot or asks who may use it, or
-    /// changes or asks for a parameter.
+    /// What it asks for, of a call that makes, imports, changes or asks for an image, imports or changes a snapshot or asks who may
+    /// use it, or changes or asks for a parameter.
     pub fields: Vec<(String, String)>,
     /// Whether the service has done it.
     pub done: bool,

@@ -1,10 +1,11 @@
 //! In which order functions change things, held for every test: snapshots are shared before their AMI and revoked after it,
 //! the AMIs of all Regions that are required are verified before one is released, and others are retired only after that
-//! was seen to be done.
+//! was seen to be done. And that an AMI has the disk that its version names, however often that is replaced.
 //!
 //! Between two uploads, because a manifest that changed may ask for the opposite; and as it is at the time, because an
 //! invocation may still do what the manifest asked for when it began.
 
+mod importing;
 mod releasing;
 mod retiring;
 mod sharing;
@@ -26,6 +27,8 @@ pub(super) const DIGEST_TAG: &str = "amiwright:digest";
 pub(super) struct Recorded {
     /// What was done in EC2 and to parameters, by functions and by others.
     calls: Vec<Call>,
+    /// Each look of a function whether an object is still what it was.
+    looks: Vec<Call>,
     /// The AMIs that there are in the end, by Region.
     images: BTreeMap<String, Vec<Image>>,
     /// Those that were deregistered, as they were then.
@@ -36,6 +39,8 @@ pub(super) struct Recorded {
 impl Recorded {
     pub(super) fn of(world: &World, uploads: &[Upload]) -> Self {
         let mut calls = world.calls();
+        let is_look = |call: &&Call| call.action == "HeadObject" && call.function.is_some();
+        let looks = calls.iter().filter(is_look).cloned().collect();
         calls.retain(|call| call.done && ["ec2", "ssm"].contains(&call.service.as_str()));
         let regions: BTreeSet<String> = calls.iter().map(|it| it.region.clone()).collect();
         let ec2 = world.ec2();
@@ -47,6 +52,7 @@ impl Recorded {
             images: in_each(&|region| ec2.images(region)),
             gone: in_each(&|region| ec2.deregistered_images(region)),
             calls,
+            looks,
             uploads: uploads.to_vec(),
         }
     }
@@ -54,6 +60,7 @@ impl Recorded {
     /// What was done in the wrong order.
     pub(super) fn violations(&self) -> Vec<String> {
         let mut wrong = Vec::new();
+        self.importing(&mut wrong);
         for (region, images) in &self.images {
             let happened = Happened {
                 region,

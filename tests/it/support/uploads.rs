@@ -1,5 +1,7 @@
 //! When somebody asked for something else, and for what.
 
+use std::collections::BTreeSet;
+
 use amiwright::manifest::image::{ImageManifest, PublishSpec, Source, parse, parse_within};
 use amiwright::manifest::sha256_hex;
 use jiff::{SignedDuration, Timestamp};
@@ -68,9 +70,7 @@ pub(super) fn said(uploads: &[Upload], image: &Image, call: &Call) -> Vec<Option
         .collect();
     source_versions.push(String::new());
     let is_own = |read: &ImageManifest| {
-        let build = read.build.digest();
-        let digest = |it: &String| sha256_hex(format!("{build}\n{it}\n").as_bytes());
-        let mut digests = source_versions.iter().map(digest);
+        let mut digests = source_versions.iter().map(|it| digest(read, it));
         digests.any(|it| image.tags.get(DIGEST_TAG) == Some(&it))
     };
     let (mut specs, mut lately, mut own, mut stored) = (Vec::new(), None, None, None);
@@ -103,6 +103,53 @@ pub(super) fn said(uploads: &[Upload], image: &Image, call: &Call) -> Vec<Option
     let lately = lately.unwrap_or(specs.len());
     specs.truncate(lately.max(own.or(stored).unwrap_or(0)));
     specs
+}
+
+/// The digest of a version of a manifest, made from an object with this ETag.
+fn digest(read: &ImageManifest, source_version: &str) -> String {
+    let build = read.build.digest();
+    sha256_hex(format!("{build}\n{source_version}\n").as_bytes())
+}
+
+/// The ETags of an object's contents with which a version of a manifest has a digest. None if it is not known which that are, as
+/// it is of a version that is made from several.
+pub(super) fn versions_of(
+    uploads: &[Upload],
+    (manifest, digest_tag): (&str, &str),
+    object: &str,
+) -> BTreeSet<String> {
+    let of = |key: &str| {
+        let objects = uploads
+            .iter()
+            .filter_map(|it| Some((it.at, it.object.as_ref()?)));
+        let of_key: Vec<_> = objects
+            .filter(|(_, (at, _))| at == key)
+            .filter_map(|(at, (_, content))| Some((at, content.as_ref()?)))
+            .collect();
+        of_key
+    };
+    let etags: BTreeSet<String> = of(object).iter().map(|(_, it)| etag(it)).collect();
+    let Some((_, key)) = manifest
+        .strip_prefix("s3://")
+        .and_then(|it| it.split_once('/'))
+    else {
+        return BTreeSet::new();
+    };
+    let read = of(key)
+        .into_iter()
+        .filter_map(|(at, it)| parse(key, it, at).ok());
+    read.flat_map(|read| {
+        let is_meant = |it: &&String| digest(&read, it) == digest_tag;
+        etags.iter().filter(is_meant).cloned().collect::<Vec<_>>()
+    })
+    .collect()
+}
+
+/// The ETag of an object before a call; none if it was not there.
+pub(super) fn etag_before(uploads: &[Upload], object: &str, number: u64) -> Option<String> {
+    let earlier = uploads.iter().filter(|it| it.number < number);
+    let mut of_object = earlier.filter_map(|it| it.object.as_ref().filter(|it| it.0 == object));
+    of_object.next_back()?.1.as_deref().map(etag)
 }
 
 /// What S3 calls an object of this content that came in one piece.

@@ -1,6 +1,7 @@
 //! The checks find wrong orders: what functions really did, with one call at another place.
 
 mod held;
+mod imported;
 
 use localaws::faults::Call;
 

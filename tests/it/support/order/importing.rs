@@ -1,0 +1,84 @@
+//! EC2 imports what is at a key, for hours, and is told no version: an AMI has the disk that its version names, if that was there
+//! when the import began and when a function looked last before it took over what was made.
+
+use std::collections::BTreeMap;
+
+use localaws::faults::Call;
+
+use super::{DIGEST_TAG, MANIFEST_TAG, Recorded};
+use crate::support::uploads::{etag_before, versions_of};
+
+const ATTEMPT_TAG: &str = "amiwright:attempt";
+
+/// The tags that a call sets, of those that say whose something is.
+fn own_tags<'a>(call: &'a Call, start: &'a str) -> BTreeMap<&'a str, &'a str> {
+    let tags = call.values(start, ".Key").zip(call.values(start, ".Value"));
+    tags.filter(|(key, _)| [MANIFEST_TAG, DIGEST_TAG, ATTEMPT_TAG].contains(key))
+        .collect()
+}
+
+/// The key of the only disk or machine that a call imports.
+fn object(call: &Call) -> Option<&str> {
+    let mut keys = call.values("DiskContainer.", "UserBucket.S3Key");
+    keys.next().filter(|_| keys.next().is_none())
+}
+
+impl Recorded {
+    pub(super) fn importing(&self, wrong: &mut Vec<String>) {
+        let is_import = |it: &&Call| {
+            ["ImportImage", "ImportSnapshot"].contains(&it.action.as_str()) && it.function.is_some()
+        };
+        for import in self.calls.iter().filter(is_import) {
+            let tags = own_tags(import, "TagSpecification.1.Tag.");
+            let (Some(object), Some(manifest), Some(digest)) =
+                (object(import), tags.get(MANIFEST_TAG), tags.get(DIGEST_TAG))
+            else {
+                continue;
+            };
+            let Some(taken) = self.taken_over(import, &tags) else {
+                continue;
+            };
+            let versions = versions_of(&self.uploads, (manifest, digest), object);
+            let is_other = |number: u64| {
+                let version = etag_before(&self.uploads, object, number);
+                version.is_some_and(|it| !versions.contains(&it))
+            };
+            let mut looks = self.looks.iter().rev();
+            let looked = looks.find(|it| {
+                it.key.as_deref() == Some(object)
+                    && (import.number..taken.number).contains(&it.number)
+            });
+            let looked = looked.map_or(taken.number, |it| it.number);
+            if !versions.is_empty() && (is_other(import.number) || is_other(looked)) {
+                wrong.push(format!(
+                    "{object} was imported for {digest} of {manifest}, which is made from another version of it"
+                ));
+            }
+        }
+    }
+
+    /// The call with which a function took over what an import has made, as there is an AMI of it.
+    fn taken_over(&self, import: &Call, tags: &BTreeMap<&str, &str>) -> Option<&Call> {
+        let after = self.calls.iter().filter(|it| it.number > import.number);
+        let mut tagged = after.clone().filter(|it| it.action == "CreateTags");
+        let taken = tagged.find(|it| own_tags(it, "Tag.") == *tags)?;
+        let is_registered = || {
+            after.clone().any(|it| {
+                it.action == "RegisterImage" && own_tags(it, "TagSpecification.1.Tag.") == *tags
+            })
+        };
+        let is_there = || {
+            let mut images = self.images.values().flatten();
+            let has = |image: &BTreeMap<String, String>| {
+                let mut tags = tags.iter();
+                tags.all(|(key, value)| image.get(*key).is_some_and(|it| it == value))
+            };
+            images.any(|it| has(&it.tags))
+        };
+        let is_made = match import.action.as_str() {
+            "ImportSnapshot" => is_registered(),
+            _ => is_there(),
+        };
+        is_made.then_some(taken)
+    }
+}
