@@ -140,6 +140,8 @@ pub struct Imported {
 pub struct PublishObserved {
     /// The Regions in which it is, with what of it is ours.
     pub verified: BTreeMap<String, Applied>,
+    /// What is ours of AMIs that were found without a record of it, by Region.
+    pub adopted: BTreeMap<String, Applied>,
     /// What is left as it is in those, although the manifest asks for it no more.
     pub left: Vec<RegionAction>,
     /// The Regions in which it will not be.
@@ -307,6 +309,8 @@ pub struct PublishIntent {
     pub actions: Vec<RegionAction>,
     /// What is ours of the AMI of each Region that is changed.
     pub applied: BTreeMap<String, Applied>,
+    /// What is ours, before that, of AMIs that were found without a record of it, by Region.
+    pub adopted: BTreeMap<String, Applied>,
     /// What is asked for in each Region that is to get a copy, or is to lose a failed one.
     pub copies: BTreeMap<String, CopyRequest>,
     /// The AMIs that EC2 showed, by Region.

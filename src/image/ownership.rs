@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::observed::{ATTEMPT_TAG, DIGEST_TAG, MANIFEST_TAG, OWN_TAGS, ObservedImage};
 use super::status::Status;
@@ -13,6 +13,9 @@ pub const TAG_VALUE_MAX: usize = 256;
 
 /// The most tags of a resource ("Tag restrictions", EC2 User Guide).
 pub const TAGS_MAX: usize = 50;
+
+/// How far the clocks of the functions and of EC2 may be apart.
+pub const CLOCKS: SignedDuration = SignedDuration::from_mins(2);
 
 /// What EC2 says about the AMI that a status is to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +83,16 @@ pub fn is_later_attempt(status: &Status, tags: &BTreeMap<String, String>) -> boo
     let theirs = tags.get(ATTEMPT_TAG).and_then(order);
     let own = (status.manifest.uploaded_at, status.build.attempt);
     is_of_manifest && theirs.is_some_and(|theirs| theirs > own)
+}
+
+/// Whether another attempt than this one has made an AMI: its tags say so, or that it is older. A status that was lost and
+/// is written anew for the same upload is of the attempt that the tags name.
+#[must_use]
+pub fn is_of_other_attempt(status: &Status, image: &ObservedImage) -> bool {
+    let since = status.build.started_at.checked_sub(CLOCKS).ok();
+    let is_older = matches!((image.created_at, since), (Some(at), Some(since)) if at < since);
+    let theirs = image.tags.get(ATTEMPT_TAG);
+    is_older || theirs.is_some_and(|it| *it != attempt(status))
 }
 
 /// Whether these tags are of the version with this digest. An older amiwright did not write down which that was: then they have

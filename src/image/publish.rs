@@ -11,7 +11,8 @@
 //! of which they find no difference is verified, which needs no file of its own. [`plan()`] takes all Regions, their copies and
 //! the parameters that point to them. [`retire`] comes after all of them, and is about other AMIs: those
 //! that this one replaces. [`in_place`] is the exception: what has to go before there can be a new one. `blockers` tells
-//! what EC2 would refuse to share, `public_date` what it would refuse to deprecate: then nothing is changed in that Region. [`audit`] finds what others have changed.
+//! what EC2 would refuse to share, `public_date` what it would refuse to deprecate: then nothing is changed in that Region.
+//! `unrecorded` says what is ours of an AMI whose status was lost. [`audit`] finds what others have changed.
 
 mod asked;
 pub mod audit;
@@ -32,6 +33,7 @@ mod release;
 pub mod retire;
 mod settings;
 mod share;
+mod unrecorded;
 pub mod withdraw;
 
 pub use asked::{Asked, AskedRegion};

@@ -1,13 +1,15 @@
-//! An AMI that was an earlier version's is the current one again, because the manifest was set back.
+//! An AMI that is there already becomes the current one: what of it is ours. It was an earlier version's, because the manifest
+//! was set back; or no status knows it, because the last one was lost.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::changes::note;
 use crate::image::status::{Applied, Intended, RegionStatus, Retiring, Status};
 
-/// What is known of such an AMI. What was set on it is ours, and is taken back where the manifest does not ask for it; what
-/// was done in order to retire it is undone.
+/// What is known of an AMI that was an earlier version's. What was set on it is ours, and is taken back where the manifest does
+/// not ask for it; what was done in order to retire it is undone.
 pub(super) fn adopted(
     status: &mut Status,
     region: &str,
@@ -53,4 +55,25 @@ fn with_protection_off(mut applied: Applied, retiring: &Retiring, now: Timestamp
     intended.at = intended.at.max(at);
     intended.settings.protection = None;
     applied
+}
+
+/// These AMIs were found without a record of what is ours, which is this. Returns whether that is new.
+pub(super) fn adopt(status: &mut Status, found: BTreeMap<String, Applied>, now: Timestamp) -> bool {
+    let mut changed = false;
+    for (region, applied) in found {
+        let Some(known) = status.regions.get_mut(&region) else {
+            continue;
+        };
+        if known.applied == applied {
+            continue;
+        }
+        known.applied = applied;
+        let why = format!(
+            "no status knew what was set on {} in {region}: what it has and the manifest asks for is amiwright's from now on",
+            known.image
+        );
+        note(status, why, now);
+        changed = true;
+    }
+    changed
 }

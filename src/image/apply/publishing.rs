@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::adopted::adopted;
+use super::adopted::{adopt, adopted};
 use super::arrival::note_repetition;
 use super::changes::{all_told, move_to, next_step, note, record_change, record_notice, wait};
 use super::polled::keep;
@@ -127,6 +127,7 @@ pub(super) fn intend(status: &mut Status, intent: PublishIntent, now: Timestamp)
     for (region, image) in &intent.seen {
         keep(status, region, image);
     }
+    adopt(status, intent.adopted, now);
     verified(status, intent.verified, &intent.left, now);
     let is_finished = status.completed_at.is_some();
     for (region, applied) in intent.applied {
@@ -318,6 +319,7 @@ pub(super) fn observed(status: &mut Status, seen: PublishObserved, now: Timestam
     }
     changed |= earlier::searched(status, &seen.not_made, seen.earlier, now);
     changed |= note_unlisted(status, &seen.unlisted, now);
+    changed |= adopt(status, seen.adopted, now);
     changed |= verified(status, seen.verified, &seen.left, now);
     changed |= release::observed(status, &seen.release, now);
     let release = seen.release.pending.clone();

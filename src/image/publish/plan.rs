@@ -13,8 +13,9 @@ use super::public_date;
 use super::release::{self, ReleasePlan};
 use super::settings::Shown;
 use super::share;
+use super::unrecorded;
 use crate::image::plan::PUBLISH_GRACE;
-use crate::image::status::{Action, RegionAction, RegionStatus, Status};
+use crate::image::status::{Action, Applied, RegionAction, RegionStatus, Status};
 use crate::image::words::Blocker;
 
 /// What is to be done about an image.
@@ -28,7 +29,9 @@ pub struct Plan {
     pub pending: BTreeMap<String, Pending>,
     /// The Regions that are as they should be.
     pub verified: BTreeSet<String>,
-    /// What is left as it is in those, although nobody asks for it any more.
+    /// What is ours of AMIs that were found without a record of it, by Region: it is to be written down.
+    pub adopted: BTreeMap<String, Applied>,
+    /// What is left as it is in those that are verified, although nobody asks for it any more.
     pub left: Vec<RegionAction>,
     /// The Regions that will have no copy, or not as it is asked for.
     pub failed: BTreeMap<String, CopyFault>,
@@ -50,6 +53,13 @@ impl Plan {
         let is_refused =
             !self.blocked.is_empty() || !self.failed.is_empty() || !self.in_vain.is_empty();
         self.ready.is_empty() && !is_waiting && !is_refused && is_released
+    }
+
+    /// What is ours of the AMI of a Region.
+    #[must_use]
+    pub fn applied_in(&self, status: &Status, region: &str) -> Applied {
+        let adopted = self.adopted.get(region).cloned();
+        adopted.unwrap_or_else(|| status.applied_in(region))
     }
 }
 
@@ -154,7 +164,10 @@ impl Plan {
         (shown, account): (&Shown, AccountSettings),
         now: Timestamp,
     ) {
-        let applied = status.applied_in(region);
+        let adopted = unrecorded::adopted(status, region, &wanted.desired, shown, now);
+        let adopted = adopted.map(|applied| (region.to_owned(), applied));
+        self.adopted.extend(adopted);
+        let applied = self.applied_in(status, region);
         let found = difference(&wanted.desired, &applied, shown, now);
         if found.is_empty() {
             self.verified.insert(region.to_owned());

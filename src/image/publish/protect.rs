@@ -34,15 +34,21 @@ pub(super) fn soon(now: Timestamp) -> Timestamp {
     soon.round(up).unwrap_or(soon)
 }
 
+/// The time of deprecation that an AMI is to have which is shown to have this one.
+pub(super) fn asked_for(desired: Timestamp, shown: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    let desired = to_minute(desired);
+    if desired > now {
+        return desired;
+    }
+    // EC2 takes no time in the past: what is deprecated by now, or is about to be, is as it should be.
+    let soon = soon(now);
+    shown.filter(|at| *at <= soon).unwrap_or(soon)
+}
+
 fn deprecation(compared: &Compared<'_>, found: &mut Difference) {
     let shown = compared.shown.deprecate_at.map(to_minute);
-    let wanted = match compared.desired.deprecate_at.map(to_minute) {
-        // EC2 takes no time in the past: what is deprecated by now, or is about to be, is as it should be.
-        Some(desired) if desired <= compared.now => {
-            let soon = soon(compared.now);
-            Some(shown.filter(|at| *at <= soon).unwrap_or(soon))
-        }
-        Some(desired) => Some(desired),
+    let wanted = match compared.desired.deprecate_at {
+        Some(desired) => Some(asked_for(desired, shown, compared.now)),
         // It was ours, and nobody has set another time since.
         None if shown.is_some_and(|at| compared.all_ours().has_deprecation(at)) => None,
         None => return,

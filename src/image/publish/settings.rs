@@ -63,6 +63,8 @@ pub struct Shown {
     pub is_encrypted: bool,
     /// Whether it has a product code.
     pub has_product_code: bool,
+    /// Whether another attempt than the one that is under way has made it.
+    pub is_of_other_attempt: bool,
 }
 
 /// The difference of one AMI.

@@ -233,6 +233,19 @@ impl Status {
         }
     }
 
+    /// Whether no status has a record of what was set on the AMI of a Region: it was found, and neither seen to be as its
+    /// manifest says nor changed since; and no earlier version that is known had it.
+    #[must_use]
+    pub fn is_unrecorded(&self, region: &str) -> bool {
+        let Some(known) = self.regions.get(region) else {
+            return false;
+        };
+        let is_recorded = known.verified_at.is_some() || known.applied.intended.is_some();
+        let versions = self.previous.iter();
+        let mut earlier = versions.flat_map(|version| version.regions.values());
+        !is_recorded && !earlier.any(|it| it.image == known.image)
+    }
+
     /// Whether a protection holds until a known time, before which nothing has to be looked at.
     #[must_use]
     pub fn is_cooling_down(&self, now: Timestamp) -> bool {

@@ -3,7 +3,8 @@
 use super::*;
 use crate::image::observed::ATTEMPT_TAG;
 use crate::image::ownership::{
-    Lookup, creation_tags, has_tags, is_later_attempt, is_previous, judge, ownership_tags,
+    CLOCKS, Lookup, creation_tags, has_tags, is_later_attempt, is_of_other_attempt, is_previous,
+    judge, ownership_tags,
 };
 use crate::image::status::{PreviousVersion, RegionStatus};
 
@@ -128,6 +129,33 @@ fn a_later_attempt_is_known_by_its_time_and_its_number() {
     let mut of_other = tagged("2099-01-01T00:00:00Z 0".to_owned());
     of_other.insert(MANIFEST_TAG.to_owned(), "s3://other/key".to_owned());
     assert!(!is_later_attempt(&status, &of_other));
+}
+
+#[test]
+fn an_ami_of_another_attempt_is_known_by_its_tags_or_its_age() {
+    let status = to_be_registered();
+    let started_at = status.build.started_at;
+    let own = creation_tags(&status)[ATTEMPT_TAG].clone();
+    let is_other = |attempt: Option<&str>, created_at: Option<Timestamp>| {
+        let mut tags = ownership_tags(&status);
+        tags.extend(attempt.map(|it| (ATTEMPT_TAG.to_owned(), it.to_owned())));
+        let image = ObservedImage {
+            tags,
+            created_at,
+            ..seen("available")
+        };
+        is_of_other_attempt(&status, &image)
+    };
+    for created_at in [None, Some(started_at), Some(started_at - CLOCKS)] {
+        assert!(!is_other(Some(&own), created_at), "{created_at:?}");
+        assert!(is_other(Some("2001-01-01T00:00:00Z 0"), created_at));
+        // An older amiwright did not set it.
+        assert!(!is_other(None, created_at), "{created_at:?}");
+    }
+    // A status that is written anew without another upload is of the same attempt by name.
+    let before = started_at - CLOCKS - SignedDuration::from_secs(1);
+    assert!(is_other(Some(&own), Some(before)));
+    assert!(is_other(None, Some(before)));
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod unanswered;
 
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::aws::{Aws, AwsError, CopiedImage, Remedy};
 use crate::image::message::failures;
@@ -35,9 +35,6 @@ const LATER: [&str; 3] = [
 
 /// With the same token and other parameters: an earlier request has begun the copy, and it will be seen.
 const BEGUN: &str = "IdempotentParameterMismatch";
-
-/// How far the clocks of the functions and of EC2 may be apart.
-const CLOCKS: SignedDuration = SignedDuration::from_mins(2);
 
 /// What is written down of a copy before EC2 is asked for it, or before a failed one is deleted.
 pub(super) fn intend(
@@ -260,7 +257,7 @@ fn is_begun_for(image: &str, snapshot: &ObservedSnapshot) -> bool {
 
 /// Whether a snapshot was begun after a copy was asked for. What is not known is not so.
 fn is_begun_since(asked: Option<Timestamp>, snapshot: &ObservedSnapshot) -> bool {
-    let since = asked.and_then(|at| at.checked_sub(CLOCKS).ok());
+    let since = asked.and_then(|at| at.checked_sub(ownership::CLOCKS).ok());
     matches!((since, snapshot.started_at), (Some(since), Some(at)) if at >= since)
 }
 

@@ -30,7 +30,7 @@ use crate::image::outcome::{
 };
 use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE};
 use crate::image::publish::{self, Asked, Observation, Pending, Plan, Shown};
-use crate::image::status::{Action, Failure, RegionAction};
+use crate::image::status::{Action, Failure};
 use crate::image::words::WaitReason;
 use crate::manifest::Problem;
 
@@ -125,14 +125,14 @@ fn decide(
 ) -> StepOutcome {
     let confirmed = |region: &String| {
         let wanted = &asked.regions.get(region)?.desired;
-        let applied = publish::confirm(&step.status.applied_in(region), wanted);
+        let applied = publish::confirm(&plan.applied_in(step.status, region), wanted);
         Some((region.clone(), applied))
     };
     let verified: BTreeMap<_, _> = plan.verified.iter().filter_map(confirmed).collect();
     if !plan.ready.is_empty() {
         let intent = PublishIntent {
             parameters: release::intend(step, &plan.ready),
-            ..intend(step, asked, plan.ready, seen.images)
+            ..intend(step, asked, &plan, seen.images)
         };
         let intent = match intent.parameters.is_empty() {
             true => intent,
@@ -175,6 +175,7 @@ fn decide(
     let unseen = seen.observed.regions.iter().filter_map(absent);
     StepOutcome::Advance(Evidence::PublishObserved(PublishObserved {
         verified,
+        adopted: plan.adopted,
         left: plan.left,
         failed,
         pending,
@@ -251,13 +252,13 @@ fn wait_reason(step: &StepContext<'_>, region: &str, why: Pending, seen: &Seen) 
 fn intend(
     step: &StepContext<'_>,
     asked: &Asked,
-    actions: Vec<RegionAction>,
+    plan: &Plan,
     seen: BTreeMap<String, ObservedImage>,
 ) -> PublishIntent {
     let mut intent = PublishIntent::default();
-    let of_images = actions.iter().filter(|it| it.parameter().is_none());
+    let of_images = plan.ready.iter().filter(|it| it.parameter().is_none());
     for (region, actions) in by_region(of_images) {
-        let known = step.status.applied_in(region);
+        let known = plan.applied_in(step.status, region);
         if step.status.image_in(region).is_some() {
             let actions: Vec<Action> = actions.iter().map(|it| it.action.clone()).collect();
             let applied = publish::intend(&known, &actions, step.now());
@@ -271,7 +272,8 @@ fn intend(
         }
     }
     PublishIntent {
-        actions,
+        actions: plan.ready.clone(),
+        adopted: plan.adopted.clone(),
         seen,
         ..intent
     }

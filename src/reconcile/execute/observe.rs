@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX};
 use crate::image::observed::ObservedImage;
+use crate::image::ownership;
 use crate::image::publish::{Asked, Desired, Observation, Observed, Shown, is_left_unfinished};
 use crate::image::status::{Grantee, ParameterId, Settings, Status};
 use crate::manifest::image::PublishSpec;
@@ -169,7 +170,10 @@ pub(in crate::reconcile) async fn look(
     if !is_own_image(status, &image) {
         return Ok((Observation::Unknown, None));
     }
-    let mut shown = shown(&image);
+    let mut shown = Shown {
+        is_of_other_attempt: ownership::is_of_other_attempt(status, &image),
+        ..shown(&image)
+    };
     let is_left = status.is_verified_now(region) || status.failure_in(region).is_some();
     if shown.is_available && !is_left {
         let applied = status.applied_in(region).settings;
@@ -218,6 +222,7 @@ fn shown(image: &ObservedImage) -> Shown {
         is_instance_store: image.is_instance_store,
         is_encrypted: image.is_encrypted,
         has_product_code: !image.billing.product_codes.is_empty(),
+        is_of_other_attempt: false,
     }
 }
 

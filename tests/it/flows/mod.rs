@@ -49,6 +49,7 @@ mod publish_retire_in_use;
 mod publish_retire_shares;
 mod publish_retire_snapshots;
 mod publish_set_back;
+mod publish_status_lost;
 mod publish_table;
 mod publish_told;
 mod publish_unanswered;
