@@ -26,6 +26,7 @@ mod release;
 mod removed;
 mod requests;
 mod retire;
+mod schema;
 mod status;
 mod storing;
 mod task;
