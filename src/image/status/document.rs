@@ -65,6 +65,9 @@ pub struct Status {
     /// Whether the AMIs of earlier versions are to be retired once this one is finished.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replaces: bool,
+    /// Whether they are deregistered then, and not only deprecated.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deregisters_previous: bool,
     /// The AMIs of earlier versions that had to go before this one could be registered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replaced: Vec<Replaced>,
@@ -189,6 +192,7 @@ impl Status {
             untold: 0,
             release: Release::default(),
             replaces: false,
+            deregisters_previous: false,
             replaced: Vec::new(),
             on_delete: None,
             removed_at: None,

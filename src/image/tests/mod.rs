@@ -117,7 +117,7 @@ fn publishing(digest: &str, store: bool) -> Publishing {
         digest: digest.to_owned(),
         publishes: false,
         store: store.then(|| "archive".to_owned()),
-        replaces: false,
+        replaces: None,
         on_delete: None,
     }
 }

@@ -41,6 +41,7 @@ fn full() -> Status {
         regions: status.regions.clone(),
         bundle: Some(bundle("b1")),
         is_dealt_with: false,
+        is_only_deprecated: false,
     }];
     let asked_at = Some(after(1));
     status.store = Some(StoreRequest {
