@@ -143,8 +143,35 @@ fn what_is_not_told_is_bounded_and_counted() {
     assert_eq!(status.forgotten.images.len(), 50);
     assert_eq!(status.forgotten.images[49].image, "ami-109");
     assert_eq!(status.forgotten.omitted, 60);
-    let text = newest(&rejected(status)).text;
-    assert!(text.contains("and 60 more, see the status"), "{text}");
+    let told = rejected(status);
+    let notice = newest(&told);
+    let omitted = "\n  - 60 AMIs of even older versions,";
+    assert!(notice.text.contains(omitted), "{}", notice.text);
+    assert_eq!(notice.data["forgottenOmitted"], 60);
+    let next = rejected(open(Some(told), manifest("eeee"), after(901)));
+    let notice = newest(&next);
+    assert!(!notice.text.contains(omitted), "{}", notice.text);
+    assert!(notice.data.get("forgottenOmitted").is_none());
+}
+
+/// All that are named are those of a version that is the current one again.
+#[test]
+fn what_is_only_counted_is_told() {
+    let mut status = after_versions(120);
+    let named = status.forgotten.images.len();
+    let regions = (0..named).map(|it| {
+        (
+            format!("region-{it}"),
+            RegionStatus::pending(format!("ami-{}", 60 + it)),
+        )
+    });
+    status.regions = regions.collect();
+    assert_eq!(forgotten(&status), [""; 0]);
+    let notice = newest(&rejected(status));
+    assert!(notice.text.contains(NAMED), "{}", notice.text);
+    let omitted = "\n  - 60 AMIs of even older versions,";
+    assert!(notice.text.contains(omitted), "{}", notice.text);
+    assert_eq!(notice.data["forgottenOmitted"], 60);
 }
 
 /// The manifest is set back to an old version: its AMI is the current one, and then the previous one again.
