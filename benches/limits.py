@@ -139,7 +139,7 @@ def bundle(prefix):
 def status(key, filled_with, count, **more):
     """A status of at most the largest size, filled with as many of these as fit."""
     document = {
-        "schema": 2,
+        "schema": 3,
         "state": "working",
         "manifest": {"bucket": MANIFESTS, "key": key, "etag": '"0"', "sha256": "0" * 64, "uploadedAt": TIME},
         "build": {

@@ -45,7 +45,7 @@ fn advised(kind: TaskKind, message: &str) -> String {
     .unwrap();
     let failure = failures::task_failed(&task);
     let mut status: Status = serde_json::from_value(json!({
-        "schema": 2, "state": "working",
+        "schema": 3, "state": "working",
         "build": {"attempt": 0, "step": "await-task", "stepSince": AT, "startedAt": AT, "tasks": [task]},
         "manifest": {"bucket": "images", "key": "web.image.yaml", "etag": "e", "sha256": "0", "uploadedAt": AT},
     }))

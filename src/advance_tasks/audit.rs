@@ -1,4 +1,5 @@
-//! The audit: finished AMIs are compared with their manifests, many with one call.
+//! The audit: finished AMIs are compared with their manifests, many with one call. As it reads every status, it also finds the
+//! images that are not finished and that no tick comes to.
 
 use futures_util::stream::{self, FuturesOrdered, StreamExt};
 
@@ -116,6 +117,7 @@ async fn read(context: Context<'_>, mut room: Room, key: &str) -> Result<Option<
     room.keep(object.content.len());
     let loaded = object.read(context.config, key)?;
     drop(object);
+    let loaded = Box::pin(reconcile::mark_lost(context, loaded)).await?;
     match candidate(context, loaded).await? {
         Auditing::Now(candidate) => Ok(Some(Read {
             candidate,

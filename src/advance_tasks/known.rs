@@ -144,7 +144,7 @@ mod tests {
         let entry = |n: usize| format!(r#"{{"at": "{at}", "from": "working", "why": "{n}"}}"#);
         let history: Vec<String> = (0..40).map(entry).collect();
         let content = format!(
-            r#"{{"schema": 2, "image": "ami-{number:017x}", "history": [{}]}}"#,
+            r#"{{"schema": 3, "image": "ami-{number:017x}", "history": [{}]}}"#,
             history.join(", ")
         );
         StatusObject {

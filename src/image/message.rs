@@ -32,8 +32,8 @@ pub use headline::Sender;
 pub(crate) use quoting::{on_one_line, shell_word};
 pub use quoting::{quoted, word};
 pub use release::raced_line;
-pub(crate) use retiring::retired;
 pub use retiring::{begun_text, kept_text, retirement_line};
+pub(crate) use retiring::{retired, unnamed_text};
 pub use settings::{change_line, protection_text, share_left};
 pub use waiting::{orphan_text, wait_text};
 

@@ -369,8 +369,8 @@ pub struct Publishing {
     pub publishes: bool,
     /// The bucket that the AMI is to be stored in.
     pub store: Option<String>,
-    /// Whether the AMIs of earlier versions are to be retired.
-    pub replaces: bool,
+    /// What is to be done about the AMIs of earlier versions; none: they are kept.
+    pub replaces: Option<Retire>,
     /// What is to be done about the AMI once the manifest is removed; none: it is kept.
     pub on_delete: Option<Retire>,
 }

@@ -50,7 +50,8 @@ impl Seen {
     }
 }
 
-/// A request.
+/// A request. A function refuses one with a field that it does not know, as it would do something else than what is asked for. So
+/// what is added to it is left out where it is not used: functions of an earlier release understand the request then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Request {
@@ -85,7 +86,9 @@ pub enum Malformed {
     #[error("it has more than {REQUEST_BYTES} bytes")]
     TooLarge,
     /// They are not the JSON of a request.
-    #[error("it is not a request (line {line}, column {column})")]
+    #[error(
+        "it is not a request (line {line}, column {column}), or one of a newer amiwright than the stack's"
+    )]
     NotARequest {
         /// The line of the first mistake, from 1.
         line: usize,

@@ -59,12 +59,13 @@ pub fn parse(content: &[u8]) -> Result<Status, Unreadable> {
     if schema > u64::from(SCHEMA) {
         return Err(Unreadable::Newer(schema));
     }
-    let status: Status = if schema == u64::from(SCHEMA) {
+    let mut status: Status = if schema >= 2 {
         serde_json::from_slice(content).map_err(invalid)?
     } else {
         let first: Map<String, Value> = serde_json::from_slice(content).map_err(invalid)?;
         serde_json::from_value(migrate::first(first)).map_err(invalid)?
     };
+    status.raise_schema();
     check(&status).map_err(Unreadable::Invalid)?;
     for facts in status.notices.iter().filter_map(|it| it.facts.as_ref()) {
         let (about, manifest) = (&facts.status().manifest, &status.manifest);

@@ -42,6 +42,7 @@ pub(crate) use driver::{not_observed, poll_task, polled, publish, run_steps};
 pub(crate) use execute::observe::awaited as images_to_publish;
 pub(crate) use execute::{Publishing, Replacing, Retiring};
 pub(crate) use marking::is_dead;
+pub(crate) use opening::mark_lost;
 pub(crate) use preview::{Build, Meaning, Preview, preview};
 pub(crate) use recovery::{Recovery, is_left, recover_draft};
 pub(crate) use requests::{Answer, answer as answer_request};

@@ -1,9 +1,10 @@
 //! Starting a version: its open marker first, so that what is not finished can always be found.
 
 use super::context::{Context, Error};
-use super::draft::{Draft, Start};
-use super::marking::{Marked, has_draft, is_dead, mark};
+use super::draft::{Draft, Start, change};
+use super::marking::{Marked, find, has_draft, is_dead, mark};
 use crate::aws::Saved;
+use crate::image::plan::{self, Next};
 use crate::image::status::Status;
 use crate::status_store::{self, Loaded, OpenMarker};
 
@@ -23,6 +24,37 @@ pub(super) async fn mark_unsent(context: Context<'_>, status: &mut Status) -> Re
         status.open_marker = Some(marker);
     }
     Ok(())
+}
+
+/// Marks an image as open that has something left to be done and no marker, so that no tick would ever come to it: somebody
+/// has restored its status, or has deleted the marker. Returns the status as it is then.
+///
+/// # Errors
+/// If S3 fails, or others never stop writing.
+pub(crate) async fn mark_lost(context: Context<'_>, loaded: Loaded) -> Result<Loaded, Error> {
+    let is_open = |status: &Status| plan::next(status, context.now) != Next::Finalize;
+    let version = &loaded.status.manifest;
+    if !is_open(&loaded.status) || find(context, &version.key).await?.is_some() {
+        return Ok(loaded);
+    }
+    // Ticks come to it as well if another invocation has written one just now.
+    let Marked::Ours(marker) = mark(context, version, None).await? else {
+        return Ok(loaded);
+    };
+    let manifest = version.key.clone();
+    // It may have been finalized since it was read: then nothing is written, and a tick deletes the marker.
+    let marked = change(context, loaded, |status| {
+        let is_left = is_open(status);
+        if is_left {
+            status.open_marker = Some(marker.clone());
+        }
+        is_left
+    })
+    .await?;
+    if marked.status.open_marker.as_ref() == Some(&marker) {
+        tracing::warn!(manifest, "had no open marker: it is continued");
+    }
+    Ok(marked)
 }
 
 /// What became of starting a version.

@@ -75,6 +75,9 @@ async fn record(
         Ok(Some(loaded)) => loaded,
         Ok(None) => return Ok(Err(Reason::NoStatus)),
         Err(StoreError::Aws(error)) => return Err(error.into()),
+        // While a stack is updated, or after it was rolled back, functions meet statuses of newer ones, which do what is asked
+        // for.
+        Err(newer @ StoreError::Newer { .. }) => return Err(newer.into()),
         // A person has to repair it first, and may ask again then.
         Err(broken) => return Ok(Err(Reason::BrokenStatus(broken))),
     };

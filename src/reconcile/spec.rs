@@ -77,7 +77,7 @@ impl Spec {
             digest: self.publish_digest(),
             publishes: self.publishes(),
             store: self.store().map(str::to_owned),
-            replaces: self.retires().is_some(),
+            replaces: self.retires(),
             on_delete: self.on_delete(),
         }
     }

@@ -70,7 +70,8 @@ pub enum StoreError {
     },
     /// The status is a newer amiwright's.
     #[error(
-        "{} has schema {schema}, this amiwright reads up to {SCHEMA}: deploy the newer version",
+        "{} has schema {schema}, this amiwright reads up to {SCHEMA}: deploy the newer version, or install it if this is the \
+         command line",
         s3_uri(.bucket, .key)
     )]
     Newer {

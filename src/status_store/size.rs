@@ -73,7 +73,7 @@ mod tests {
         let entry =
             |n: usize| json!({"at": at, "from": "working", "to": "working", "why": n.to_string()});
         serde_json::from_value(json!({
-            "schema": 2, "state": "rejected",
+            "schema": 3, "state": "rejected",
             "build": {"attempt": 0, "step": "check-manifest", "stepSince": at, "startedAt": at},
             "manifest": {"bucket": "b", "key": "web.image.yaml", "etag": "\"e\"", "sha256": "0", "uploadedAt": at},
             "notices": [notice(1, Some(at)), notice(2, Some(at)), notice(3, None)],

@@ -9,7 +9,7 @@ use crate::cli::progress_text::{requester, summary_with_age, task_state};
 use crate::cli::regions;
 use crate::cli::text::{plain, span};
 use crate::image::message::facts::{Fact, of_version};
-use crate::image::message::{advice, begun_text, billing, orphan_text, wait_text};
+use crate::image::message::{advice, begun_text, billing, orphan_text, unnamed_text, wait_text};
 use crate::image::status::{Condition, ConditionStatus, Failure, Notice, Status};
 use crate::image::task::{Task, polling_interval};
 use crate::manifest::location::s3_uri;
@@ -142,6 +142,10 @@ fn images(status: &Status) -> Vec<Fact> {
         let text = "kept; not retired automatically any more: deregister it manually";
         let text = format!("{} in {} ({text})", it.image, it.region);
         facts.push(("Previous", text));
+    }
+    let unnamed = status.unnamed_forgotten();
+    if unnamed > 0 {
+        facts.push(("Previous", unnamed_text(unnamed)));
     }
     let unanswered = status.previous.last();
     for region in unanswered.iter().flat_map(|it| it.copies.keys()) {

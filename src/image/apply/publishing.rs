@@ -28,7 +28,8 @@ pub(super) fn accept(status: &mut Status, publishing: Publishing) {
     // What it stopped naming has to be said.
     let named = status.release.named().next().is_some();
     status.publishes |= publishing.publishes || named;
-    status.replaces = publishing.replaces;
+    status.replaces = publishing.replaces.is_some();
+    status.deregisters_previous = publishing.replaces.is_some_and(|it| it.deregister);
     status.on_delete = publishing.on_delete;
     // What was stored in another bucket before stays there.
     let asked_at = status

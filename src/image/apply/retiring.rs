@@ -339,8 +339,9 @@ fn finish(status: &mut Status, now: Timestamp) {
     forget_surplus(status);
     // Else only what was begun of them, or this version's own AMIs, were brought to an end.
     if status.replaces && !status.is_removed() {
+        let deregisters = status.deregisters_previous;
         for version in &mut status.previous {
-            version.is_dealt_with = true;
+            version.deal_with(deregisters);
         }
     }
     let why = message::retired(status);

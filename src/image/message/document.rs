@@ -16,7 +16,7 @@ use crate::image::status::{
     Waiting,
 };
 use crate::image::task::Task;
-use crate::image::words::{NoticeKind, SourceKind};
+use crate::image::words::{NoticeKind, SourceKind, is_zero};
 use crate::manifest::Problem;
 
 /// A notice of amiwright, as subscribers other than email get it.
@@ -61,6 +61,9 @@ pub(super) struct Document<'a> {
     /// The AMIs of earlier versions that no version retires any more, because too many came before they could be retired.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     forgotten: Vec<&'a Retirement>,
+    /// How many more there were before these.
+    #[serde(skip_serializing_if = "is_zero")]
+    forgotten_omitted: u32,
     /// How the finished AMI differs from what its manifest says.
     drift: Option<&'a Drift>,
     /// The versions of the manifest before this one that have AMIs, oldest first.
@@ -176,6 +179,10 @@ impl<'a> Document<'a> {
                 // An earlier notice named them.
                 true => Vec::new(),
                 false => status.forgotten_previous().collect(),
+            },
+            forgotten_omitted: match status.forgotten.told {
+                true => 0,
+                false => status.forgotten.omitted,
             },
             drift: status.drift.as_ref(),
             previous: &status.previous,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::quoting::{more, word};
-use super::retiring::begun_text;
+use super::retiring::{begun_text, unnamed_text};
 use super::waiting::orphan_text;
 use crate::image::status::{Failure, Orphan, OrphanReason, RegionStatus, Status};
 use crate::image::words::{FailureKind, NoticeKind, Step};
@@ -89,7 +89,8 @@ pub(super) fn previous_text(status: &Status, listed: usize) -> String {
 /// The AMIs of earlier versions that no version retires any more, until a notice names them.
 fn forgotten_text(status: &Status, listed: usize) -> String {
     let forgotten: Vec<_> = status.forgotten_previous().collect();
-    if forgotten.is_empty() || status.forgotten.told {
+    let unnamed = status.unnamed_forgotten();
+    if (forgotten.is_empty() && unnamed == 0) || status.forgotten.told {
         return String::new();
     }
     let mut text = FORGOTTEN.to_owned();
@@ -97,10 +98,11 @@ fn forgotten_text(status: &Status, listed: usize) -> String {
         let (image, region) = (word(&it.image), word(&it.region));
         let _ = writeln!(text, "  - {image} in {region}");
     }
-    let omitted = usize::try_from(status.forgotten.omitted).unwrap_or(usize::MAX);
-    let left = forgotten.len().saturating_sub(listed);
-    if let Some(more) = more(left.saturating_add(omitted)) {
+    if let Some(more) = more(forgotten.len().saturating_sub(listed)) {
         let _ = writeln!(text, "  {more}");
+    }
+    if unnamed > 0 {
+        let _ = writeln!(text, "  - {}", unnamed_text(unnamed));
     }
     text
 }

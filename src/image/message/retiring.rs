@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::quoting::{more, quoted, word};
 use super::settings::list;
+use crate::image::observed::MANIFEST_TAG;
 use crate::image::status::{
     KeptReason, KeptSnapshot, Retire, RetireOutcome, Retirement, Retiring, SnapshotKept, Status,
 };
@@ -21,6 +22,14 @@ pub fn begun_text(retiring: &Retiring) -> String {
     };
     let protection = retiring.protection.map_or("", |_| UNPROTECTED);
     format!("{state}{protection}")
+}
+
+/// How to find the AMIs of earlier versions that not even a status names any more.
+pub(crate) fn unnamed_text(count: usize) -> String {
+    let amis = counted(count, "AMI");
+    format!(
+        "{amis} of even older versions, which no record names: find them by their tag {MANIFEST_TAG}"
+    )
 }
 
 /// Which AMIs had to go before this one could be registered, and how long there was none.

@@ -20,8 +20,10 @@ use crate::image::notice;
 use crate::image::words::{State, is_zero};
 use crate::manifest::Problem;
 
-/// The version of the status document that this code writes. Older ones are migrated when they are read.
-pub const SCHEMA: u32 = 2;
+/// The version of the status document that this code writes. Older ones are migrated when they are read. It is another one than
+/// that of the last release as soon as a status may hold something that this release does not know and would drop when it
+/// writes it (`src/image/tests/schema.rs`).
+pub const SCHEMA: u32 = 3;
 
 /// Entries of `history` that are kept; the oldest go first.
 /// An image takes about ten; the rest is room for manifests that are uploaded again and again.
@@ -34,7 +36,7 @@ const SENT_KEPT: usize = 20;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
-    /// The version of this form of the document: 2.
+    /// The version of this form of the document: 3.
     pub schema: u32,
     /// The manifest version this status is about.
     pub manifest: ManifestVersion,
@@ -63,6 +65,9 @@ pub struct Status {
     /// Whether the AMIs of earlier versions are to be retired once this one is finished.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replaces: bool,
+    /// Whether they are deregistered then, and not only deprecated.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deregisters_previous: bool,
     /// The AMIs of earlier versions that had to go before this one could be registered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replaced: Vec<Replaced>,
@@ -187,6 +192,7 @@ impl Status {
             untold: 0,
             release: Release::default(),
             replaces: false,
+            deregisters_previous: false,
             replaced: Vec::new(),
             on_delete: None,
             removed_at: None,
@@ -207,6 +213,13 @@ impl Status {
             history: Vec::new(),
             open_marker: None,
         }
+    }
+
+    /// Makes a status that was read one of this schema. Schema 2 had less, and nothing else.
+    pub(super) fn raise_schema(&mut self) {
+        self.schema = SCHEMA;
+        let facts = self.notices.iter_mut().filter_map(|it| it.facts.as_mut());
+        facts.for_each(|facts| facts.0.schema = SCHEMA);
     }
 
     /// Claims the first notice that is due: until its lease ends it is this sender's.

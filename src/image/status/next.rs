@@ -25,7 +25,7 @@ impl Status {
         // Where nothing was to be retired, they are kept on purpose.
         let gone = gone
             .iter()
-            .filter(|it| before.replaces && !it.is_dealt_with);
+            .filter(|it| before.replaces && !it.is_done(before.deregisters_previous));
         let images = gone.flat_map(PreviousVersion::images);
         let images = images.filter(|(_, it)| !is_kept(&it.image));
         let forgotten = |(region, it): (&String, &RegionStatus)| Retirement {
@@ -55,6 +55,7 @@ impl Status {
                 regions,
                 bundle: self.build.bundle.clone(),
                 is_dealt_with: false,
+                is_only_deprecated: false,
             };
             // Attempts that found the same AMIs are one version.
             previous.retain(|it| it.is_to_be_retired() || !it.has_the_same_amis(&version));

@@ -27,6 +27,9 @@ pub struct PreviousVersion {
     /// that asks for more finishes that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_dealt_with: bool,
+    /// Whether no version that deregisters earlier AMIs has finished that, but only versions that deprecate them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_only_deprecated: bool,
 }
 
 impl PreviousVersion {
@@ -41,6 +44,17 @@ impl PreviousVersion {
     pub fn is_to_be_retired(&self) -> bool {
         let mut images = self.regions.values();
         images.any(|it| it.retiring.kept_at.is_some() || it.retiring.is_begun())
+    }
+
+    /// A version has finished retiring its AMIs, which deregisters earlier ones, or only deprecates them.
+    pub(in crate::image) fn deal_with(&mut self, deregisters: bool) {
+        self.is_only_deprecated = !deregisters && (self.is_only_deprecated || !self.is_dealt_with);
+        self.is_dealt_with = true;
+    }
+
+    /// Whether a version that deregisters earlier AMIs, or only deprecates them, has nothing left to do about its AMIs.
+    pub(super) fn is_done(&self, deregisters: bool) -> bool {
+        self.is_dealt_with && !(deregisters && self.is_only_deprecated)
     }
 
     /// Whether it has the same AMIs as another one of the same content, and nothing else is known of it.

@@ -157,6 +157,12 @@ impl Status {
         })
     }
 
+    /// How many more there are that no version retires any more, and that are not named.
+    #[must_use]
+    pub fn unnamed_forgotten(&self) -> usize {
+        usize::try_from(self.forgotten.omitted).unwrap_or(usize::MAX)
+    }
+
     /// Whether the previous AMIs lost their registration.
     #[must_use]
     pub fn invalidates_previous(&self) -> bool {

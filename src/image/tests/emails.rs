@@ -117,6 +117,7 @@ fn completed_after_a_previous_version() {
         regions: BTreeMap::from([(REGION.to_owned(), RegionStatus::pending("ami-0".to_owned()))]),
         bundle: Some(bundle(sha256)),
         is_dealt_with: false,
+        is_only_deprecated: false,
     };
     for (name, sha256) in [
         ("completed-previous-kept", "b1b1b1b1"),
@@ -142,6 +143,7 @@ fn a_previous_ami_that_is_gone_says_nothing_of_the_one_before() {
             regions: BTreeMap::from([(REGION.to_owned(), image)]),
             bundle: sha256.map(bundle),
             is_dealt_with: false,
+            is_only_deprecated: false,
         }
     };
     let mut status = accepted(SourceKind::Bundle);
@@ -227,6 +229,7 @@ fn rejected() {
         regions: available().regions,
         bundle: Some(before),
         is_dealt_with: false,
+        is_only_deprecated: false,
     }];
     let not_xml = vec![Problem::new("not XML")];
     assert_email("rejected-previous-invalid", &rejected(over_it, not_xml));

@@ -102,6 +102,7 @@ fn request_refused() {
         regions: BTreeMap::from([(REGION.to_owned(), RegionStatus::pending("ami-0".to_owned()))]),
         bundle: None,
         is_dealt_with: false,
+        is_only_deprecated: false,
     }];
     assert_email("failed-request-refused", &failed(status, failure));
     let failure = refused(

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::image::apply::recover;
-use crate::image::words::State;
+use crate::image::outcome::Retired;
+use crate::image::words::{State, Step};
 use crate::manifest::Problem;
 
 /// This version has this AMI, and was to retire the earlier ones, which it did not come to.
@@ -93,6 +94,48 @@ fn amis_that_nobody_asked_to_retire_are_not_told() {
     assert!(status.forgotten.is_empty());
 }
 
+/// The next version, where this one has finished retiring the earlier AMIs, by deregistering them or not, and its settings were
+/// changed since.
+fn after_retiring(by_deregistering: bool, is_to_deregister: bool) -> Status {
+    let mut status = made(after_versions(10), "ami-10");
+    status.deregisters_previous = by_deregistering;
+    (status.state, status.build.step) = (State::Working, Step::Retire);
+    let retired = Retired {
+        is_finished: true,
+        ..Retired::default()
+    };
+    advance(&mut status, Evidence::Retired(retired), 11);
+    assert_eq!(status.state, State::Available);
+    status.deregisters_previous = is_to_deregister;
+    open(Some(status), manifest("eeee"), after(12))
+}
+
+/// Those that stay were told when they were dealt with. But that they were deprecated was all that was asked for.
+#[test]
+fn what_was_only_deprecated_is_named_where_it_was_to_be_deregistered() {
+    let named = |by_deregistering, is_to_deregister| {
+        let status = after_retiring(by_deregistering, is_to_deregister);
+        forgotten(&status).join(" ")
+    };
+    assert_eq!(named(false, false), "");
+    assert_eq!(named(false, true), "ami-0");
+    assert_eq!(named(true, true), "");
+    assert_eq!(named(true, false), "");
+}
+
+/// What could not be deregistered, which was told, is not named because a later version only deprecates.
+#[test]
+fn what_was_dealt_with_by_deregistering_stays_so() {
+    let mut version = after_retiring(true, false).previous.remove(0);
+    assert!(version.is_dealt_with && !version.is_only_deprecated);
+    version.deal_with(false);
+    assert!(version.is_dealt_with && !version.is_only_deprecated);
+    let mut version = after_retiring(false, false).previous.remove(0);
+    assert!(version.is_dealt_with && version.is_only_deprecated);
+    version.deal_with(true);
+    assert!(version.is_dealt_with && !version.is_only_deprecated);
+}
+
 /// Each may have several Regions, and none may ever be told.
 #[test]
 fn what_is_not_told_is_bounded_and_counted() {
@@ -100,8 +143,35 @@ fn what_is_not_told_is_bounded_and_counted() {
     assert_eq!(status.forgotten.images.len(), 50);
     assert_eq!(status.forgotten.images[49].image, "ami-109");
     assert_eq!(status.forgotten.omitted, 60);
-    let text = newest(&rejected(status)).text;
-    assert!(text.contains("and 60 more, see the status"), "{text}");
+    let told = rejected(status);
+    let notice = newest(&told);
+    let omitted = "\n  - 60 AMIs of even older versions,";
+    assert!(notice.text.contains(omitted), "{}", notice.text);
+    assert_eq!(notice.data["forgottenOmitted"], 60);
+    let next = rejected(open(Some(told), manifest("eeee"), after(901)));
+    let notice = newest(&next);
+    assert!(!notice.text.contains(omitted), "{}", notice.text);
+    assert!(notice.data.get("forgottenOmitted").is_none());
+}
+
+/// All that are named are those of a version that is the current one again.
+#[test]
+fn what_is_only_counted_is_told() {
+    let mut status = after_versions(120);
+    let named = status.forgotten.images.len();
+    let regions = (0..named).map(|it| {
+        (
+            format!("region-{it}"),
+            RegionStatus::pending(format!("ami-{}", 60 + it)),
+        )
+    });
+    status.regions = regions.collect();
+    assert_eq!(forgotten(&status), [""; 0]);
+    let notice = newest(&rejected(status));
+    assert!(notice.text.contains(NAMED), "{}", notice.text);
+    let omitted = "\n  - 60 AMIs of even older versions,";
+    assert!(notice.text.contains(omitted), "{}", notice.text);
+    assert_eq!(notice.data["forgottenOmitted"], 60);
 }
 
 /// The manifest is set back to an old version: its AMI is the current one, and then the previous one again.

@@ -20,6 +20,7 @@ fn to_replace() -> Status {
         bundle: None,
         copies: BTreeMap::new(),
         is_dealt_with: false,
+        is_only_deprecated: false,
     }];
     status
 }

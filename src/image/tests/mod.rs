@@ -26,6 +26,7 @@ mod release;
 mod removed;
 mod requests;
 mod retire;
+mod schema;
 mod status;
 mod storing;
 mod task;
@@ -116,7 +117,7 @@ fn publishing(digest: &str, store: bool) -> Publishing {
         digest: digest.to_owned(),
         publishes: false,
         store: store.then(|| "archive".to_owned()),
-        replaces: false,
+        replaces: None,
         on_delete: None,
     }
 }

@@ -171,6 +171,7 @@ fn what_is_listed_as_previous_is_an_earlier_versions() {
         regions: [(REGION.to_owned(), image)].into(),
         bundle: None,
         is_dealt_with: false,
+        is_only_deprecated: false,
     }];
     for (what, is) in [("ami-1", true), ("snap-1", true), ("ami-2", false)] {
         assert_eq!(is_previous(&status, what), is, "{what}");

@@ -390,6 +390,7 @@ fn version(number: usize, snapshots: usize) -> PreviousVersion {
         copies: BTreeMap::new(),
         bundle: None,
         is_dealt_with: false,
+        is_only_deprecated: false,
     }
 }
 

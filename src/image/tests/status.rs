@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::image::apply::note_stalled;
 use crate::image::status::{
-    Cancel, Failure, PreviousVersion, RequestVersion, Retry, StoreRequest, Unreadable, Waiting,
-    parse,
+    Cancel, Failure, PreviousVersion, RequestVersion, Retry, SCHEMA, StoreRequest, Unreadable,
+    Waiting, parse,
 };
 use crate::image::words::{FailureKind, State, Step, TerminalReason, WaitReason};
 use crate::manifest::Problem;
@@ -41,6 +41,7 @@ fn full() -> Status {
         regions: status.regions.clone(),
         bundle: Some(bundle("b1")),
         is_dealt_with: false,
+        is_only_deprecated: false,
     }];
     let asked_at = Some(after(1));
     status.store = Some(StoreRequest {
@@ -171,10 +172,10 @@ fn what_is_not_there_is_not_written() {
 #[test]
 fn a_status_of_a_newer_schema_is_refused() {
     let mut written = serde_json::to_value(available()).unwrap();
-    written["schema"] = json!(3);
+    written["schema"] = json!(SCHEMA + 1);
     assert_eq!(
         parse(written.to_string().as_bytes()),
-        Err(Unreadable::Newer(3))
+        Err(Unreadable::Newer(u64::from(SCHEMA) + 1))
     );
     // Also one of which nothing else is as we know it.
     assert_eq!(
@@ -192,6 +193,7 @@ fn what_is_not_a_status_is_invalid() {
         b"{}",
         b"null",
         br#"{"schema": "2"}"#,
+        br#"{"schema": 3}"#,
         br#"{"schema": 2}"#,
         br#"{"schema": 1}"#,
         b"\xff",

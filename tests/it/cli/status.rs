@@ -3,7 +3,9 @@
 use crate::support::TestStack;
 use amiwright::cli::Error;
 use amiwright::cli::status::{Selection, View, show};
+use amiwright::image::status::SCHEMA;
 use amiwright::reconcile::Context;
+use serde_json::json;
 
 const MISTAKE: &str =
     "name: db-1\nsource: {snapshot: {id: snap-0123456789abcdef0}}\nregister: {bootMode: eufi}\n";
@@ -52,7 +54,8 @@ async fn all_images_are_listed_even_with_a_broken_status_among_them() {
         .await;
     stack.drop_and_rest("db.image.yaml", MISTAKE).await;
     stack.write_state("status/odd.image.yaml.json", "{\"schema\": 1}");
-    stack.write_state("status/new.image.yaml.json", "{\"schema\": 3}");
+    let newer = json!({"schema": SCHEMA + 1}).to_string();
+    stack.write_state("status/new.image.yaml.json", newer);
 
     let text = status(&stack, None, false).await.unwrap();
     let line = |key: &str| {

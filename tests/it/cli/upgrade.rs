@@ -1,9 +1,17 @@
-//! What 0.1 left in the buckets is read by what comes after it.
+//! What the releases before left in the buckets is read by what comes after them.
+
+use std::time::Duration;
 
 use amiwright::cli::status::{View, show};
+use amiwright::image::status::SCHEMA;
+use amiwright::keys;
 use amiwright::reconcile::Context;
+use localaws::ec2::TaskKind;
+use serde_json::{Value, json};
 
-use crate::support::TestStack;
+use crate::support::{DISK, TestStack, minutes, vmdk};
+
+const KEY: &str = "golden/web.image.yaml";
 
 #[tokio::test(start_paused = true)]
 async fn statuses_of_the_first_version_are_listed_and_shown() {
@@ -30,4 +38,62 @@ async fn statuses_of_the_first_version_are_listed_and_shown() {
         let shown = String::from_utf8(shown).unwrap();
         assert!(shown.contains(words), "{name}: {shown}");
     }
+}
+
+/// A stack in which EC2 imports a disk for twenty minutes, and the status of that.
+async fn importing() -> (TestStack, Value) {
+    let stack = TestStack::new().await;
+    let ec2 = stack.world.ec2();
+    ec2.set_task_time(TaskKind::ImportSnapshot, minutes(20));
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    stack.drop_file(KEY, DISK).await;
+    stack.world.run_for(Duration::from_secs(150)).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["build"]["step"], "await-task");
+    (stack, status)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_that_the_release_before_began_ends_once() {
+    let (stack, mut status) = importing().await;
+    status["schema"] = json!(2);
+    stack.write_state(&keys::status_key(KEY), status.to_string());
+    stack.rest().await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["schema"], SCHEMA);
+    assert_eq!(status["state"], "available");
+    assert_eq!(stack.count("ImportSnapshot"), 1);
+    let image = stack.only_image().id;
+    assert_eq!(status["regions"]["us-east-1"]["image"], image);
+    assert_eq!(stack.emails().len(), 1);
+}
+
+/// While a stack is updated, and after it was rolled back, functions meet what newer ones have written.
+#[tokio::test(start_paused = true)]
+async fn a_status_of_a_newer_release_and_what_is_asked_about_it_wait_for_that_release() {
+    let (stack, status) = importing().await;
+    let mut newer = status.clone();
+    newer["schema"] = json!(SCHEMA + 1);
+    stack.write_state(&keys::status_key(KEY), newer.to_string());
+    let request = json!({
+        "ask": "cancel", "askedAt": "2026-11-21T10:00:00Z",
+        "about": {"sha256": status["manifest"]["sha256"], "attempt": 0},
+    });
+    stack.write_state(&keys::request_key(KEY), request.to_string());
+    stack.world.run_for(minutes(10)).await;
+    stack.world.settle().await;
+    assert_eq!(stack.status(KEY).await, newer);
+    let asked = stack.state_keys(keys::REQUESTS).await;
+    assert_eq!(asked, [keys::request_key(KEY)]);
+    let failed = stack.failed_events();
+    assert!(failed.contains("deploy the newer version"), "{failed}");
+    assert_eq!((stack.images(), stack.emails()), (vec![], vec![]));
+
+    // That release is deployed again.
+    stack.write_state(&keys::status_key(KEY), status.to_string());
+    stack.rest().await;
+    assert_eq!(stack.state_keys(keys::REQUESTS).await, [""; 0]);
+    assert_eq!(stack.status(KEY).await["state"], "cancelled");
+    assert_eq!(stack.images(), []);
+    assert_eq!(stack.emails().len(), 1);
 }

@@ -44,7 +44,7 @@ fn foreign_snapshot(stack: &TestStack) -> String {
 fn reported(stack: &TestStack, key: &str, snapshot: &str) -> Value {
     let at = "2026-11-21T10:00:00Z";
     json!({
-        "schema": 2,
+        "schema": 3,
         "manifest": {"bucket": stack.bucket, "key": key, "etag": "\"0123\"", "sha256": "00ff", "uploadedAt": at},
         "state": "working",
         "build": {
@@ -260,7 +260,7 @@ async fn an_image_whose_look_up_ec2_refuses_does_not_fail_every_tick() {
     let key = "evil\u{ffff}.image.yaml";
     let at = "2026-11-21T10:00:00Z";
     let status = json!({
-        "schema": 2,
+        "schema": 3,
         "manifest": {"bucket": stack.bucket, "key": key, "etag": "\"0123\"", "sha256": "00ff", "uploadedAt": at},
         "state": "working",
         "build": {
@@ -293,7 +293,7 @@ async fn an_image_whose_look_up_ec2_refuses_does_not_fail_every_tick() {
 /// minutes.
 #[tokio::test(start_paused = true)]
 async fn a_status_that_cannot_be_read_does_not_fail_every_tick() {
-    for content in ["{ not json", "{\"schema\": 99}", "{\"schema\": 2}"] {
+    for content in ["{ not json", "{\"schema\": 99}", "{\"schema\": 3}"] {
         let stack = TestStack::new().await;
         let key = "evil.image.yaml";
         let s3 = stack.world.s3();

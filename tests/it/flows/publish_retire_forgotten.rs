@@ -122,6 +122,28 @@ async fn what_is_not_retired_any_more_is_named_by_a_rejected_version() {
     assert_eq!(status["forgotten"], json!(null), "{status:#}");
 }
 
+/// Earlier AMIs were deprecated, as was asked for then. Now they are to be deregistered, and no version comes so far.
+#[tokio::test(start_paused = true)]
+async fn what_was_only_deprecated_is_named_where_it_was_to_be_deregistered() {
+    let stack = stack().await;
+    let mut images = Vec::new();
+    for number in 1..=11 {
+        let deprecate = "replaces: {previous: deprecate}\n";
+        let manifest = version(&stack, number, deprecate);
+        stack.drop_and_rest(KEY, manifest).await;
+        let status = stack.status(KEY).await;
+        assert_eq!(status["state"], "available", "{number}: {status:#}");
+        let image = status["regions"][REGION]["image"].as_str();
+        images.push(image.unwrap().to_owned());
+    }
+    refuse_shares(&stack);
+    // The version before it asked to deprecate the first one, and that was done.
+    upload(&stack, 12, "incomplete").await;
+    assert_eq!(told(&stack), [[""; 0]; 0]);
+    upload(&stack, 13, "incomplete").await;
+    assert_eq!(told(&stack), [[images[1].clone()]]);
+}
+
 /// What is deprecated as its manifest asks stays in EC2, and is remembered as long as there is room for it.
 #[tokio::test(start_paused = true)]
 async fn what_was_retired_is_not_named_as_forgotten() {

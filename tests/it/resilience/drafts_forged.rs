@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use amiwright::image::status::SCHEMA;
 use localaws::faults::Fault;
 use serde_json::{Value, json};
 
@@ -40,7 +41,10 @@ async fn a_marker_without_a_valid_draft_of_its_manifest_is_reported_and_kept() {
             "{ not json".to_owned(),
             "is not an open marker of its manifest",
         ),
-        (json!({"schema": 3}).to_string(), "deploy the newer version"),
+        (
+            json!({"schema": SCHEMA + 1}).to_string(),
+            "deploy the newer version",
+        ),
         (elsewhere.to_string(), "it is about another manifest, s3://"),
         (ended.to_string(), "it holds available"),
     ];

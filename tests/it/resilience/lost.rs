@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{TestStack, minutes, refused, vmdk};
+use amiwright::image::status::SCHEMA;
 use http::StatusCode;
 use localaws::faults::{Call, Fault};
 use serde_json::{Value, json};
@@ -244,7 +245,7 @@ async fn a_malformed_status_is_reported_and_not_overwritten() {
         .unwrap();
     assert_eq!(content, "{ not json");
 
-    stack.write_state(&status, json!({"schema": 3}).to_string());
+    stack.write_state(&status, json!({"schema": SCHEMA + 1}).to_string());
     let error = stack
         .world
         .invoke("RegisterImage", stack.object_created(KEY))

@@ -18,6 +18,7 @@ mod many_published;
 mod many_removed;
 mod polled;
 mod publishing;
+mod restored;
 mod side_by_side;
 mod task_failures;
 mod task_faults;

@@ -152,6 +152,7 @@ pub(super) fn available_with_previous(name: &str, previous_sha256: &str) -> Stat
         regions: [before].into(),
         bundle: Some(bundle(previous_sha256)),
         is_dealt_with: false,
+        is_only_deprecated: false,
     });
     status
 }

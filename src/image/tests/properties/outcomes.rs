@@ -1,5 +1,6 @@
 //! What the step at hand may come to, chosen by a number.
 
+use super::super::retire::{DEPRECATE, DEREGISTER};
 use super::super::*;
 use super::publishing::publish;
 use crate::image::message::failures;
@@ -205,7 +206,7 @@ fn accept(choice: &mut Choice) -> Evidence {
     let notify_started = choice.of(vec![false, true]);
     let mut accepted = to_accept(source, store);
     accepted.publishing.publishes = choice.of(vec![false, false, false, true]);
-    accepted.publishing.replaces = choice.of(vec![false, true]);
+    accepted.publishing.replaces = choice.of(vec![None, Some(DEPRECATE), Some(DEREGISTER)]);
     Evidence::ManifestAccepted(Accepted {
         notify_started,
         ..accepted
