@@ -58,6 +58,7 @@ mod replace_in_place;
 mod replace_in_place_ended;
 mod requests;
 mod requests_kept;
+mod status_lost;
 mod tasks;
 mod tasks_ended;
 mod versions;
