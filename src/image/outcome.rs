@@ -217,6 +217,8 @@ pub struct PublishPerformed {
     pub later: BTreeMap<String, WaitReason>,
     /// What became of the parameters that were to be written.
     pub release: ReleasePerformed,
+    /// What came of copies that were asked for earlier versions.
+    pub earlier: Vec<EarlierCopy>,
 }
 
 impl PublishPerformed {
@@ -231,6 +233,8 @@ impl PublishPerformed {
 pub struct ReleasePerformed {
     /// Each of them.
     pub written: BTreeMap<ParameterId, Written>,
+    /// Those that were written before, and show it now.
+    pub shown: BTreeMap<ParameterId, ObservedParameter>,
     /// What is waited for: even what SSM took is only read on later ticks.
     pub later: Option<WaitReason>,
 }

@@ -36,6 +36,7 @@ mod publish_delete;
 mod publish_delete_kept;
 mod publish_encrypted;
 mod publish_many_accounts;
+mod publish_not_allowed;
 mod publish_others;
 mod publish_public_date;
 mod publish_regions;
