@@ -88,9 +88,10 @@ async fn an_import_that_runs_since_the_day_before_is_taken_up() {
     is_made(&stack, &manifest, &before, 1).await;
 }
 
+/// That of an instance is, too, before the instance is bundled.
 #[tokio::test(start_paused = true)]
 async fn an_ami_of_the_day_before_is_taken_up() {
-    for kind in IMPORTS {
+    for kind in [IMPORTS[0], IMPORTS[1], TaskKind::BundleInstance] {
         let (stack, manifest) = making(kind).await;
         let before = Before::of(&stack);
         stack.drop_and_rest(KEY, &manifest).await;
@@ -99,7 +100,14 @@ async fn an_ami_of_the_day_before_is_taken_up() {
         lose(&stack, Lost::StatusAndMarker).await;
         stack.drop_and_rest(KEY, &manifest).await;
         assert_eq!(stack.only_image(), image);
-        is_made(&stack, &manifest, &before, 1).await;
+        assert_eq!(stack.count(starting_call(kind)), 1, "{kind:?}");
+        is_made(
+            &stack,
+            &manifest,
+            &before,
+            usize::from(IMPORTS.contains(&kind)),
+        )
+        .await;
     }
 }
 
