@@ -32,7 +32,7 @@ pub use requested::{Ignored, follow};
 
 use self::changes::{move_to, next_step, record_notice, wait};
 use super::message::{failures, problems};
-use super::outcome::{Accepted, Claim, Evidence, Identity, Imported, Origin, StepOutcome};
+use super::outcome::{Accepted, Claim, Evidence, Identity, Imported, Origin, Resumed, StepOutcome};
 use super::status::{PROBLEMS_KEPT, RegionStatus, Status, check};
 use super::task::{Phase, Task};
 use super::words::{NoticeKind, State, Step, TerminalReason};
@@ -109,6 +109,7 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
             next_step(status, "the bundle and all its parts are there", now);
         }
         Evidence::TaskStarted { task, origin } => task_started(status, task, origin, now),
+        Evidence::TaskResumed(found) => task_resumed(status, found, now),
         Evidence::TaskPolled(seen) => return polled::task(status, seen.as_ref(), now),
         Evidence::ImportTagged(imported) => import_tagged(status, imported, now),
         Evidence::ImageRegistered {
@@ -175,6 +176,17 @@ fn accept(status: &mut Status, accepted: Accepted, now: Timestamp) {
 fn set_identity(status: &mut Status, identity: Identity) {
     status.build.name = Some(identity.name);
     status.build.digest = Some(identity.digest);
+}
+
+/// The upload that this status was started for only repeats that of an attempt which goes on.
+fn task_resumed(status: &mut Status, found: Resumed, now: Timestamp) {
+    let (manifest, build) = (&mut status.manifest, &mut status.build);
+    let last = manifest.last_uploaded_at();
+    manifest.uploaded_at = found.attempt.uploaded_at;
+    manifest.repeated_at = (last > manifest.uploaded_at).then_some(last);
+    build.attempt = found.attempt.number;
+    build.name = Some(found.name);
+    task_started(status, found.task, Origin::Found, now);
 }
 
 fn task_started(status: &mut Status, task: Task, origin: Origin, now: Timestamp) {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::observed::{ObservedImage, ObservedParameter, ObservedTask};
+use super::ownership::Attempt;
 use super::publish::retire::PassedOn;
 use super::status::{
     Applied, BundleVersion, CopyRequest, Failure, KeptSnapshot, Orphan, ParameterId, ParameterPut,
@@ -63,6 +64,8 @@ pub enum Evidence {
         /// Whether it was just started.
         origin: Origin,
     },
+    /// EC2 has the task of an attempt of which no status is left.
+    TaskResumed(Resumed),
     /// The task was polled; none where EC2 does not list it.
     TaskPolled(Option<ObservedTask>),
     /// What was imported has its tags.
@@ -121,6 +124,17 @@ impl Evidence {
             _ => true,
         }
     }
+}
+
+/// An attempt of which no status was left: this is that attempt again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resumed {
+    /// Which it is.
+    pub attempt: Attempt,
+    /// The AMI's name: that of the attempt's upload.
+    pub name: String,
+    /// Its task.
+    pub task: Task,
 }
 
 /// What an import has made, as EC2's own task names it.
@@ -205,6 +219,8 @@ pub struct PublishPerformed {
     pub later: BTreeMap<String, WaitReason>,
     /// What became of the parameters that were to be written.
     pub release: ReleasePerformed,
+    /// What came of copies that were asked for earlier versions.
+    pub earlier: Vec<EarlierCopy>,
 }
 
 impl PublishPerformed {
@@ -219,6 +235,8 @@ impl PublishPerformed {
 pub struct ReleasePerformed {
     /// Each of them.
     pub written: BTreeMap<ParameterId, Written>,
+    /// Those that were written before, and show it now.
+    pub shown: BTreeMap<ParameterId, ObservedParameter>,
     /// What is waited for: even what SSM took is only read on later ticks.
     pub later: Option<WaitReason>,
 }

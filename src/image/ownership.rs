@@ -1,6 +1,7 @@
 //! Ownership tags: by them is known what is ours, and what is there already.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -45,7 +46,7 @@ pub fn ownership_tags(status: &Status) -> BTreeMap<String, String> {
 #[must_use]
 pub fn creation_tags(status: &Status) -> BTreeMap<String, String> {
     let mut tags = ownership_tags(status);
-    tags.insert(ATTEMPT_TAG.to_owned(), attempt(status));
+    tags.insert(ATTEMPT_TAG.to_owned(), Attempt::of(status).to_string());
     tags
 }
 
@@ -63,26 +64,57 @@ pub fn copied_tags(tags: &BTreeMap<String, String>) -> BTreeMap<String, String> 
         .collect()
 }
 
-/// What distinguishes this attempt from others to make the same: when its manifest was uploaded, and how often this
-/// manifest was started before. A status that was removed and written again is of the same attempt.
-#[must_use]
-pub fn attempt(status: &Status) -> String {
-    format!("{} {}", status.manifest.uploaded_at, status.build.attempt)
+/// What distinguishes an attempt from others to make the same, in their order; as text, the value of its tag. A status that
+/// was removed and written again for the same upload is of the same attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Attempt {
+    /// When its manifest was uploaded.
+    pub uploaded_at: Timestamp,
+    /// How often this manifest was started before.
+    pub number: u32,
+}
+
+impl Attempt {
+    /// That of a status.
+    #[must_use]
+    pub fn of(status: &Status) -> Self {
+        Self {
+            uploaded_at: status.manifest.uploaded_at,
+            number: status.build.attempt,
+        }
+    }
+
+    /// That of what has these tags; none if they name none.
+    fn of_tags(tags: &BTreeMap<String, String>) -> Option<Self> {
+        let (uploaded_at, number) = tags.get(ATTEMPT_TAG)?.rsplit_once(' ')?;
+        Some(Self {
+            uploaded_at: uploaded_at.parse().ok()?,
+            number: number.parse().ok()?,
+        })
+    }
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.uploaded_at, self.number)
+    }
 }
 
 /// Whether these tags are of an attempt that came after this one of the same manifest. An attempt that is being cleaned
 /// up is the last: the next begins when it has ended.
 #[must_use]
 pub fn is_later_attempt(status: &Status, tags: &BTreeMap<String, String>) -> bool {
-    let order = |attempt: &String| {
-        let (uploaded_at, number) = attempt.rsplit_once(' ')?;
-        let uploaded_at: Timestamp = uploaded_at.parse().ok()?;
-        Some((uploaded_at, number.parse::<u32>().ok()?))
-    };
     let is_of_manifest = tags.get(MANIFEST_TAG) == Some(&status.manifest.uri());
-    let theirs = tags.get(ATTEMPT_TAG).and_then(order);
-    let own = (status.manifest.uploaded_at, status.build.attempt);
-    is_of_manifest && theirs.is_some_and(|theirs| theirs > own)
+    let theirs = Attempt::of_tags(tags);
+    is_of_manifest && theirs.is_some_and(|theirs| theirs > Attempt::of(status))
+}
+
+/// The attempt, this one or another, to make this version of the manifest that these tags are of; none if they are of
+/// something else. They are just those that this attempt gives to what it makes.
+#[must_use]
+pub fn attempt_of_version(status: &Status, tags: &BTreeMap<String, String>) -> Option<Attempt> {
+    let theirs = Attempt::of_tags(tags).filter(|_| has_tags(tags, &ownership_tags(status)))?;
+    (tags.get(ATTEMPT_TAG) == Some(&theirs.to_string())).then_some(theirs)
 }
 
 /// Whether another attempt than this one has made an AMI: its tags say so, or that it is older. A status that was lost and
@@ -92,7 +124,7 @@ pub fn is_of_other_attempt(status: &Status, image: &ObservedImage) -> bool {
     let since = status.build.started_at.checked_sub(CLOCKS).ok();
     let is_older = matches!((image.created_at, since), (Some(at), Some(since)) if at < since);
     let theirs = image.tags.get(ATTEMPT_TAG);
-    is_older || theirs.is_some_and(|it| *it != attempt(status))
+    is_older || theirs.is_some_and(|it| *it != Attempt::of(status).to_string())
 }
 
 /// Whether these tags are of the version with this digest. An older amiwright did not write down which that was: then they have
@@ -150,7 +182,7 @@ fn is_kept(status: &Status, id: &str) -> bool {
 #[must_use]
 pub fn client_token(status: &Status) -> String {
     let manifest = &status.manifest;
-    let (uri, attempt) = (manifest.uri(), attempt(status));
+    let (uri, attempt) = (manifest.uri(), Attempt::of(status));
     let digest = status.build.digest.as_ref().unwrap_or(&manifest.sha256);
     sha256_hex(format!("{uri}\n{digest}\n{attempt}\n").as_bytes())
 }

@@ -16,12 +16,6 @@ pub(super) async fn by_tag(context: Context<'_>, status: &Status) -> Result<Look
     Ok(ownership::judge(status, &found))
 }
 
-/// Looks for AMIs with the name.
-pub(super) async fn by_name(context: Context<'_>, status: &Status) -> Result<Lookup, Error> {
-    let found = named(context, status).await?;
-    Ok(ownership::judge(status, &found))
-}
-
 /// Looks for AMIs with this manifest's ownership tag, or with the name.
 pub(super) async fn by_tag_and_name(
     context: Context<'_>,

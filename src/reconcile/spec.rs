@@ -200,6 +200,16 @@ impl Spec {
         }
     }
 
+    /// The name of the AMI of this version, had its manifest been uploaded at this time; none while the version is not known.
+    pub(super) fn name_of_upload(&self, status: &Status, uploaded_at: Timestamp) -> Option<String> {
+        let version = ManifestVersion {
+            uploaded_at,
+            ..status.manifest.clone()
+        };
+        let digest = status.build.digest.as_ref()?;
+        Some(self.name(&version, digest))
+    }
+
     fn store(&self) -> Option<&str> {
         match self {
             Self::Image(image) => image.publish.store.as_ref().map(|store| &*store.bucket),

@@ -165,6 +165,7 @@ pub(super) fn performed(status: &mut Status, performed: PublishPerformed, now: T
         mut failed,
         later,
         release,
+        earlier,
     } = performed;
     // Whoever has other settings meanwhile is found out by saving.
     let mut changed = !done.is_empty() || !unanswered.is_empty();
@@ -180,6 +181,8 @@ pub(super) fn performed(status: &mut Status, performed: PublishPerformed, now: T
     }
     changed |= keep_failures(status, failed);
     changed |= release::performed(status, release.written, now);
+    changed |= release::shown(status, &release.shown, now);
+    changed |= earlier::searched(status, &BTreeSet::new(), earlier, now);
     status.build.waiting = None;
     for what in &done {
         record_change(status, what, now);

@@ -86,15 +86,25 @@ pub(super) fn observed(status: &mut Status, seen: &ReleaseObserved, now: Timesta
         changed |= leave(status, id, now);
     }
     status.release.forget_left();
-    for (id, shown) in &seen.set {
-        changed |= set(status, id, shown, now);
-    }
+    changed |= shown(status, &seen.set, now);
     for (id, failure) in &seen.failed {
         let known = status.release.parameters.entry(id.clone()).or_default();
         changed |= known.failure.as_ref() != Some(failure);
         known.failure = Some(failure.clone());
     }
     changed
+}
+
+/// These parameters are as they should be. Returns whether that is worth saving.
+pub(super) fn shown(
+    status: &mut Status,
+    shown: &BTreeMap<ParameterId, ObservedParameter>,
+    now: Timestamp,
+) -> bool {
+    let all = shown.iter();
+    all.fold(false, |changed, (id, it)| {
+        set(status, id, it, now) | changed
+    })
 }
 
 /// All that can be set is set.

@@ -3,8 +3,8 @@
 use super::*;
 use crate::image::observed::ATTEMPT_TAG;
 use crate::image::ownership::{
-    CLOCKS, Lookup, creation_tags, has_tags, is_later_attempt, is_of_other_attempt, is_previous,
-    judge, ownership_tags,
+    Attempt, CLOCKS, Lookup, attempt_of_version, creation_tags, has_tags, is_later_attempt,
+    is_of_other_attempt, is_previous, judge, ownership_tags,
 };
 use crate::image::status::{PreviousVersion, RegionStatus};
 
@@ -156,6 +156,31 @@ fn an_ami_of_another_attempt_is_known_by_its_tags_or_its_age() {
     let before = started_at - CLOCKS - SignedDuration::from_secs(1);
     assert!(is_other(Some(&own), Some(before)));
     assert!(is_other(None, Some(before)));
+}
+
+#[test]
+fn an_attempt_of_this_version_is_known_by_just_the_tags_that_it_gives() {
+    let status = to_be_registered();
+    let own = creation_tags(&status);
+    assert_eq!(
+        attempt_of_version(&status, &own),
+        Some(Attempt::of(&status))
+    );
+    let tagged = |key: &str, value: &str| {
+        let mut tags = own.clone();
+        tags.insert(key.to_owned(), value.to_owned());
+        attempt_of_version(&status, &tags)
+    };
+    let other = Attempt {
+        uploaded_at: after(9),
+        number: 3,
+    };
+    assert_eq!(tagged(ATTEMPT_TAG, &other.to_string()), Some(other));
+    assert_eq!(tagged(ATTEMPT_TAG, "2026-11-21T10:00:00+00:00 3"), None);
+    assert_eq!(tagged(ATTEMPT_TAG, "2026-11-21T10:00:00Z +3"), None);
+    assert_eq!(tagged(ATTEMPT_TAG, ""), None);
+    assert_eq!(tagged(DIGEST_TAG, "bbbb"), None);
+    assert_eq!(tagged(MANIFEST_TAG, "s3://other/key"), None);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! EC2's tasks from their start to their end.
 
 use super::*;
+use crate::image::outcome::Resumed;
+use crate::image::ownership::Attempt;
 use crate::image::plan::ENDING_GRACE;
 use crate::image::words::{State, Step, TerminalReason};
 
@@ -36,6 +38,31 @@ fn a_found_task_is_noted_as_started_by_an_earlier_request() {
         last_change(&status),
         "found import-snapshot import-snap-1 in us-east-1, started by an earlier request"
     );
+}
+
+/// Its status was lost: the upload that was to start another only repeats its own.
+#[test]
+fn a_resumed_task_makes_the_status_that_of_its_attempt() {
+    for (uploaded_at, repeated_at) in [(after(-9), Some(after(0))), (after(0), None)] {
+        let mut status = to_be_started(SourceKind::Disk);
+        assert_eq!(status.manifest.uploaded_at, after(0));
+        let seen = seen_task(TaskKind::ImportSnapshot, "active");
+        let resumed = Resumed {
+            attempt: Attempt {
+                uploaded_at,
+                number: 3,
+            },
+            name: "web-before".to_owned(),
+            task: Task::started(TaskKind::ImportSnapshot, REGION, &seen, after(3)),
+        };
+        let attempt = resumed.attempt;
+        advance(&mut status, Evidence::TaskResumed(resumed), 3);
+        assert_eq!(Attempt::of(&status), attempt);
+        assert_eq!(status.manifest.repeated_at, repeated_at);
+        assert_eq!(status.build.name.as_deref(), Some("web-before"));
+        assert_eq!(status.place(), "working/await-task");
+        assert_eq!(status.build.tasks.len(), 1);
+    }
 }
 
 /// It may have ended unnoticed.

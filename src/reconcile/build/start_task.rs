@@ -14,7 +14,7 @@ use crate::image::message::failures;
 use crate::image::outcome::{Evidence, StepOutcome};
 use crate::image::ownership::Lookup;
 use crate::image::plan::VISIBILITY_GRACE;
-use crate::image::words::{SourceKind, WaitReason};
+use crate::image::words::{FailureKind, SourceKind, WaitReason};
 use crate::manifest::image::Source;
 use crate::reconcile::context::Error;
 use crate::reconcile::execute::in_place;
@@ -29,7 +29,17 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         ManifestRead::Invalid(problems) => return Ok(StepOutcome::Reject(problems.clone())),
         ManifestRead::Gone | ManifestRead::Unread => return manifest_gone(&step).await,
     };
-    if let Some(outcome) = already_there(&step).await? {
+    let there = already_there(&step).await?;
+    // One that runs is not left alone because another could not be started.
+    let may_run = match &there {
+        None => true,
+        Some(StepOutcome::Fail(failure)) => matches!(failure.kind, FailureKind::NameTaken { .. }),
+        Some(_) => false,
+    };
+    if may_run && let Some(found) = resume(&step, spec).await? {
+        return Ok(found);
+    }
+    if let Some(outcome) = there {
         return Ok(outcome);
     }
     if check_object::is_other(&step, spec) || check_object::is_replaced(&step).await? {
@@ -97,20 +107,24 @@ pub(super) async fn adopt(step: &StepContext<'_>) -> Result<Option<StepOutcome>,
     }
 }
 
-/// Whether the AMI of a disk or a machine is there without its task being known, as where a status was deleted; or the
-/// name is taken, which is better said before hours of importing than after.
+/// Takes over the import of an attempt of which no status is left, as where it was deleted while EC2 imports. Where a status
+/// was there when this version was started, all attempts before this one are known to have ended.
+async fn resume(step: &StepContext<'_>, spec: &Spec) -> Result<Option<StepOutcome>, Error> {
+    match step.status.build.source {
+        Some(SourceKind::Disk | SourceKind::Vm) if step.status.build.attempt == 0 => {
+            Box::pin(import::resume(step, spec)).await
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Whether the AMI is there without its task being known, as where a status was deleted, maybe of an upload on another date;
+/// or the name is taken, which is better said before hours of importing than after.
 async fn already_there(step: &StepContext<'_>) -> Result<Option<StepOutcome>, Error> {
     let found = match step.status.build.source {
-        // Nothing was sent for this upload: what is there of it has this very name. An earlier upload may have made
-        // the same AMI under another date.
-        Some(SourceKind::Disk) if step.is_first && step.status.build.attempt == 0 => {
-            lookup::by_name(step.context, step.status).await?
-        }
         Some(SourceKind::Disk) => lookup::by_tag_and_name(step.context, step.status).await?,
-        // EC2 names the AMI of a machine itself.
-        Some(SourceKind::Vm) => lookup::by_tag(step.context, step.status).await?,
-        // An earlier attempt may have finished, before its manifest was removed and uploaded again.
-        Some(SourceKind::Instance) if step.status.build.attempt > 0 => {
+        // EC2 names the AMI of a machine itself. The bundle of an instance is registered later.
+        Some(SourceKind::Vm | SourceKind::Instance) => {
             lookup::by_tag(step.context, step.status).await?
         }
         _ => Lookup::Absent,

@@ -7,6 +7,7 @@
 mod account;
 mod copy;
 mod describe;
+mod ending;
 pub(super) mod in_place;
 pub(super) mod observe;
 mod perform;
@@ -58,9 +59,11 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     }
     let spec = match step.manifest {
         ManifestRead::Spec(spec) => spec.publish(),
-        ManifestRead::Invalid(problems) => return Ok(StepOutcome::Fail(not_allowed(problems))),
+        ManifestRead::Invalid(problems) => {
+            return Box::pin(ending::run(&step, not_allowed(problems))).await;
+        }
         ManifestRead::Gone | ManifestRead::Unread => {
-            return Ok(StepOutcome::Fail(failures::settings_gone()));
+            return Box::pin(ending::run(&step, failures::settings_gone())).await;
         }
     };
     let mut seen = Box::pin(observe::all(&step, &spec)).await?;

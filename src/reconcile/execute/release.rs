@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aws::{Aws, AwsError};
 use crate::image::message::{release as texts, wait_text};
+use crate::image::observed::ObservedParameter;
 use crate::image::outcome::{ReleaseObserved, Written};
 use crate::image::ownership;
-use crate::image::plan::PUBLISH_GRACE;
+use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE};
 use crate::image::publish::{
     Asked, Conflict, ConflictReason, Observation, PUTS_MAX, Pending, PendingParameter, Plan,
     ReleasePlan, intend_put,
@@ -175,6 +176,37 @@ async fn is_available(step: &StepContext<'_>, region: &str) -> Result<bool, AwsE
     let found = aws.find_images("image-id", ids).await?;
     let mut found = found.iter();
     Ok(found.any(|image| image.state == "available" && is_own_image(step.status, image)))
+}
+
+/// Looks at the values that SSM was asked for and that were not seen yet: those that show now, and what is waited for. Nothing is
+/// read that the stack does not open.
+pub(super) async fn look_back(
+    step: &StepContext<'_>,
+) -> Result<(BTreeMap<ParameterId, ObservedParameter>, Option<WaitReason>), Error> {
+    let opened = &step.config().guardrails;
+    let is_open = |id: &ParameterId| {
+        let is_region = id.region == step.config().region || opened.copy_regions.allows(&id.region);
+        is_region && opened.allows_parameter(&id.name)
+    };
+    let known = step.status.release.parameters.iter();
+    let asked = known.filter_map(|(id, known)| Some((id, known.put.as_ref()?)));
+    let asked: Vec<_> = asked.filter(|(id, _)| is_open(id)).collect();
+    let read = Parameters::read(step.aws(), asked.iter().map(|(id, _)| *id)).await;
+    if let Some(error) = read.rate_limited() {
+        return Err(error.clone().into());
+    }
+    let (mut shown, mut later) = (BTreeMap::new(), None);
+    for (id, put) in asked {
+        let is_fresh = |at| step.now().duration_since(at) <= VISIBILITY_GRACE;
+        match read.seen.get(id) {
+            Some(Observation::Seen(it)) if it.value == put.value => {
+                shown.insert(id.clone(), it.clone());
+            }
+            _ if put.asked_at.is_some_and(is_fresh) => later = Some(not_confirmed(id)),
+            _ => {}
+        }
+    }
+    Ok((shown, later))
 }
 
 /// What is written down before parameters are written.

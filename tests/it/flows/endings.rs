@@ -56,11 +56,13 @@ async fn a_task_that_cannot_be_described_is_reported_as_stalled() {
         code: "Unavailable".to_owned(),
         message: "We are down".to_owned(),
     };
+    stack.drop_file(KEY, DISK).await;
+    stack.world.settle().await;
+    assert_eq!(stack.count("ImportSnapshot"), 1);
     stack
         .world
         .faults()
         .always("ec2", "DescribeImportSnapshotTasks", unavailable);
-    stack.drop_file(KEY, DISK).await;
     stack.world.run_for(minutes(4 * 60)).await;
     let status = stack.status(KEY).await;
     let emails = stack.emails();

@@ -191,9 +191,9 @@ async fn the_look_is_made_for_snapshots_only() {
     let stack = TestStack::new().await;
     stack.drop_file("golden/web.vmdk", vmdk()).await;
     stack.drop_and_rest(KEY, DISK).await;
-    // Before importing and before registering it is looked for by its tags; one polls it.
+    // Before importing it is looked for by its tags and by its name, and before registering by its tags; one polls it.
     let of_disk = stack.count("DescribeImages");
-    assert_eq!(of_disk, 3);
+    assert_eq!(of_disk, 4);
     stack
         .drop_and_rest("db.image.yaml", stack.manifest("db-1"))
         .await;

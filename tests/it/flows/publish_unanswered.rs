@@ -11,8 +11,8 @@ use serde_json::Value;
 use crate::support::{TestStack, minutes, refused};
 
 const KEY: &str = "golden/web.image.yaml";
-const OREGON: &str = "us-west-2";
-const COPIED: &str = "regions: {us-west-2: {}}\n";
+pub(super) const OREGON: &str = "us-west-2";
+pub(super) const COPIED: &str = "regions: {us-west-2: {}}\n";
 
 async fn stack() -> TestStack {
     TestStack::built(|builder| {
@@ -32,7 +32,7 @@ fn second(stack: &TestStack, settings: &str) -> String {
     stack.manifest("web-{digest}") + "register: {imdsSupport: v2.0}\n" + settings
 }
 
-fn copies(stack: &TestStack) -> Vec<String> {
+pub(super) fn copies(stack: &TestStack) -> Vec<String> {
     let images = stack.world.ec2().images(OREGON).into_iter();
     images.map(|image| image.id).collect()
 }
@@ -54,7 +54,7 @@ fn looks(stack: &TestStack) -> usize {
 }
 
 /// From the first copy on, that Region does not show any AMI.
-fn hide(stack: &TestStack) {
+pub(super) fn hide(stack: &TestStack) {
     let is_asked = AtomicBool::new(false);
     let is_hidden = move |call: &Call| {
         is_asked.fetch_or(call.action == "CopyImage", Ordering::SeqCst)

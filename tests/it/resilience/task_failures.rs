@@ -11,9 +11,11 @@ const KEY: &str = "golden/web.image.yaml";
 async fn a_describe_call_that_is_denied_is_reported() {
     let stack = TestStack::new().await;
     let ec2 = stack.world.ec2();
-    ec2.set_denied_actions(&["DescribeImportSnapshotTasks"]);
     stack.drop_file("golden/web.vmdk", vmdk()).await;
     stack.drop_file(KEY, DISK).await;
+    stack.world.settle().await;
+    assert_eq!(stack.count("ImportSnapshot"), 1);
+    ec2.set_denied_actions(&["DescribeImportSnapshotTasks"]);
     stack.world.run_for(Duration::from_secs(30 * 60)).await;
     let email = stack.only_email();
     assert_eq!(email.subject, "Still waiting: web-2026-11-21 (us-east-1)");
@@ -43,10 +45,12 @@ async fn a_lookup_that_is_denied_is_reported() {
 async fn a_task_that_cannot_be_described_for_hours_is_reported_as_stalled() {
     let stack = TestStack::new().await;
     stack.drop_file("golden/web.vmdk", vmdk()).await;
+    stack.drop_file(KEY, DISK).await;
+    stack.world.settle().await;
+    assert_eq!(stack.count("ImportSnapshot"), 1);
     let faults = stack.world.faults();
     let throttle = localaws::faults::Fault::Throttle;
     faults.always("ec2", "DescribeImportSnapshotTasks", throttle);
-    stack.drop_file(KEY, DISK).await;
     stack.world.run_for(Duration::from_secs(150 * 60)).await;
     let subjects = stack.subjects();
     assert_eq!(subjects, ["Stalled: web-2026-11-21 (us-east-1)"; 2]);

@@ -1,12 +1,15 @@
 //! ImportSnapshot and ImportImage.
 
+use std::cmp::Reverse;
+
 use jiff::SignedDuration;
 
 use super::request::{answered, found};
 use crate::aws::{Import, ImportedDisk, ImportedMachine, Remedy};
 use crate::image::observed::ObservedTask;
-use crate::image::outcome::StepOutcome;
-use crate::image::ownership;
+use crate::image::outcome::{Evidence, Resumed, StepOutcome};
+use crate::image::ownership::{self, Attempt};
+use crate::image::publish::has_failed;
 use crate::image::status::SourceObject;
 use crate::image::task::{Phase, Task, TaskKind, phase};
 use crate::image::words::SourceKind;
@@ -88,17 +91,12 @@ async fn start(
     {
         return Ok(found);
     }
-    let (kind, action, answer) = match machine {
+    let (action, answer) = match machine {
         Some(machine) => (
-            TaskKind::ImportImage,
             "ImportImage",
             step.aws().import_image(request, machine).await,
         ),
-        None => (
-            TaskKind::ImportSnapshot,
-            "ImportSnapshot",
-            step.aws().import_snapshot(request).await,
-        ),
+        None => ("ImportSnapshot", step.aws().import_snapshot(request).await),
     };
     // An earlier attempt may have been heard although its answer was lost, or the request was changed since by another
     // setting of the stack: that one's task is the one.
@@ -108,28 +106,83 @@ async fn start(
     {
         return Ok(found);
     }
-    let region = &step.config().region;
-    let answer = answer.map(|seen| Task::started(kind, region, &seen, step.now()));
+    let answer = answer.map(|seen| known(step, &seen));
     Ok(answered(step, action, answer))
 }
 
 /// Takes over the import task of this attempt, if EC2 lists one that has not come to a bad end.
 pub(super) async fn adopt(step: &StepContext<'_>) -> Result<Option<StepOutcome>, Error> {
-    let (kind, tasks) = match step.status.build.source {
-        Some(SourceKind::Vm) => (
-            TaskKind::ImportImage,
-            step.aws().list_import_image_tasks().await?,
-        ),
-        _ => (
-            TaskKind::ImportSnapshot,
-            step.aws().list_import_snapshot_tasks().await?,
-        ),
-    };
+    let tasks = listed(step).await?;
     let tags = ownership::creation_tags(step.status);
     let is_ours = |task: &&ObservedTask| {
         ownership::has_tags(&task.tags, &tags) && phase(&task.state) != Phase::Failed
     };
     let seen = tasks.iter().find(is_ours);
-    let region = &step.config().region;
-    Ok(seen.map(|seen| found(Task::started(kind, region, seen, step.now()))))
+    Ok(seen.map(|seen| found(known(step, seen))))
+}
+
+/// Takes over the import task of whichever attempt to make this version, the last one first, if EC2 lists one that runs, or
+/// what it has made is there: not one that failed or is being cancelled, nor one whose snapshot or AMI somebody has removed.
+pub(super) async fn resume(
+    step: &StepContext<'_>,
+    spec: &Spec,
+) -> Result<Option<StepOutcome>, Error> {
+    let of_version = |task: ObservedTask| {
+        let attempt = ownership::attempt_of_version(step.status, &task.tags)?;
+        Some((attempt, task))
+    };
+    let listed = listed(step).await?.into_iter();
+    let mut tasks: Vec<(Attempt, ObservedTask)> = listed.filter_map(of_version).collect();
+    tasks.sort_by_key(|(attempt, _)| Reverse(*attempt));
+    for (attempt, seen) in tasks {
+        let goes_on = match phase(&seen.state) {
+            Phase::Running => true,
+            Phase::Complete => is_there(step, &seen).await?,
+            Phase::Ending | Phase::Failed => false,
+        };
+        if goes_on && let Some(name) = spec.name_of_upload(step.status, attempt.uploaded_at) {
+            let task = known(step, &seen);
+            return Ok(Some(StepOutcome::Advance(Evidence::TaskResumed(Resumed {
+                attempt,
+                name,
+                task,
+            }))));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether what a completed task has made is there.
+async fn is_there(step: &StepContext<'_>, seen: &ObservedTask) -> Result<bool, Error> {
+    if let Some(image) = &seen.image {
+        let images = step
+            .aws()
+            .find_images("image-id", std::slice::from_ref(image));
+        let is_gone = |state: &str| state == "deregistered" || has_failed(state);
+        return Ok(images.await?.iter().any(|it| !is_gone(&it.state)));
+    }
+    if kind(step) == TaskKind::ImportImage || seen.snapshots.is_empty() {
+        return Ok(false);
+    }
+    let snapshots = step.aws().find_snapshots("snapshot-id", &seen.snapshots);
+    Ok(snapshots.await?.iter().any(|it| it.state != "error"))
+}
+
+fn kind(step: &StepContext<'_>) -> TaskKind {
+    match step.status.build.source {
+        Some(SourceKind::Vm) => TaskKind::ImportImage,
+        _ => TaskKind::ImportSnapshot,
+    }
+}
+
+/// The imports of this kind that EC2 lists.
+async fn listed(step: &StepContext<'_>) -> Result<Vec<ObservedTask>, Error> {
+    Ok(match kind(step) {
+        TaskKind::ImportImage => step.aws().list_import_image_tasks().await?,
+        _ => step.aws().list_import_snapshot_tasks().await?,
+    })
+}
+
+fn known(step: &StepContext<'_>, seen: &ObservedTask) -> Task {
+    Task::started(kind(step), &step.config().region, seen, step.now())
 }
