@@ -41,10 +41,11 @@ pub(crate) async fn mark_lost(context: Context<'_>, loaded: Loaded) -> Result<Lo
     let Marked::Ours(marker) = mark(context, version, None).await? else {
         return Ok(loaded);
     };
-    let manifest = version.key.clone();
-    // It may have been finalized since it was read: then nothing is written, and a tick deletes the marker.
+    let (manifest, lost) = (version.key.clone(), loaded.status.open_marker.clone());
+    // It may have been finalized since it was read: then nothing is written, and a tick deletes the marker. Or another marker
+    // may have replaced this one.
     let marked = change(context, loaded, |status| {
-        let is_left = is_open(status);
+        let is_left = is_open(status) && status.open_marker == lost;
         if is_left {
             status.open_marker = Some(marker.clone());
         }

@@ -7,6 +7,7 @@ use super::ending::{abort, fail};
 use crate::image::billing::Billing;
 use crate::image::message::failures;
 use crate::image::observed::{ObservedImage, ObservedTask};
+use crate::image::ownership;
 use crate::image::plan::{ENDING_GRACE, VISIBILITY_GRACE, WAITING_LONG};
 use crate::image::status::{RegionStatus, Status, Waiting};
 use crate::image::task::{Phase, Task, TaskKind};
@@ -102,6 +103,9 @@ pub(super) fn image(
     }
     match seen.state.as_str() {
         "available" => {
+            // What was set on it and is not as its manifest says is found by comparing them only.
+            status.publishes |=
+                status.is_unrecorded(region) && ownership::is_of_other_attempt(status, seen);
             next_step(status, format!("{} is available", seen.id), now);
             true
         }

@@ -11,6 +11,7 @@ use crate::image::status::{Action, Failure, KeptReason, RegionAction, SourceObje
 use crate::image::task::Task;
 use crate::image::words::{Blocker, FailureKind, UnshareableReason, WaitReason};
 use crate::manifest::image::INSTANCE_STORE_COPY;
+use crate::manifest::location::s3_uri;
 
 /// The manifest, or what it names, is gone.
 #[must_use]
@@ -105,14 +106,14 @@ pub fn task_failed(task: &Task) -> Failure {
     }
 }
 
-/// An object was replaced while EC2 imported it. Which of both EC2 has read cannot be looked up.
+/// An object was replaced before what EC2 made of it was taken over. Which of both EC2 has read cannot be looked up.
 #[must_use]
 pub fn source_replaced(object: &SourceObject) -> Failure {
-    let uri = format!("s3://{}/{}", object.bucket, object.key);
+    let uri = s3_uri(&object.bucket, &object.key);
     Failure::new(
         FailureKind::SourceReplaced,
-        format!("looking whether {uri} is what was to be imported"),
-        format!("{uri} was replaced while EC2 imported it: what EC2 made may be of either"),
+        format!("checking whether {uri} is what was to be imported"),
+        format!("{uri} was replaced since its import began: what EC2 made may be of either"),
     )
 }
 

@@ -27,7 +27,7 @@ pub struct PreviousVersion {
     /// that asks for more finishes that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_dealt_with: bool,
-    /// Whether no version that deregisters earlier AMIs has finished that, but only versions that deprecate them.
+    /// Whether they were only deprecated then: no version that deregisters earlier AMIs has finished that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_only_deprecated: bool,
 }

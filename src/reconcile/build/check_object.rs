@@ -57,7 +57,7 @@ pub(super) async fn is_replaced(step: &StepContext<'_>) -> Result<bool, Error> {
 }
 
 /// The object that was replaced while EC2 imported it, if one was. EC2 is told a key, no version (ImportSnapshot, UserBucket).
-/// One that is gone was read before that, or its task has failed.
+/// What one was that is gone, or was set back, is not known any more: it counts as the one that was to be imported.
 pub(super) async fn replaced_meanwhile<'a>(
     step: &StepContext<'a>,
 ) -> Result<Option<&'a SourceObject>, Error> {

@@ -12,7 +12,7 @@ use crate::image::words::{FailureKind, WaitReason};
 use crate::reconcile::context::Error;
 use crate::reconcile::lookup;
 use crate::reconcile::manifest_reader::ManifestRead;
-use crate::reconcile::step_context::{StepContext, failure, retrying};
+use crate::reconcile::step_context::{StepContext, failure, retrying, unreadable};
 
 /// The tag that people and the console take for a name. An imported AMI has its task's id for one, and keeps it.
 const NAME_TAG: &str = "Name";
@@ -22,8 +22,15 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     let Some(task) = status.build.tasks.last() else {
         return Ok(StepOutcome::Unchanged);
     };
-    if let Some(object) = check_object::replaced_meanwhile(&step).await? {
-        return Ok(StepOutcome::Fail(failures::source_replaced(object)));
+    match check_object::replaced_meanwhile(&step).await {
+        Ok(None) => {}
+        Ok(Some(object)) => return Ok(StepOutcome::Fail(failures::source_replaced(object))),
+        // Nobody can tell of which object an AMI would be.
+        Err(Error::Aws(refused)) if refused.remedy == Remedy::Never => {
+            let wait = step.wait_up_to(retrying(&refused), VISIBILITY_GRACE);
+            return Ok(wait.unwrap_or_else(|| unreadable(refused)));
+        }
+        Err(error) => return Err(error),
     }
     let Some(seen) = proven::task(&step, task).await? else {
         return not_listed(&step, task).await;

@@ -1,5 +1,5 @@
 //! A disk or a machine is replaced while EC2 imports it. EC2 is told a key, no version: what it has made may be of either, and is
-//! no AMI of the version that was asked for.
+//! not an AMI of the version that was asked for.
 
 use localaws::ec2::TaskKind;
 
@@ -73,7 +73,7 @@ async fn it_fails_and_is_made_of_what_is_there_if_somebody_asks() {
         is_empty(&stack);
         let email = stack.only_email().text;
         assert!(
-            email.contains("was replaced while EC2 imported it"),
+            email.contains("was replaced since its import began"),
             "{email}"
         );
         is_at_rest(&stack).await;

@@ -39,7 +39,8 @@ pub(super) struct Recorded {
 impl Recorded {
     pub(super) fn of(world: &World, uploads: &[Upload]) -> Self {
         let mut calls = world.calls();
-        let is_look = |call: &&Call| call.action == "HeadObject" && call.function.is_some();
+        let is_look =
+            |call: &&Call| call.done && call.action == "HeadObject" && call.function.is_some();
         let looks = calls.iter().filter(is_look).cloned().collect();
         calls.retain(|call| call.done && ["ec2", "ssm"].contains(&call.service.as_str()));
         let regions: BTreeSet<String> = calls.iter().map(|it| it.region.clone()).collect();
