@@ -216,6 +216,9 @@ fn task_started(status: &mut Status, task: Task, origin: Origin, now: Timestamp)
 /// A snapshot is registered, an AMI polled. What EC2's task names counts, whatever was known before.
 fn import_tagged(status: &mut Status, imported: Imported, now: Timestamp) {
     let region = status.build.tasks.last().map(|task| task.region.clone());
+    if let Some(object) = &mut status.build.object {
+        object.note_replaced(&imported.replaced);
+    }
     if imported.lacks_tags && imported.image.is_some() {
         let tags = std::mem::take(&mut status.build.created_with.tags);
         // They are left to publishing, which says so if they cannot be set.

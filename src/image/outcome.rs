@@ -147,6 +147,8 @@ pub struct Imported {
     /// Whether the manifest could not be read, or asks for what it may not: they have no tags but those that prove whose they
     /// are.
     pub lacks_tags: bool,
+    /// The addresses of what was replaced meanwhile.
+    pub replaced: BTreeSet<String>,
 }
 
 /// How far an AMI is as its manifest says.

@@ -82,7 +82,6 @@ pub fn hint(status: &Status, failure: &Failure) -> String {
         | FailureKind::NotInManifest { .. }
         | FailureKind::AnswerUnusable
         | FailureKind::BundleKeyUnusable
-        | FailureKind::SourceReplaced
         | FailureKind::TaskMadeNothing
         | FailureKind::TaskLost
         | FailureKind::ImageFailed { .. }
@@ -134,10 +133,6 @@ fn advice(failure: &Failure) -> &'static str {
              that does, keep a long-lived key of a user who may only put objects under amiwright's bundles/ prefix as an \
              SSM SecureString ({\"accessKeyId\": …, \"secretAccessKey\": …}), and name it in the stack's parameter \
              BundleKeyParameter"
-        }
-        FailureKind::SourceReplaced => {
-            "give each build a key of its own, or replace a disk only once its AMI is available; to import what is there now, wait \
-             until its upload is complete"
         }
         FailureKind::TaskMadeNothing => "check the task in the EC2 console",
         FailureKind::Unproven { .. } => {

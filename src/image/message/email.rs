@@ -8,7 +8,7 @@ use super::headline::{self, Sender};
 use super::quoting::{more, on_one_line, quoted, word};
 use super::waiting::wait_text;
 use super::{advice, billing, drift, facts, release, remains, retiring, settings};
-use crate::image::status::{Failure, Status};
+use crate::image::status::{Failure, SourceObject, Status};
 use crate::image::task::{Phase, Task, TaskKind};
 use crate::image::words::{CancelBy, NoticeKind, Step, WaitReason};
 
@@ -38,9 +38,8 @@ pub(super) fn compose(
     for (name, value) in facts(status, kind, listed, now) {
         let _ = writeln!(text, "  {name:<10} {value}");
     }
-    if let Some(words) = name_of_imported(status) {
-        text.push_str(&words);
-    }
+    let notes = [name_of_imported(status), replaced_source(status)];
+    notes.iter().flatten().for_each(|it| text.push_str(it));
     match kind {
         NoticeKind::Rejected => text.push_str(&problems(status, shown)),
         NoticeKind::Ignored => text.push_str(&ignored_text(status)),
@@ -299,6 +298,24 @@ fn name_of_imported(status: &Status) -> Option<String> {
         format!(
             "\nEC2 named the AMI after its task, {}. The tag Name holds {name}, unless the manifest sets that tag.\n",
             word(&task.id)
+        )
+    })
+}
+
+/// What EC2 imported was replaced meanwhile: it is told a key, no version, and does not say when it reads.
+fn replaced_source(status: &Status) -> Option<String> {
+    let mut objects = status.build.object.iter().flat_map(SourceObject::all);
+    let replaced = objects.find(|it| it.is_replaced)?;
+    let further = objects.filter(|it| it.is_replaced).count();
+    let others = match further {
+        0 => String::new(),
+        _ => format!(" (and {further} more)"),
+    };
+    (!status.regions.is_empty()).then(|| {
+        format!(
+            "\nReplaced while EC2 imported it, which may have read either: {}{others}.\n\
+             Check what the AMI contains. To import what is there now, upload the manifest again.\n",
+            word(&replaced.uri())
         )
     })
 }

@@ -35,7 +35,7 @@ pub fn of_version(status: &Status) -> Vec<Fact> {
         facts.push(("Source", source.to_string()));
     }
     if let Some(object) = &build.object {
-        let address = word(&s3_uri(&object.bucket, &object.key));
+        let address = word(&object.uri());
         facts.push(("Object", format!("{address} ({})", text::size(object.size))));
     }
     if let Some(bundle) = &build.bundle {

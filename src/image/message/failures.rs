@@ -7,11 +7,10 @@ use super::settings::change_line;
 use super::waiting::wait_text;
 use crate::image::observed::{MANIFEST_TAG, ObservedImage};
 use crate::image::publish::CopyFault;
-use crate::image::status::{Action, Failure, KeptReason, RegionAction, SourceObject, Status};
+use crate::image::status::{Action, Failure, KeptReason, RegionAction, Status};
 use crate::image::task::Task;
 use crate::image::words::{Blocker, FailureKind, UnshareableReason, WaitReason};
 use crate::manifest::image::INSTANCE_STORE_COPY;
-use crate::manifest::location::s3_uri;
 
 /// The manifest, or what it names, is gone.
 #[must_use]
@@ -104,17 +103,6 @@ pub fn task_failed(task: &Task) -> Failure {
         code: task.code.clone(),
         ..Failure::new(FailureKind::TaskFailed, polling(task), message)
     }
-}
-
-/// An object was replaced before what EC2 made of it was taken over. Which of both EC2 has read cannot be looked up.
-#[must_use]
-pub fn source_replaced(object: &SourceObject) -> Failure {
-    let uri = s3_uri(&object.bucket, &object.key);
-    Failure::new(
-        FailureKind::SourceReplaced,
-        format!("checking whether {uri} is what was to be imported"),
-        format!("{uri} was replaced since its import began: what EC2 made may be of either"),
-    )
 }
 
 /// A task is complete and names nothing.

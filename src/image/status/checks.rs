@@ -184,7 +184,6 @@ pub(super) fn failure(kind: &FailureKind) -> Result<(), String> {
         | FailureKind::BundleInvalid
         | FailureKind::ManifestNotAllowed
         | FailureKind::SourceUnreadable { .. }
-        | FailureKind::SourceReplaced
         | FailureKind::BundleKeyUnusable
         | FailureKind::TaskFailed
         | FailureKind::TaskMadeNothing

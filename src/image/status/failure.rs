@@ -52,7 +52,6 @@ impl Failure {
             FailureKind::ManifestGone
             | FailureKind::BundleInvalid
             | FailureKind::ManifestNotAllowed
-            | FailureKind::SourceReplaced
             | FailureKind::NameTaken { .. }
             | FailureKind::SeveralImages { .. }
             | FailureKind::TaskMadeNothing

@@ -1,5 +1,6 @@
 //! The parts of a status.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -111,15 +112,31 @@ pub struct SourceObject {
     pub etag: String,
     /// Bytes.
     pub size: u64,
+    /// Whether there was another one, by its `ETag`, when EC2 had imported it, which may have read either.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_replaced: bool,
     /// The other disks of a virtual machine, in the manifest's order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub further: Vec<SourceObject>,
 }
 
 impl SourceObject {
+    /// Its address.
+    #[must_use]
+    pub fn uri(&self) -> String {
+        s3_uri(&self.bucket, &self.key)
+    }
+
     /// It, and the other disks of its machine.
     pub fn all(&self) -> impl Iterator<Item = &Self> {
         std::iter::once(self).chain(&self.further)
+    }
+
+    /// Remembers which of them were replaced while EC2 imported them, by their addresses.
+    pub(in crate::image) fn note_replaced(&mut self, replaced: &BTreeSet<String>) {
+        self.is_replaced = replaced.contains(&self.uri());
+        let further = self.further.iter_mut();
+        further.for_each(|it| it.is_replaced = replaced.contains(&it.uri()));
     }
 
     /// The version of what an image is made from, by the `ETag`s of its objects.

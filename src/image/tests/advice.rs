@@ -264,7 +264,6 @@ fn every_kind_of_failure_has_its_advice() {
             images: vec![ami(), "ami-8".to_owned()],
         },
         FailureKind::BundleKeyUnusable,
-        FailureKind::SourceReplaced,
         FailureKind::TaskMadeNothing,
         FailureKind::NotInManifest {
             what: "web-2".to_owned(),

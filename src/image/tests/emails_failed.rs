@@ -7,7 +7,7 @@ use super::publish::account;
 use super::*;
 use crate::image::message::failures;
 use crate::image::outcome::Claim;
-use crate::image::status::{Failure, Intended, PreviousVersion, SourceObject};
+use crate::image::status::{Failure, Intended, PreviousVersion};
 use crate::image::words::{FailureKind, UnreadableReason};
 
 /// Failed; what was made for it, if anything was, is deleted.
@@ -136,16 +136,6 @@ fn of_a_task() {
     poll(&mut nothing, TaskKind::ImportSnapshot, "completed", 30);
     clean_up(&mut nothing, 31);
     assert_email("failed-task-made-nothing", &nothing);
-
-    let object = SourceObject {
-        bucket: "b".to_owned(),
-        key: "golden/web.vmdk".to_owned(),
-        etag: "\"e1\"".to_owned(),
-        size: 1,
-        further: Vec::new(),
-    };
-    let replaced = failures::source_replaced(&object);
-    assert_email("failed-source-replaced", &failed(importing(), replaced));
 
     let mut bundled = started(TaskKind::BundleInstance);
     poll(&mut bundled, TaskKind::BundleInstance, "complete", 30);

@@ -146,6 +146,7 @@ fn object() -> SourceObject {
         key: "golden/web.vmdk".to_owned(),
         etag: "\"89ab\"".to_owned(),
         size: 1_073_741_824,
+        is_replaced: false,
         further: Vec::new(),
     }
 }

@@ -67,6 +67,7 @@ fn full() -> Status {
     build.bundle = Some(bundle("b2"));
     build.object = Some(SourceObject {
         size: u64::MAX,
+        is_replaced: false,
         further: Vec::new(),
         ..object()
     });

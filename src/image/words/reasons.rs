@@ -265,8 +265,6 @@ pub enum FailureKind {
         /// Why.
         why: UnreadableReason,
     },
-    /// The disk or machine was replaced while EC2 imported it: what was made may be of either.
-    SourceReplaced,
     /// Another AMI has the name.
     NameTaken {
         /// That AMI.
@@ -380,7 +378,6 @@ impl FailureKind {
             | Self::BundleInvalid
             | Self::ManifestNotAllowed
             | Self::SourceUnreadable { .. }
-            | Self::SourceReplaced
             | Self::NameTaken { .. }
             | Self::SeveralImages { .. }
             | Self::BundleKeyUnusable

@@ -1,6 +1,8 @@
 //! `check-object`: the object that the image is made from has to be there, in the AMI's Region, and be what the
 //! manifest says, before EC2 is asked to work on it. EC2 itself says so only after minutes.
 
+use std::collections::BTreeSet;
+
 use crate::aws::{ObjectPart, Remedy};
 use crate::image::message::failures;
 use crate::image::outcome::{Evidence, StepOutcome};
@@ -56,19 +58,23 @@ pub(super) async fn is_replaced(step: &StepContext<'_>) -> Result<bool, Error> {
     Ok(false)
 }
 
-/// The object that was replaced while EC2 imported it, if one was. EC2 is told a key, no version (ImportSnapshot, UserBucket).
-/// What one was that is gone, or was set back, is not known any more: it counts as the one that was to be imported.
-pub(super) async fn replaced_meanwhile<'a>(
-    step: &StepContext<'a>,
-) -> Result<Option<&'a SourceObject>, Error> {
+/// The addresses of the objects that were replaced while EC2 imported them. EC2 is told a key, no version (ImportSnapshot,
+/// UserBucket). What one was that is gone, was set back, or may not be looked at any more, is not known: it counts as the one that
+/// was to be imported.
+pub(super) async fn replaced_meanwhile(step: &StepContext<'_>) -> Result<BTreeSet<String>, Error> {
+    let mut replaced = BTreeSet::new();
     let known = step.status.build.object.iter();
     for known in known.flat_map(SourceObject::all) {
-        let current = step.aws().head_object(&known.bucket, &known.key).await?;
-        if current.is_some_and(|current| current.etag != known.etag) {
-            return Ok(Some(known));
+        match step.aws().head_object(&known.bucket, &known.key).await {
+            Ok(Some(current)) if current.etag != known.etag => {
+                replaced.insert(known.uri());
+            }
+            Ok(_) => {}
+            Err(refused) if refused.remedy == Remedy::Never => {}
+            Err(error) => return Err(error.into()),
         }
     }
-    Ok(None)
+    Ok(replaced)
 }
 
 /// What the objects should be, in the order of their locations.
@@ -162,6 +168,7 @@ async fn check_one(
             key,
             etag: head.info.etag,
             size: head.info.size,
+            is_replaced: false,
             further: Vec::new(),
         }),
     })

@@ -1,6 +1,8 @@
 //! `tag-imported`: ImportSnapshot and ImportImage tag their task, not what it makes. Tagged is what EC2's task with our
 //! tags names now, never what the status does.
 
+use std::collections::BTreeSet;
+
 use super::{check_object, proven};
 use crate::aws::Remedy;
 use crate::image::message::failures;
@@ -12,7 +14,7 @@ use crate::image::words::{FailureKind, WaitReason};
 use crate::reconcile::context::Error;
 use crate::reconcile::lookup;
 use crate::reconcile::manifest_reader::ManifestRead;
-use crate::reconcile::step_context::{StepContext, failure, retrying, unreadable};
+use crate::reconcile::step_context::{StepContext, failure, retrying};
 
 /// The tag that people and the console take for a name. An imported AMI has its task's id for one, and keeps it.
 const NAME_TAG: &str = "Name";
@@ -22,16 +24,6 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     let Some(task) = status.build.tasks.last() else {
         return Ok(StepOutcome::Unchanged);
     };
-    match check_object::replaced_meanwhile(&step).await {
-        Ok(None) => {}
-        Ok(Some(object)) => return Ok(StepOutcome::Fail(failures::source_replaced(object))),
-        // Nobody can tell of which object an AMI would be.
-        Err(Error::Aws(refused)) if refused.remedy == Remedy::Never => {
-            let wait = step.wait_up_to(retrying(&refused), VISIBILITY_GRACE);
-            return Ok(wait.unwrap_or_else(|| unreadable(refused)));
-        }
-        Err(error) => return Err(error),
-    }
     let Some(seen) = proven::task(&step, task).await? else {
         return not_listed(&step, task).await;
     };
@@ -39,6 +31,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         image: seen.image,
         snapshots: seen.snapshots,
         lacks_tags: lacks_tags(&step),
+        replaced: replaced(&step).await?,
     };
     let ids: Vec<String> = imported
         .image
@@ -73,6 +66,14 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     Ok(StepOutcome::Wait(reason))
 }
 
+/// What was replaced since its import began. Where the manifest may not be done any more, its objects may be closed, too.
+async fn replaced(step: &StepContext<'_>) -> Result<BTreeSet<String>, Error> {
+    match step.manifest {
+        ManifestRead::Spec(_) => check_object::replaced_meanwhile(step).await,
+        _ => Ok(BTreeSet::new()),
+    }
+}
+
 /// Whether nobody can tell now which tags the manifest asks for, or those are forbidden.
 fn lacks_tags(step: &StepContext<'_>) -> bool {
     !matches!(step.manifest, ManifestRead::Spec(_))
@@ -100,6 +101,7 @@ async fn not_listed(step: &StepContext<'_>, task: &Task) -> Result<StepOutcome, 
     }
     if imported != Imported::default() {
         imported.lacks_tags = lacks_tags(step);
+        imported.replaced = replaced(step).await?;
         return Ok(StepOutcome::Advance(Evidence::ImportTagged(imported)));
     }
     let what = task.id.clone();

@@ -1,9 +1,9 @@
-//! A disk or a machine is replaced while EC2 imports it. EC2 is told a key, no version: what it has made may be of either, and is
-//! not an AMI of the version that was asked for.
+//! A disk or a machine is replaced while EC2 imports it. EC2 is told a key, no version: what it has made may be of either.
 
 use localaws::ec2::TaskKind;
+use localaws::faults::Call;
 
-use crate::support::{TestStack, minutes};
+use crate::support::{TestStack, minutes, refused};
 
 const KEY: &str = "golden/web.image.yaml";
 
@@ -48,12 +48,6 @@ async fn importing(source: Source) -> TestStack {
     stack
 }
 
-/// Nothing that was made is left.
-fn is_empty(stack: &TestStack) {
-    assert_eq!(stack.images(), []);
-    assert_eq!(stack.snapshots(), std::slice::from_ref(&stack.snapshot));
-}
-
 async fn is_at_rest(stack: &TestStack) {
     let (images, told) = (stack.images(), stack.emails().len());
     stack.world.run_for(minutes(120)).await;
@@ -61,46 +55,58 @@ async fn is_at_rest(stack: &TestStack) {
     assert_eq!(stack.emails().len(), told);
 }
 
+const TOLD: &str = "Replaced while EC2 imported it, which may have read either: s3://";
+
 #[tokio::test(start_paused = true)]
-async fn it_fails_and_is_made_of_what_is_there_if_somebody_asks() {
+async fn every_email_of_its_ami_says_so_until_it_is_imported_anew() {
     for source in SOURCES {
         let stack = importing(source).await;
         stack.drop_file(source.1, content(source, 2)).await;
         stack.rest().await;
         let status = stack.status(KEY).await;
-        assert_eq!(status["state"], "failed", "{status:#}");
-        assert_eq!(status["build"]["failure"]["kind"], "source-replaced");
-        is_empty(&stack);
+        assert_eq!(status["state"], "available", "{status:#}");
+        assert_eq!(status["build"]["object"]["isReplaced"], true);
         let email = stack.only_email().text;
-        assert!(
-            email.contains("was replaced since its import began"),
-            "{email}"
-        );
+        assert!(email.contains(TOLD) && email.contains(source.1), "{email}");
         is_at_rest(&stack).await;
 
-        stack.retry(KEY).await;
-        assert_eq!(stack.status(KEY).await["state"], "available");
-        assert_eq!(stack.images().len(), 1);
+        let described = manifest(source) + "description: Web\n";
+        stack.drop_and_rest(KEY, described.clone()).await;
+        let status = stack.status(KEY).await;
+        assert_eq!(status["state"], "available", "{status:#}");
+        assert_eq!(stack.images().len(), 2);
+        let email = stack.emails().pop().unwrap();
+        assert!(!email.text.contains(TOLD), "{}", email.text);
         is_at_rest(&stack).await;
     }
 }
 
-/// The new disk comes with its manifest: it is made after the old one has failed.
+/// The new disk comes with its manifest: its AMI is made after the first one.
 #[tokio::test(start_paused = true)]
 async fn a_manifest_that_comes_with_the_new_one_is_made() {
     for source in SOURCES {
         let stack = importing(source).await;
         stack.drop_file(source.1, content(source, 2)).await;
         stack.drop_and_rest(KEY, manifest(source)).await;
-        let status = stack.status(KEY).await;
-        assert_eq!(status["state"], "available", "{status:#}");
-        assert_eq!(stack.images().len(), 1);
-        let subjects = stack.subjects();
-        let [failed, available] = &subjects[..] else {
-            panic!("{subjects:?}");
-        };
-        assert!(failed.starts_with("Failed"), "{subjects:?}");
-        assert!(available.starts_with("Available"), "{subjects:?}");
+        assert_eq!(stack.images().len(), 2);
+        let emails = stack.emails();
+        let told: Vec<bool> = emails.iter().map(|it| it.text.contains(TOLD)).collect();
+        assert_eq!(told, [true, false], "{emails:#?}");
+        is_at_rest(&stack).await;
+    }
+}
+
+/// Whether an object may be looked at is no reason to wait for what was imported.
+#[tokio::test(start_paused = true)]
+async fn one_that_may_not_be_looked_at_any_more_is_finished() {
+    for source in SOURCES {
+        let stack = importing(source).await;
+        let is_meant =
+            |call: &Call| call.action == "HeadObject" && call.key.as_deref() == Some(source.1);
+        let faults = stack.world.faults();
+        faults.each(is_meant, refused("AccessDenied"));
+        stack.rest().await;
+        assert_eq!(stack.status(KEY).await["state"], "available");
         is_at_rest(&stack).await;
     }
 }
@@ -119,6 +125,8 @@ async fn one_that_is_removed_or_uploaded_again_is_made() {
             let status = stack.status(KEY).await;
             assert_eq!(status["state"], "available", "{status:#}");
             assert_eq!(stack.images().len(), 1);
+            let email = stack.only_email().text;
+            assert!(!email.contains(TOLD), "{email}");
             is_at_rest(&stack).await;
         }
     }

@@ -1,6 +1,6 @@
 //! In which order functions change things, held for every test: snapshots are shared before their AMI and revoked after it,
 //! the AMIs of all Regions that are required are verified before one is released, and others are retired only after that
-//! was seen to be done. And that an AMI has the disk that its version names, however often that is replaced.
+//! was seen to be done. And that an AMI has the disk that its version names, however often that is replaced, or somebody was told.
 //!
 //! Between two uploads, because a manifest that changed may ask for the opposite; and as it is at the time, because an
 //! invocation may still do what the manifest asked for when it began.
@@ -17,6 +17,7 @@ use localaws::ec2::Image;
 use localaws::faults::Call;
 use localaws::world::World;
 
+use super::seen::Email;
 use super::uploads::Upload;
 
 pub(super) const MANIFEST_TAG: &str = "amiwright:manifest";
@@ -34,6 +35,8 @@ pub(super) struct Recorded {
     /// Those that were deregistered, as they were then.
     gone: BTreeMap<String, Vec<Image>>,
     uploads: Vec<Upload>,
+    /// What people were told.
+    told: Vec<String>,
 }
 
 impl Recorded {
@@ -55,6 +58,12 @@ impl Recorded {
             calls,
             looks,
             uploads: uploads.to_vec(),
+            told: world
+                .mailbox()
+                .unwrap()
+                .iter()
+                .map(|(_, content)| Email::read(content).text)
+                .collect(),
         }
     }
 

@@ -65,6 +65,7 @@ pub(super) fn importing() -> Status {
         key: "web.raw".to_owned(),
         etag: "\"2\"".to_owned(),
         size: 1_073_741_824,
+        is_replaced: false,
         further: Vec::new(),
     });
     let task = import_snapshot("active", "converting\x1b[2J\u{202e}");

@@ -78,7 +78,6 @@ fn any_failure(choice: &mut Choice) -> Failure {
         FailureKind::ManifestGone,
         FailureKind::TaskLost,
         FailureKind::TaskFailed,
-        FailureKind::SourceReplaced,
         FailureKind::TaskMadeNothing,
         FailureKind::BundleInvalid,
         FailureKind::ManifestNotAllowed,

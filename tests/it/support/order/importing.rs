@@ -1,5 +1,5 @@
 //! EC2 imports what is at a key, for hours, and is told no version: an AMI has the disk that its version names, if that was there
-//! when the import began and when a function looked last before it took over what was made.
+//! when the import began and when a function looked last before it took over what was made. Else people were told.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,8 @@ use super::{DIGEST_TAG, MANIFEST_TAG, Recorded};
 use crate::support::uploads::{etag_before, versions_of};
 
 const ATTEMPT_TAG: &str = "amiwright:attempt";
+/// How an email says that a disk was replaced.
+const TOLD: &str = "Replaced while EC2 imported it";
 
 /// The tags that a call sets, of those that say whose something is.
 fn own_tags<'a>(call: &'a Call, start: &'a str) -> BTreeMap<&'a str, &'a str> {
@@ -49,7 +51,12 @@ impl Recorded {
                     && (import.number..taken.number).contains(&it.number)
             });
             let looked = looked.map_or(taken.number, |it| it.number);
-            if !versions.is_empty() && (is_other(import.number) || is_other(looked)) {
+            let is_told = |text: &String| {
+                let mut lines = text.lines();
+                lines.any(|it| it.starts_with(TOLD) && it.contains(object))
+            };
+            let is_wrong = is_other(import.number) || is_other(looked);
+            if !versions.is_empty() && is_wrong && !self.told.iter().any(is_told) {
                 wrong.push(format!(
                     "{object} was imported for {digest} of {manifest}, which is made from another version of it"
                 ));
