@@ -55,17 +55,17 @@ async fn a_snapshot() {
 
 #[tokio::test(start_paused = true)]
 async fn a_short_import() {
-    at_most(30, Scenario::ShortImport).await;
+    at_most(31, Scenario::ShortImport).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_long_import() {
-    at_most(51, Scenario::LongImport).await;
+    at_most(52, Scenario::LongImport).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn many_imports_at_once() {
-    at_most(33, Scenario::ManyImports).await;
+    at_most(34, Scenario::ManyImports).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -91,7 +91,7 @@ async fn an_ami_in_five_regions_with_parameters() {
 /// The same from a disk, with shares of the snapshots. `docs/reference/calls.md` holds it against what awspub calls.
 #[tokio::test(start_paused = true)]
 async fn an_ami_of_a_disk_in_five_regions_with_all() {
-    let counted = at_most(115, Scenario::DiskReleased).await;
+    let counted = at_most(116, Scenario::DiskReleased).await;
     assert_eq!(counted.idle, 0);
     let counted = at_most(4, Scenario::DiskReleasedAgain).await;
     assert_eq!(counted.idle, 0);

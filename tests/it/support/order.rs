@@ -17,7 +17,7 @@ use localaws::ec2::Image;
 use localaws::faults::Call;
 use localaws::world::World;
 
-use super::seen::Email;
+use super::email::Email;
 use super::uploads::Upload;
 
 pub(super) const MANIFEST_TAG: &str = "amiwright:manifest";

@@ -114,6 +114,7 @@ fn full(status: &Value) -> Value {
     let image = full["regions"][OREGON]["image"].clone();
     full["copies"] = json!({OREGON: copy(&image)});
     full["previous"][0]["copies"] = json!({OREGON: copy(&image)});
+    full["previous"][0]["isOnlyDeprecated"] = json!(true);
     for place in [REGION, OREGON] {
         region(&mut full["regions"][place]);
         region(&mut full["previous"][0]["regions"][place]);
