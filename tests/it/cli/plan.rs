@@ -298,7 +298,7 @@ async fn what_is_replaced_is_planned_to_its_last_snapshot() {
     us-east-1  ami-us-east-1-0
       - protection
       - AMI
-      - snapshot    snap-us-east-1-1  (unless another AMI uses it, or its tags do not show that it was made for this manifest)
+      - snapshot    snap-us-east-1-0  (unless another AMI uses it, or its tags do not show that it was made for this manifest)
 
     1 to create, 3 to remove. 6 changing AWS calls: 1 CreateTags, 1 DeleteSnapshot, 1 DeregisterImage, 1 DisableImageDeregistrationProtection, 1 ImportSnapshot, 1 RegisterImage.
     ");
