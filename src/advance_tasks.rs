@@ -39,7 +39,7 @@ use crate::aws::{Aws, AwsError, FILTER_VALUES_MAX};
 use crate::config::Config;
 use crate::events::Tick;
 use crate::metrics::{Meter, Metric};
-use crate::reconcile::Context;
+use crate::reconcile::{Context, EarlierImports};
 use crate::status_store::{self, Open, OpenMarker};
 use beginnings::Beginnings;
 pub use polling_history::PollingHistory;
@@ -68,7 +68,9 @@ pub async fn handle(
     meter: &Meter,
 ) -> Result<Report, Failures> {
     let context = Context::new(aws, config, now).measured_by(meter);
-    let mut context = context.in_time(history.time_scale());
+    let earlier_imports = EarlierImports::default();
+    let context = context.in_time(history.time_scale());
+    let mut context = context.sharing(&earlier_imports);
     if let Some(time_left) = time_left {
         context = context.within(time_to_begin(time_left));
     }

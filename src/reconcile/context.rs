@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
+use super::earlier_imports::EarlierImports;
 use crate::aws::{Aws, AwsError, Remedy};
 use crate::config::{Config, ConfigError};
 use crate::metrics::{Meter, Metric};
@@ -32,6 +33,8 @@ pub struct Context<'a> {
     pub meter: Option<&'a Meter>,
     /// How fast the world's time runs.
     pub time_scale: TimeScale,
+    /// What is asked for once for all images; none where there is one.
+    pub earlier_imports: Option<&'a EarlierImports>,
 }
 
 /// How many times as fast as the process's own clock the world's time runs: once, but in `amiwright local --speed`.
@@ -69,6 +72,16 @@ impl<'a> Context<'a> {
             until: None,
             meter: None,
             time_scale: TimeScale::default(),
+            earlier_imports: None,
+        }
+    }
+
+    /// The same context, in which all images share these.
+    #[must_use]
+    pub fn sharing(self, earlier_imports: &'a EarlierImports) -> Self {
+        Self {
+            earlier_imports: Some(earlier_imports),
+            ..self
         }
     }
 

@@ -322,6 +322,7 @@ fn amiwright_imports_one_way() {
         "reconcile::proof",
         "reconcile::marking",
         "reconcile::context",
+        "reconcile::earlier_imports",
         "status_store",
         "aws config events upload_policy",
         "keys",

@@ -313,8 +313,9 @@ fn replaced_source(status: &Status) -> Option<String> {
     };
     (!status.regions.is_empty()).then(|| {
         format!(
-            "\nReplaced while EC2 imported it, which may have read either: {}{others}.\n\
-             Check what the AMI contains. To import what is there now, upload the manifest again.\n",
+            "\nReplaced since its import began, and EC2 may have read either: {}{others}.\n\
+             Check what the AMI contains. To import what is there now, upload the manifest again, with another name if its name is \
+             fixed.\n",
             word(&replaced.uri())
         )
     })

@@ -69,8 +69,8 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
 /// What was replaced since its import began. Where the manifest may not be done any more, its objects may be closed, too.
 async fn replaced(step: &StepContext<'_>) -> Result<BTreeSet<String>, Error> {
     match step.manifest {
-        ManifestRead::Spec(_) => check_object::replaced_meanwhile(step).await,
-        _ => Ok(BTreeSet::new()),
+        ManifestRead::Invalid(_) => Ok(BTreeSet::new()),
+        _ => check_object::replaced_meanwhile(step).await,
     }
 }
 

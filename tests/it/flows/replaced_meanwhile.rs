@@ -8,7 +8,7 @@ use crate::support::{TestStack, minutes, refused};
 const KEY: &str = "golden/web.image.yaml";
 
 /// What is imported, by its manifest, its object and its content.
-const SOURCES: [(&str, &str, (usize, &[u8])); 2] = [
+const SOURCES: [Source; 2] = [
     (
         "{disk: {object: web.vmdk, format: vmdk}}",
         "golden/web.vmdk",
@@ -55,7 +55,7 @@ async fn is_at_rest(stack: &TestStack) {
     assert_eq!(stack.emails().len(), told);
 }
 
-const TOLD: &str = "Replaced while EC2 imported it, which may have read either: s3://";
+const TOLD: &str = "Replaced since its import began, and EC2 may have read either: s3://";
 
 #[tokio::test(start_paused = true)]
 async fn every_email_of_its_ami_says_so_until_it_is_imported_anew() {

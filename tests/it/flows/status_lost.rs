@@ -28,8 +28,8 @@ async fn lose(stack: &TestStack, lost: Lost) {
 /// How many imports EC2 lists.
 async fn imports(stack: &TestStack) -> usize {
     let aws = stack.aws();
-    let disks = aws.list_import_snapshot_tasks().await.unwrap();
-    let machines = aws.list_import_image_tasks().await.unwrap();
+    let disks = aws.list_import_snapshot_tasks(|_| true).await.unwrap();
+    let machines = aws.list_import_image_tasks(|_| true).await.unwrap();
     disks.len() + machines.len()
 }
 
@@ -154,19 +154,37 @@ async fn an_ami_that_somebody_has_removed_is_imported_anew() {
     }
 }
 
+/// Until then nobody has looked at it.
 #[tokio::test(start_paused = true)]
-async fn the_snapshot_that_is_left_of_a_deregistered_ami_is_registered_again() {
+async fn an_import_that_has_ended_meanwhile_is_taken_up() {
+    for kind in IMPORTS {
+        let (stack, manifest, before) = importing(kind, 0).await;
+        lose(&stack, Lost::StatusAndMarker).await;
+        stack.remove(KEY).await;
+        stack.world.run_for(minutes(60)).await;
+        stack.drop_and_rest(KEY, &manifest).await;
+        assert_eq!(stack.count(starting_call(kind)), 1, "{kind:?}");
+        is_made(&stack, &manifest, &before, 1).await;
+    }
+}
+
+/// Somebody may have kept it: what else becomes of the image must not delete it.
+#[tokio::test(start_paused = true)]
+async fn the_snapshot_that_is_left_of_a_deregistered_ami_is_left_alone() {
     let (stack, manifest) = making(TaskKind::ImportSnapshot).await;
-    let before = Before::of(&stack);
     stack.drop_and_rest(KEY, &manifest).await;
     let (old, snapshots) = (stack.only_image().id, stack.snapshots());
     stack.deregister(&old).await;
     stack.world.run_for(minutes(10)).await;
     lose(&stack, Lost::StatusAndMarker).await;
     stack.drop_and_rest(KEY, &manifest).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
     assert_ne!(stack.only_image().id, old);
-    assert_eq!(stack.snapshots(), snapshots);
-    is_made(&stack, &manifest, &before, 1).await;
+    assert_eq!(imports(&stack).await, 2);
+    let left = stack.snapshots();
+    assert!(snapshots.iter().all(|it| left.contains(it)), "{left:#?}");
+    assert_eq!(left.len(), snapshots.len() + 1, "{left:#?}");
 }
 
 /// Nobody knows of the import that runs any more: another version is not what it is for.

@@ -1,12 +1,13 @@
 //! ImportSnapshot and ImportImage.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
 use super::request::{answered, found};
 use crate::aws::{Import, ImportedDisk, ImportedMachine, Remedy};
-use crate::image::observed::ObservedTask;
+use crate::image::observed::{ATTEMPT_TAG, ObservedImage, ObservedSnapshot, ObservedTask};
 use crate::image::outcome::{Evidence, Resumed, StepOutcome};
 use crate::image::ownership::{self, Attempt};
 use crate::image::publish::has_failed;
@@ -17,6 +18,7 @@ use crate::manifest::disk_format::Expected;
 use crate::manifest::image::{Disk, Vm};
 use crate::manifest::text::ec2_description;
 use crate::reconcile::context::Error;
+use crate::reconcile::earlier_imports::EarlierImports;
 use crate::reconcile::spec::Spec;
 use crate::reconcile::step_context::StepContext;
 
@@ -112,36 +114,41 @@ async fn start(
 
 /// Takes over the import task of this attempt, if EC2 lists one that has not come to a bad end.
 pub(super) async fn adopt(step: &StepContext<'_>) -> Result<Option<StepOutcome>, Error> {
-    let tasks = listed(step).await?;
     let tags = ownership::creation_tags(step.status);
-    let is_ours = |task: &&ObservedTask| {
+    let is_ours = |task: &ObservedTask| {
         ownership::has_tags(&task.tags, &tags) && phase(&task.state) != Phase::Failed
     };
-    let seen = tasks.iter().find(is_ours);
-    Ok(seen.map(|seen| found(known(step, seen))))
+    let tasks = match kind(step) {
+        TaskKind::ImportImage => step.aws().list_import_image_tasks(is_ours).await?,
+        _ => step.aws().list_import_snapshot_tasks(is_ours).await?,
+    };
+    Ok(tasks.first().map(|seen| found(known(step, seen))))
 }
 
-/// Takes over the import task of whichever attempt to make this version, the last one first, if EC2 lists one that runs, or
-/// what it has made is there: not one that failed or is being cancelled, nor one whose snapshot or AMI somebody has removed.
+/// Takes over the import task of whichever attempt to make this version, the last one first, if EC2 lists one that runs, or whose
+/// result nobody has taken over yet. Not one that failed or is being cancelled, nor one whose result somebody has removed; and
+/// what has its tags was the business of an attempt that went on: it may be kept on purpose.
 pub(super) async fn resume(
     step: &StepContext<'_>,
     spec: &Spec,
 ) -> Result<Option<StepOutcome>, Error> {
-    let of_version = |task: ObservedTask| {
+    let alone = EarlierImports::default();
+    let earlier = step.context.earlier_imports.unwrap_or(&alone);
+    let listed = earlier.of(step.aws(), step.config(), kind(step)).await?;
+    let attempts = listed.iter().filter_map(|task| {
         let attempt = ownership::attempt_of_version(step.status, &task.tags)?;
         Some((attempt, task))
-    };
-    let listed = listed(step).await?.into_iter();
-    let mut tasks: Vec<(Attempt, ObservedTask)> = listed.filter_map(of_version).collect();
+    });
+    let mut tasks: Vec<(Attempt, &ObservedTask)> = attempts.collect();
     tasks.sort_by_key(|(attempt, _)| Reverse(*attempt));
     for (attempt, seen) in tasks {
         let goes_on = match phase(&seen.state) {
             Phase::Running => true,
-            Phase::Complete => is_there(step, &seen).await?,
+            Phase::Complete => is_left_alone(step, seen).await?,
             Phase::Ending | Phase::Failed => false,
         };
         if goes_on && let Some(name) = spec.name_of_upload(step.status, attempt.uploaded_at) {
-            let task = known(step, &seen);
+            let task = known(step, seen);
             return Ok(Some(StepOutcome::Advance(Evidence::TaskResumed(Resumed {
                 attempt,
                 name,
@@ -152,20 +159,27 @@ pub(super) async fn resume(
     Ok(None)
 }
 
-/// Whether what a completed task has made is there.
-async fn is_there(step: &StepContext<'_>, seen: &ObservedTask) -> Result<bool, Error> {
+/// Whether what a completed task has made is there, as it was made.
+async fn is_left_alone(step: &StepContext<'_>, seen: &ObservedTask) -> Result<bool, Error> {
     if let Some(image) = &seen.image {
         let images = step
             .aws()
             .find_images("image-id", std::slice::from_ref(image));
         let is_gone = |state: &str| state == "deregistered" || has_failed(state);
-        return Ok(images.await?.iter().any(|it| !is_gone(&it.state)));
+        let is_left = |it: &ObservedImage| !is_gone(&it.state) && is_untouched(&it.tags);
+        return Ok(images.await?.iter().any(is_left));
     }
     if kind(step) == TaskKind::ImportImage || seen.snapshots.is_empty() {
         return Ok(false);
     }
     let snapshots = step.aws().find_snapshots("snapshot-id", &seen.snapshots);
-    Ok(snapshots.await?.iter().any(|it| it.state != "error"))
+    let is_left = |it: &ObservedSnapshot| it.state != "error" && is_untouched(&it.tags);
+    Ok(snapshots.await?.iter().any(is_left))
+}
+
+/// Whether something has not got the tags yet that tell which attempt has made it.
+fn is_untouched(tags: &BTreeMap<String, String>) -> bool {
+    !tags.contains_key(ATTEMPT_TAG)
 }
 
 fn kind(step: &StepContext<'_>) -> TaskKind {
@@ -173,14 +187,6 @@ fn kind(step: &StepContext<'_>) -> TaskKind {
         Some(SourceKind::Vm) => TaskKind::ImportImage,
         _ => TaskKind::ImportSnapshot,
     }
-}
-
-/// The imports of this kind that EC2 lists.
-async fn listed(step: &StepContext<'_>) -> Result<Vec<ObservedTask>, Error> {
-    Ok(match kind(step) {
-        TaskKind::ImportImage => step.aws().list_import_image_tasks().await?,
-        _ => step.aws().list_import_snapshot_tasks().await?,
-    })
 }
 
 fn known(step: &StepContext<'_>, seen: &ObservedTask) -> Task {

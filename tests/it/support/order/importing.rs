@@ -10,7 +10,7 @@ use crate::support::uploads::{etag_before, versions_of};
 
 const ATTEMPT_TAG: &str = "amiwright:attempt";
 /// How an email says that a disk was replaced.
-const TOLD: &str = "Replaced while EC2 imported it";
+const TOLD: &str = "Replaced since its import began";
 
 /// The tags that a call sets, of those that say whose something is.
 fn own_tags<'a>(call: &'a Call, start: &'a str) -> BTreeMap<&'a str, &'a str> {
