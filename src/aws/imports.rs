@@ -183,15 +183,12 @@ impl Aws {
         }
     }
 
-    /// The imports of disks that are meant, of all that EC2 still lists: those of the last seven days. Not by id, because one unknown id would
+    /// All imports of disks that EC2 still lists: those of the last seven days. Not by id, because one unknown id would
     /// fail the call; and without a page size, because EC2 does not document the largest one.
     ///
     /// # Errors
     /// If EC2 does not answer, or refuses.
-    pub async fn list_import_snapshot_tasks(
-        &self,
-        is_meant: impl Fn(&ObservedTask) -> bool,
-    ) -> Result<Vec<ObservedTask>, AwsError> {
+    pub async fn list_import_snapshot_tasks(&self) -> Result<Vec<ObservedTask>, AwsError> {
         let request = self.ec2().describe_import_snapshot_tasks();
         self.send_ec2_for_all_pages(
             "DescribeImportSnapshotTasks",
@@ -203,20 +200,17 @@ impl Aws {
                     let id = task.import_task_id.unwrap_or_default();
                     snapshot_task(id, task.snapshot_task_detail, task.tags)
                 });
-                (tasks.filter(&is_meant).collect(), page.next_token)
+                (tasks.collect(), page.next_token)
             },
         )
         .await
     }
 
-    /// The imports of virtual machines that are meant, like [`Aws::list_import_snapshot_tasks`].
+    /// All imports of virtual machines that EC2 still lists, like [`Aws::list_import_snapshot_tasks`].
     ///
     /// # Errors
     /// If EC2 does not answer, or refuses.
-    pub async fn list_import_image_tasks(
-        &self,
-        is_meant: impl Fn(&ObservedTask) -> bool,
-    ) -> Result<Vec<ObservedTask>, AwsError> {
+    pub async fn list_import_image_tasks(&self) -> Result<Vec<ObservedTask>, AwsError> {
         let request = self.ec2().describe_import_image_tasks();
         self.send_ec2_for_all_pages(
             "DescribeImportImageTasks",
@@ -224,8 +218,7 @@ impl Aws {
             |token| Box::pin(request.clone().set_next_token(token).send()),
             |page| {
                 let tasks = page.import_image_tasks.unwrap_or_default().into_iter();
-                let tasks = tasks.map(image_task).filter(&is_meant);
-                (tasks.collect(), page.next_token)
+                (tasks.map(image_task).collect(), page.next_token)
             },
         )
         .await

@@ -33,7 +33,7 @@ pub struct Context<'a> {
     pub meter: Option<&'a Meter>,
     /// How fast the world's time runs.
     pub time_scale: TimeScale,
-    /// What is asked for once for all images; none where there is one.
+    /// The earlier imports, listed once for all images of a tick; none where each image lists them.
     pub earlier_imports: Option<&'a EarlierImports>,
 }
 

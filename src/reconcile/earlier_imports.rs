@@ -1,4 +1,4 @@
-//! Imports that earlier attempts may have begun, of which no status is left: listed once for all images that an invocation starts.
+//! Imports that earlier attempts may have begun, of which no status is left: listed once for all images that a tick starts.
 
 use tokio::sync::OnceCell;
 
@@ -9,40 +9,49 @@ use crate::image::task::{Phase, TaskKind, phase};
 use crate::manifest::location::s3_uri;
 
 /// The imports that have not come to a bad end and are of a manifest of the stack, as they were when the first image asked for
-/// them: an attempt of which no status is left was begun long before.
+/// them: an attempt of which no status is left was begun before this tick.
 #[derive(Debug, Default)]
 pub struct EarlierImports {
-    disks: OnceCell<Vec<ObservedTask>>,
-    machines: OnceCell<Vec<ObservedTask>>,
+    disks: Listed,
+    machines: Listed,
 }
+
+/// What EC2 lists, or why it does not: the next tick asks again.
+type Listed = OnceCell<Result<Vec<ObservedTask>, AwsError>>;
 
 impl EarlierImports {
     /// The imports of one kind.
     ///
     /// # Errors
-    /// If EC2 does not answer, or refuses: then the next image asks again.
+    /// If EC2 does not answer, or refuses: the same for all images.
     pub(super) async fn of(
         &self,
         aws: &Aws,
         config: &Config,
         kind: TaskKind,
     ) -> Result<&[ObservedTask], AwsError> {
-        let stack = s3_uri(&config.bucket, "");
-        let is_meant = |task: &ObservedTask| {
-            let manifest = task.tags.get(MANIFEST_TAG);
-            let is_of_stack = manifest.is_some_and(|it| it.starts_with(&stack));
-            is_of_stack && matches!(phase(&task.state), Phase::Running | Phase::Complete)
-        };
-        let tasks = match kind {
+        let listed = match kind {
             TaskKind::ImportImage => {
-                let list = || aws.list_import_image_tasks(is_meant);
-                self.machines.get_or_try_init(list).await?
+                let list = || async { Ok(of_stack(config, aws.list_import_image_tasks().await?)) };
+                self.machines.get_or_init(list).await
             }
             _ => {
-                let list = || aws.list_import_snapshot_tasks(is_meant);
-                self.disks.get_or_try_init(list).await?
+                let list =
+                    || async { Ok(of_stack(config, aws.list_import_snapshot_tasks().await?)) };
+                self.disks.get_or_init(list).await
             }
         };
-        Ok(tasks)
+        listed.as_ref().map(Vec::as_slice).map_err(AwsError::clone)
     }
+}
+
+/// Those of a manifest of the stack that may be taken up.
+fn of_stack(config: &Config, mut tasks: Vec<ObservedTask>) -> Vec<ObservedTask> {
+    let manifests = s3_uri(&config.bucket, "");
+    tasks.retain(|task| {
+        let manifest = task.tags.get(MANIFEST_TAG);
+        let is_of_stack = manifest.is_some_and(|it| it.starts_with(&manifests));
+        is_of_stack && matches!(phase(&task.state), Phase::Running | Phase::Complete)
+    });
+    tasks
 }

@@ -107,11 +107,11 @@ async fn a_disk_becomes_a_snapshot() {
     assert_eq!(again.id, started.id, "the token is the same");
 
     stack.world.run_for(Duration::from_secs(20)).await;
-    let seen = only(aws.list_import_snapshot_tasks(|_| true).await);
+    let seen = only(aws.list_import_snapshot_tasks().await);
     assert_eq!((seen.progress, seen.tags.len()), (Some(33), 1));
     assert_eq!(seen.message.as_deref(), Some("downloading/converting"));
     stack.minutes(5).await;
-    let seen = only(aws.list_import_snapshot_tasks(|_| true).await);
+    let seen = only(aws.list_import_snapshot_tasks().await);
     assert_eq!((seen.id, seen.state.as_str()), (started.id, "completed"));
     let snapshots = stack.world.ec2().snapshots(REGION);
     assert!(snapshots.iter().any(|it| seen.snapshots == [it.id.clone()]));
@@ -128,7 +128,7 @@ async fn an_import_is_cancelled() {
         .await
         .unwrap();
     stack.minutes(5).await;
-    let seen = only(aws.list_import_snapshot_tasks(|_| true).await);
+    let seen = only(aws.list_import_snapshot_tasks().await);
     assert_eq!(seen.snapshots.len(), 0, "{seen:?}");
     assert_ne!(seen.state, "completed");
 }
@@ -146,7 +146,7 @@ async fn a_virtual_machine_becomes_an_image() {
         .unwrap();
     assert_eq!((started.state.as_str(), &started.tags), ("active", &tags()));
     stack.minutes(10).await;
-    let seen = only(aws.list_import_image_tasks(|_| true).await);
+    let seen = only(aws.list_import_image_tasks().await);
     assert_eq!((seen.id, seen.state.as_str()), (started.id, "completed"));
     assert_eq!(seen.image, Some(stack.only_image().id));
     assert_eq!(seen.snapshots.len(), 1);

@@ -302,7 +302,7 @@ fn name_of_imported(status: &Status) -> Option<String> {
     })
 }
 
-/// What EC2 imported was replaced meanwhile: it is told a key, no version, and does not say when it reads.
+/// What EC2 imported was replaced since that began: it is told a key, no version, and does not say when it reads.
 fn replaced_source(status: &Status) -> Option<String> {
     let mut objects = status.build.object.iter().flat_map(SourceObject::all);
     let replaced = objects.find(|it| it.is_replaced)?;
@@ -314,8 +314,8 @@ fn replaced_source(status: &Status) -> Option<String> {
     (!status.regions.is_empty()).then(|| {
         format!(
             "\nReplaced since its import began, and EC2 may have read either: {}{others}.\n\
-             Check what the AMI contains. To import what is there now, upload the manifest again, with another name if its name is \
-             fixed.\n",
+             Check what the AMI contains. To import what is there now, upload the manifest again; with another name, if the new AMI \
+             would get the same one.\n",
             word(&replaced.uri())
         )
     })

@@ -58,7 +58,7 @@ pub(super) async fn is_replaced(step: &StepContext<'_>) -> Result<bool, Error> {
     Ok(false)
 }
 
-/// The addresses of the objects that were replaced while EC2 imported them. EC2 is told a key, no version (ImportSnapshot,
+/// The addresses of the objects that were replaced since their import began. EC2 is told a key, no version (ImportSnapshot,
 /// UserBucket). What one was that is gone, was set back, or may not be looked at any more, is not known: it counts as the one that
 /// was to be imported.
 pub(super) async fn replaced_meanwhile(step: &StepContext<'_>) -> Result<BTreeSet<String>, Error> {

@@ -29,14 +29,14 @@ pub(super) async fn listed_task(
 ) -> Result<Option<ObservedTask>, Error> {
     let aws = step.aws();
     let id = std::slice::from_ref(&task.id);
-    let is_own = |seen: &ObservedTask| is_own_task(step.config(), step.status, task, seen);
     let tasks = match task.kind {
-        TaskKind::ImportSnapshot => aws.list_import_snapshot_tasks(is_own).await?,
-        TaskKind::ImportImage => aws.list_import_image_tasks(is_own).await?,
+        TaskKind::ImportSnapshot => aws.list_import_snapshot_tasks().await?,
+        TaskKind::ImportImage => aws.list_import_image_tasks().await?,
         TaskKind::BundleInstance => aws.find_bundle_tasks("bundle-id", id).await?,
         TaskKind::StoreImage => aws.find_store_image_tasks(id).await?,
         TaskKind::CopyImage | TaskKind::RestoreImage => Vec::new(),
     };
+    let is_own = |seen: &ObservedTask| is_own_task(step.config(), step.status, task, seen);
     Ok(tasks.into_iter().find(is_own))
 }
 

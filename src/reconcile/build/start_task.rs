@@ -107,8 +107,8 @@ pub(super) async fn adopt(step: &StepContext<'_>) -> Result<Option<StepOutcome>,
     }
 }
 
-/// Takes over the import of an attempt of which no status is left, as where it was deleted while EC2 imports. Where a status
-/// was there when this version was started, all attempts before this one are known to have ended.
+/// Takes over the import of an attempt of which no status is left, as where it was deleted while EC2 imports. A later attempt
+/// does not look: its status mostly knows how those before it ended (`docs/decisions.md`).
 async fn resume(step: &StepContext<'_>, spec: &Spec) -> Result<Option<StepOutcome>, Error> {
     match step.status.build.source {
         Some(SourceKind::Disk | SourceKind::Vm) if step.status.build.attempt == 0 => {

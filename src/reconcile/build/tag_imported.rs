@@ -66,7 +66,8 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     Ok(StepOutcome::Wait(reason))
 }
 
-/// What was replaced since its import began. Where the manifest may not be done any more, its objects may be closed, too.
+/// What was replaced since its import began. Nothing is looked at where the manifest is not allowed any more: its objects may be
+/// closed, too.
 async fn replaced(step: &StepContext<'_>) -> Result<BTreeSet<String>, Error> {
     match step.manifest {
         ManifestRead::Invalid(_) => Ok(BTreeSet::new()),

@@ -28,8 +28,8 @@ async fn lose(stack: &TestStack, lost: Lost) {
 /// How many imports EC2 lists.
 async fn imports(stack: &TestStack) -> usize {
     let aws = stack.aws();
-    let disks = aws.list_import_snapshot_tasks(|_| true).await.unwrap();
-    let machines = aws.list_import_image_tasks(|_| true).await.unwrap();
+    let disks = aws.list_import_snapshot_tasks().await.unwrap();
+    let machines = aws.list_import_image_tasks().await.unwrap();
     disks.len() + machines.len()
 }
 
@@ -168,7 +168,7 @@ async fn an_import_that_has_ended_meanwhile_is_taken_up() {
     }
 }
 
-/// Somebody may have kept it: what else becomes of the image must not delete it.
+/// Somebody may have kept it.
 #[tokio::test(start_paused = true)]
 async fn the_snapshot_that_is_left_of_a_deregistered_ami_is_left_alone() {
     let (stack, manifest) = making(TaskKind::ImportSnapshot).await;

@@ -124,6 +124,26 @@ impl TestStack {
     }
 }
 
+/// What may be left of lost statuses is looked for before each of them is imported.
+#[tokio::test(start_paused = true)]
+async fn a_tick_that_starts_many_imports_lists_the_earlier_ones_once() {
+    let stack = TestStack::still().await;
+    for number in 0..5 {
+        let key = format!("many/late-{number}.image.yaml");
+        let source = "disk: {object: late.vmdk, format: vmdk}";
+        let manifest = format!("name: late-{number}\nsource: {{{source}}}\n");
+        stack.drop_file(&key, manifest).await;
+    }
+    stack.world.settle().await;
+    stack.drop_file("many/late.vmdk", vmdk()).await;
+    stack.world.settle().await;
+    assert_eq!(stack.count("ImportSnapshot"), 0);
+    assert_eq!(stack.count("DescribeImportSnapshotTasks"), 0);
+    stack.tick(&stack.aws(), None).await;
+    assert_eq!(stack.count("ImportSnapshot"), 5);
+    assert_eq!(stack.count("DescribeImportSnapshotTasks"), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn describe_calls_grow_with_pages_and_one_lost_task_hides_no_other() {
     let stack = TestStack::still().await;

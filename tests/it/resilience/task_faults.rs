@@ -142,8 +142,8 @@ async fn twice(stack: &TestStack) -> Option<String> {
     let aws = stack.aws();
     let mut ids: Vec<String> = Vec::new();
     for tasks in [
-        aws.list_import_snapshot_tasks(|_| true).await,
-        aws.list_import_image_tasks(|_| true).await,
+        aws.list_import_snapshot_tasks().await,
+        aws.list_import_image_tasks().await,
         aws.find_bundle_tasks("s3-bucket", std::slice::from_ref(&stack.state_bucket))
             .await,
     ] {

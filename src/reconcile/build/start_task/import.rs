@@ -115,14 +115,15 @@ async fn start(
 /// Takes over the import task of this attempt, if EC2 lists one that has not come to a bad end.
 pub(super) async fn adopt(step: &StepContext<'_>) -> Result<Option<StepOutcome>, Error> {
     let tags = ownership::creation_tags(step.status);
-    let is_ours = |task: &ObservedTask| {
+    let is_ours = |task: &&ObservedTask| {
         ownership::has_tags(&task.tags, &tags) && phase(&task.state) != Phase::Failed
     };
     let tasks = match kind(step) {
-        TaskKind::ImportImage => step.aws().list_import_image_tasks(is_ours).await?,
-        _ => step.aws().list_import_snapshot_tasks(is_ours).await?,
+        TaskKind::ImportImage => step.aws().list_import_image_tasks().await?,
+        _ => step.aws().list_import_snapshot_tasks().await?,
     };
-    Ok(tasks.first().map(|seen| found(known(step, seen))))
+    let seen = tasks.iter().find(is_ours);
+    Ok(seen.map(|seen| found(known(step, seen))))
 }
 
 /// Takes over the import task of whichever attempt to make this version, the last one first, if EC2 lists one that runs, or whose
@@ -144,7 +145,7 @@ pub(super) async fn resume(
     for (attempt, seen) in tasks {
         let goes_on = match phase(&seen.state) {
             Phase::Running => true,
-            Phase::Complete => is_left_alone(step, seen).await?,
+            Phase::Complete => is_unclaimed(step, seen).await?,
             Phase::Ending | Phase::Failed => false,
         };
         if goes_on && let Some(name) = spec.name_of_upload(step.status, attempt.uploaded_at) {
@@ -159,26 +160,26 @@ pub(super) async fn resume(
     Ok(None)
 }
 
-/// Whether what a completed task has made is there, as it was made.
-async fn is_left_alone(step: &StepContext<'_>, seen: &ObservedTask) -> Result<bool, Error> {
+/// Whether what a completed task has made is there, and no attempt has tagged it yet.
+async fn is_unclaimed(step: &StepContext<'_>, seen: &ObservedTask) -> Result<bool, Error> {
     if let Some(image) = &seen.image {
         let images = step
             .aws()
             .find_images("image-id", std::slice::from_ref(image));
         let is_gone = |state: &str| state == "deregistered" || has_failed(state);
-        let is_left = |it: &ObservedImage| !is_gone(&it.state) && is_untouched(&it.tags);
-        return Ok(images.await?.iter().any(is_left));
+        let is_meant = |it: &ObservedImage| !is_gone(&it.state) && lacks_attempt(&it.tags);
+        return Ok(images.await?.iter().any(is_meant));
     }
     if kind(step) == TaskKind::ImportImage || seen.snapshots.is_empty() {
         return Ok(false);
     }
     let snapshots = step.aws().find_snapshots("snapshot-id", &seen.snapshots);
-    let is_left = |it: &ObservedSnapshot| it.state != "error" && is_untouched(&it.tags);
-    Ok(snapshots.await?.iter().any(is_left))
+    let is_meant = |it: &ObservedSnapshot| it.state != "error" && lacks_attempt(&it.tags);
+    Ok(snapshots.await?.iter().any(is_meant))
 }
 
 /// Whether something has not got the tags yet that tell which attempt has made it.
-fn is_untouched(tags: &BTreeMap<String, String>) -> bool {
+fn lacks_attempt(tags: &BTreeMap<String, String>) -> bool {
     !tags.contains_key(ATTEMPT_TAG)
 }
 

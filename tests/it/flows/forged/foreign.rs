@@ -144,11 +144,7 @@ impl Foreign {
         snapshots.retain(|it| ids.contains(&&it.id) || is_elsewhere(&it.tags));
         let mut images = ec2.images(REGION);
         images.retain(|it| it.id == self.image);
-        let tasks = stack
-            .aws()
-            .list_import_snapshot_tasks(|_| true)
-            .await
-            .unwrap();
+        let tasks = stack.aws().list_import_snapshot_tasks().await.unwrap();
         let tasks = tasks.into_iter().filter(|task| task.id == self.import);
         let mut objects = vec![(stack.bucket.clone(), self.object.clone())];
         objects.extend(FOREIGN_BUNDLES.map(|key| (stack.state_bucket.clone(), key.to_owned())));
