@@ -11,7 +11,7 @@ use localaws::world::World;
 
 use super::manifest::key;
 use super::play::Played;
-use super::script::{COPY_REGIONS, Event, Kind, Meant, UNDOCUMENTED, Wrong};
+use super::script::{COPY_REGIONS, Event, Kind, Meant, Wrong};
 use super::setting::region;
 use crate::support::REGION;
 
@@ -177,11 +177,11 @@ pub(super) async fn clear(played: &Played) {
             Event::RuleOff { rule } => {
                 world.set_rule_enabled(rule, true);
             }
-            // A task in a state that nobody knows is polled for as long as it is in it.
+            // A task in a state that is no end, known or not, is polled for as long as it is in it.
             Event::ShowTask { key: at, state } => {
                 let mut ids = tasks(played, key(*at)).await;
-                // Of what is listed by its AMI, EC2 documents neither state.
-                ids.retain(|id| state == UNDOCUMENTED || id.starts_with("ami-"));
+                // Of what is listed by its AMI, EC2 documents none of these states.
+                ids.retain(|id| state != "error" || id.starts_with("ami-"));
                 ids.iter().for_each(|id| ec2.show_task_as(id, None));
             }
             _ => {}
