@@ -103,7 +103,7 @@ pub(super) fn image(
     }
     match seen.state.as_str() {
         "available" => {
-            // What was set on it and is not as its manifest says is found by comparing them only.
+            // What was set on it is known by no status: it has to be compared, whatever the manifest asks for.
             status.publishes |=
                 status.is_unrecorded(region) && ownership::is_of_other_attempt(status, seen);
             next_step(status, format!("{} is available", seen.id), now);

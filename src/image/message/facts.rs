@@ -35,8 +35,12 @@ pub fn of_version(status: &Status) -> Vec<Fact> {
         facts.push(("Source", source.to_string()));
     }
     if let Some(object) = &build.object {
-        let address = word(&object.uri());
-        facts.push(("Object", format!("{address} ({})", text::size(object.size))));
+        let (address, size) = (word(&object.uri()), text::size(object.size));
+        let replaced = match object.all().any(|it| it.is_replaced) {
+            true => "; replaced since its import began",
+            false => "",
+        };
+        facts.push(("Object", format!("{address} ({size}{replaced})")));
     }
     if let Some(bundle) = &build.bundle {
         facts.push(("Bundle", word(&s3_uri(&bundle.bucket, &bundle.key))));

@@ -68,6 +68,10 @@ async fn every_email_of_its_ami_says_so_until_it_is_imported_anew() {
         assert_eq!(status["build"]["object"]["isReplaced"], true);
         let email = stack.only_email().text;
         assert!(email.contains(TOLD) && email.contains(source.1), "{email}");
+        assert!(
+            email.contains("; replaced since its import began)"),
+            "{email}"
+        );
         is_at_rest(&stack).await;
 
         let described = manifest(source) + "description: Web\n";
