@@ -1,15 +1,12 @@
 //! What the releases before left in the buckets is read by what comes after them.
 
-use std::time::Duration;
-
 use amiwright::cli::status::{View, show};
 use amiwright::image::status::SCHEMA;
 use amiwright::keys;
 use amiwright::reconcile::Context;
-use localaws::ec2::TaskKind;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{DISK, TestStack, minutes, vmdk};
+use crate::support::{TestStack, importing, minutes};
 
 const KEY: &str = "golden/web.image.yaml";
 
@@ -40,22 +37,10 @@ async fn statuses_of_the_first_version_are_listed_and_shown() {
     }
 }
 
-/// A stack in which EC2 imports a disk for twenty minutes, and the status of that.
-async fn importing() -> (TestStack, Value) {
-    let stack = TestStack::new().await;
-    let ec2 = stack.world.ec2();
-    ec2.set_task_time(TaskKind::ImportSnapshot, minutes(20));
-    stack.drop_file("golden/web.vmdk", vmdk()).await;
-    stack.drop_file(KEY, DISK).await;
-    stack.world.run_for(Duration::from_secs(150)).await;
-    let status = stack.status(KEY).await;
-    assert_eq!(status["build"]["step"], "await-task");
-    (stack, status)
-}
-
 #[tokio::test(start_paused = true)]
 async fn an_image_that_the_release_before_began_ends_once() {
-    let (stack, mut status) = importing().await;
+    let stack = importing(KEY).await;
+    let mut status = stack.status(KEY).await;
     status["schema"] = json!(2);
     stack.write_state(&keys::status_key(KEY), status.to_string());
     stack.rest().await;
@@ -71,7 +56,8 @@ async fn an_image_that_the_release_before_began_ends_once() {
 /// While a stack is updated, and after it was rolled back, functions meet what newer ones have written.
 #[tokio::test(start_paused = true)]
 async fn a_status_of_a_newer_release_and_what_is_asked_about_it_wait_for_that_release() {
-    let (stack, status) = importing().await;
+    let stack = importing(KEY).await;
+    let status = stack.status(KEY).await;
     let mut newer = status.clone();
     newer["schema"] = json!(SCHEMA + 1);
     stack.write_state(&keys::status_key(KEY), newer.to_string());

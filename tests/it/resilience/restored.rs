@@ -4,11 +4,10 @@
 use std::time::Duration;
 
 use amiwright::keys;
-use localaws::ec2::TaskKind;
 use localaws::faults::Fault;
 use serde_json::json;
 
-use crate::support::{DISK, TestStack, minutes, vmdk};
+use crate::support::{TestStack, importing, minutes};
 
 const KEY: &str = "golden/web.image.yaml";
 const MARKER: &str = "open/golden/web.image.yaml.open";
@@ -31,12 +30,7 @@ async fn another_audit_does_nothing(stack: &TestStack) {
 
 #[tokio::test(start_paused = true)]
 async fn an_image_in_progress_goes_on() {
-    let stack = TestStack::new().await;
-    let ec2 = stack.world.ec2();
-    ec2.set_task_time(TaskKind::ImportSnapshot, minutes(20));
-    stack.drop_file("golden/web.vmdk", vmdk()).await;
-    stack.drop_file(KEY, DISK).await;
-    stack.world.run_for(Duration::from_secs(150)).await;
+    let stack = importing(KEY).await;
     another_audit_does_nothing(&stack).await;
 
     stack.remove_state(MARKER).await;

@@ -1,9 +1,22 @@
 //! What each kind of task makes an image from, what starts it, and what may be left over.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use crate::support::{DISK, TestStack, vmdk};
+use crate::support::{DISK, TestStack, minutes, vmdk};
 use localaws::ec2::TaskKind;
+
+/// A world in which EC2 imports a disk for twenty minutes, for the manifest with this key.
+pub(crate) async fn importing(key: &str) -> TestStack {
+    let stack = TestStack::new().await;
+    let ec2 = stack.world.ec2();
+    ec2.set_task_time(TaskKind::ImportSnapshot, minutes(20));
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    stack.drop_file(key, DISK).await;
+    stack.world.run_for(Duration::from_secs(150)).await;
+    assert_eq!(stack.status(key).await["build"]["step"], "await-task");
+    stack
+}
 
 /// A world with what an image of this kind is made from, and its manifest.
 pub(crate) async fn making(kind: TaskKind) -> (TestStack, String) {

@@ -25,7 +25,7 @@ pub(crate) use bundle::{BUNDLE_MANIFEST, BUNDLE_PART, other_bundle};
 pub(crate) use changes::{changes_by_name, changes_since, in_words};
 pub(crate) use email::Email;
 pub(crate) use functions::whole_seconds;
-pub(crate) use making::{Before, making, starting_call};
+pub(crate) use making::{Before, importing, making, starting_call};
 pub(crate) use meddling::meddle;
 pub(crate) use stack::{EMAIL, KEY_ID, REGION, SECRET, TestStack};
 

@@ -3,7 +3,7 @@
 use localaws::ec2::TaskKind;
 
 use super::{KEY, assert_found};
-use crate::support::making::making;
+use crate::support::making;
 use crate::support::order::Recorded;
 use crate::support::uploads::Upload;
 
