@@ -245,11 +245,11 @@ impl<'a> Poller<'a> {
                 self.describe(batch.kind, tasks).await?
             }
             Kind::Tasks(TaskKind::ImportImage) => {
-                let list = || aws.list_import_image_tasks();
+                let list = || aws.list_import_tasks(TaskKind::ImportImage);
                 self.among(batch.kind, &self.machines, list, &ids).await?
             }
             Kind::Tasks(TaskKind::ImportSnapshot) => {
-                let list = || aws.list_import_snapshot_tasks();
+                let list = || aws.list_import_tasks(TaskKind::ImportSnapshot);
                 self.among(batch.kind, &self.disks, list, &ids).await?
             }
         };

@@ -11,6 +11,7 @@ use super::connect::Aws;
 use super::ec2::{incomplete, non_empty, our_tags, percent, tag_specifications};
 use super::error::AwsError;
 use crate::image::observed::ObservedTask;
+use crate::image::task::TaskKind;
 use crate::manifest::location::s3_uri;
 
 /// What ImportSnapshot and ImportImage are both told.
@@ -222,6 +223,17 @@ impl Aws {
             },
         )
         .await
+    }
+
+    /// The imports of machines, or else those of disks, that EC2 still lists.
+    ///
+    /// # Errors
+    /// If EC2 does not answer, or refuses.
+    pub async fn list_import_tasks(&self, kind: TaskKind) -> Result<Vec<ObservedTask>, AwsError> {
+        match kind {
+            TaskKind::ImportImage => self.list_import_image_tasks().await,
+            _ => self.list_import_snapshot_tasks().await,
+        }
     }
 
     /// Cancels an import of either type (CancelImportTask). The listing shows the result.

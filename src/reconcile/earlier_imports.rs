@@ -1,4 +1,5 @@
 //! Imports that earlier attempts may have begun, of which no status is left: listed once for all images that a tick starts.
+//! Polling lists by itself, after it has read the statuses: what it polls may have been begun since.
 
 use tokio::sync::OnceCell;
 
@@ -31,16 +32,11 @@ impl EarlierImports {
         kind: TaskKind,
     ) -> Result<&[ObservedTask], AwsError> {
         let listed = match kind {
-            TaskKind::ImportImage => {
-                let list = || async { Ok(of_stack(config, aws.list_import_image_tasks().await?)) };
-                self.machines.get_or_init(list).await
-            }
-            _ => {
-                let list =
-                    || async { Ok(of_stack(config, aws.list_import_snapshot_tasks().await?)) };
-                self.disks.get_or_init(list).await
-            }
+            TaskKind::ImportImage => &self.machines,
+            _ => &self.disks,
         };
+        let list = || async { Ok(of_stack(config, aws.list_import_tasks(kind).await?)) };
+        let listed = listed.get_or_init(list).await;
         listed.as_ref().map(Vec::as_slice).map_err(AwsError::clone)
     }
 }

@@ -30,8 +30,9 @@ pub(super) async fn listed_task(
     let aws = step.aws();
     let id = std::slice::from_ref(&task.id);
     let tasks = match task.kind {
-        TaskKind::ImportSnapshot => aws.list_import_snapshot_tasks().await?,
-        TaskKind::ImportImage => aws.list_import_image_tasks().await?,
+        TaskKind::ImportSnapshot | TaskKind::ImportImage => {
+            aws.list_import_tasks(task.kind).await?
+        }
         TaskKind::BundleInstance => aws.find_bundle_tasks("bundle-id", id).await?,
         TaskKind::StoreImage => aws.find_store_image_tasks(id).await?,
         TaskKind::CopyImage | TaskKind::RestoreImage => Vec::new(),

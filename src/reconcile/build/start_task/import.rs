@@ -118,10 +118,7 @@ pub(super) async fn adopt(step: &StepContext<'_>) -> Result<Option<StepOutcome>,
     let is_ours = |task: &&ObservedTask| {
         ownership::has_tags(&task.tags, &tags) && phase(&task.state) != Phase::Failed
     };
-    let tasks = match kind(step) {
-        TaskKind::ImportImage => step.aws().list_import_image_tasks().await?,
-        _ => step.aws().list_import_snapshot_tasks().await?,
-    };
+    let tasks = step.aws().list_import_tasks(kind(step)).await?;
     let seen = tasks.iter().find(is_ours);
     Ok(seen.map(|seen| found(known(step, seen))))
 }
