@@ -96,11 +96,12 @@ fn revoke_snapshots(compared: &Compared<'_>, found: &mut Difference) {
         let is_needed = |account: &String| needed.contains(account);
         let mut surplus = shown - &wanted;
         surplus.retain(|account| shared(compared.ours, snapshot, account) && !is_needed(account));
-        let is_intended = |account: &String| {
+        let is_settling = |account: &String| {
             compared.is_intended(|intended| !shared(intended, snapshot, account))
+                || is_about_to_show(compared, account)
         };
         let (settling, accounts): (BTreeSet<_>, BTreeSet<_>) =
-            surplus.into_iter().partition(is_intended);
+            surplus.into_iter().partition(is_settling);
         found.is_settling |= !settling.is_empty();
         let revoke = |accounts| Action::RevokeSnapshot {
             snapshot: snapshot.clone(),
@@ -108,6 +109,16 @@ fn revoke_snapshots(compared: &Compared<'_>, found: &mut Difference) {
         };
         found.ready.extend(by_call(accounts).map(revoke));
     }
+}
+
+/// Whether the AMI was shared a moment ago with this account, which is to lose it and does not show yet: it is revoked once it
+/// does, and its snapshots are after that.
+fn is_about_to_show(compared: &Compared<'_>, account: &str) -> bool {
+    let grantee = Grantee::Account(account.to_owned());
+    let shown = compared.shown.grants.as_ref();
+    shown.is_some_and(|shown| !shown.contains(&grantee))
+        && !compared.desired.grants.contains(&grantee)
+        && compared.is_intended(|intended| intended.grants.contains(&grantee))
 }
 
 /// The shares that are not asked for any more, and stay: an account may launch another AMI of the snapshot. Each is told of

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use super::publish::{Ami, account, fields};
 use super::*;
 use crate::image::publish::{Asked, AskedRegion, Desired, Observation, Observed, plan};
-use crate::image::status::{CopyRequest, Grantee};
+use crate::image::status::{Action, CopyRequest, Grantee};
 
 pub(super) const OTHER_REGION: &str = "us-west-2";
 
@@ -34,6 +34,29 @@ fn what_another_invocation_is_about_to_set_is_waited_for_and_removed() {
         ami.shown.description = ami.shown.description.filter(|text| !text.is_empty());
         assert_eq!(ami.shown, before, "{field}");
     }
+}
+
+/// Reads of the AMI may be older than those of its snapshots.
+#[test]
+fn a_snapshot_is_not_revoked_before_a_grant_that_does_not_show_yet() {
+    let shared = Desired {
+        copy: true,
+        grants: BTreeSet::from([account("111122223333")]),
+        ..Desired::default()
+    };
+    let mut ami = Ami::new();
+    let claimed = ami.plan(&shared).ready;
+    ami.claim(&claimed);
+    claimed.iter().for_each(|action| ami.perform(action));
+    minute(&mut ami);
+    let grants = ami.shown.grants.replace(BTreeSet::new());
+    let plan = ami.plan(&Desired::default());
+    assert!(plan.is_settling && plan.ready.is_empty(), "{plan:?}");
+    ami.shown.grants = grants;
+    let done = ami.bring_to(&Desired::default());
+    let [Action::ChangeGrants { .. }, Action::RevokeSnapshot { .. }] = done.as_slice() else {
+        panic!("{done:?}");
+    };
 }
 
 #[test]
