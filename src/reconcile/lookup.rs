@@ -78,11 +78,11 @@ pub(super) fn outcome(step: &StepContext<'_>, found: Lookup) -> Option<StepOutco
 pub(super) fn is_going(step: &StepContext<'_>, image: &str) -> bool {
     let versions = step.status.previous.iter();
     let known = versions.flat_map(|version| version.regions.values());
-    let mut known = known.filter(|it| it.image == image);
-    known.any(|it| {
-        let asked_at = it.retiring.asked_at;
-        asked_at.is_some_and(|at| step.now().duration_since(at) < VISIBILITY_GRACE)
-    })
+    let known = known.filter(|it| it.image == image);
+    let asked_at = known.filter_map(|it| it.retiring.asked_at);
+    let gone_at = step.status.build.deregistered_before.get(image).copied();
+    let mut all = asked_at.chain(gone_at);
+    all.any(|at| step.now().duration_since(at) < VISIBILITY_GRACE)
 }
 
 /// EC2 has the AMI.

@@ -1,11 +1,14 @@
 //! A version of a manifest arrives: a new image, a new version, or the same once more.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::changes::{move_to, note, record_notice};
 use super::{conditions, retiring};
 use crate::image::message;
-use crate::image::status::{ManifestVersion, Retirement, Status};
+use crate::image::plan::VISIBILITY_GRACE;
+use crate::image::status::{ManifestVersion, RetireOutcome, Retirement, Status};
 use crate::image::words::{State, Step, shortened};
 
 /// Starts a manifest version: a new image, or a new version or attempt in place of `before`.
@@ -25,6 +28,7 @@ pub fn open(before: Option<Status>, manifest: ManifestVersion, now: Timestamp) -
                 )
             };
             let forgotten = status.inherit(&before, now);
+            status.build.deregistered_before = deregistered_lately(&before, now);
             status.build.attempt = before.build.attempt.saturating_add(1);
             (status.state, status.build.step) = (before.state, before.build.step);
             status.conditions = before.conditions;
@@ -57,6 +61,7 @@ pub fn recover(mut draft: Status, current: Option<Status>, now: Timestamp) -> Op
             return None;
         }
         let forgotten = draft.inherit(&current, now);
+        draft.build.deregistered_before = deregistered_lately(&current, now);
         notices = current.notices;
         draft.history.splice(..0, current.history);
         draft.conditions = current.conditions;
@@ -77,6 +82,20 @@ pub fn recover(mut draft: Status, current: Option<Status>, now: Timestamp) -> Op
     );
     conditions::update(&mut draft, now);
     Some(draft)
+}
+
+/// The AMIs that EC2 may still show although it has deregistered them: they were retired, or were in the way of the one that
+/// was made, and `previous` does not name them any more.
+fn deregistered_lately(before: &Status, now: Timestamp) -> BTreeMap<String, Timestamp> {
+    let earlier = &before.build.deregistered_before;
+    let earlier = earlier.iter().map(|(image, at)| (image, *at));
+    let replaced = before.replaced.iter().map(|it| (&it.image, it.at));
+    let retired = before.retired.iter();
+    let retired = retired.filter(|it| it.outcome == RetireOutcome::Deregistered);
+    let retired = retired.map(|it| (&it.image, it.at));
+    let all = earlier.chain(replaced).chain(retired);
+    let lately = all.filter(|(_, at)| now.duration_since(*at) < VISIBILITY_GRACE);
+    lately.map(|(image, at)| (image.clone(), at)).collect()
 }
 
 /// These AMIs of earlier versions are not retired any more.

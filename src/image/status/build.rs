@@ -1,5 +1,7 @@
 //! How far an AMI is built.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -66,6 +68,10 @@ pub struct Build {
     /// What may have been made for it and was not deleted, each with the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub orphans: Vec<Orphan>,
+    /// AMIs of earlier versions that EC2 had deregistered not long before this one was started, each with when it was known:
+    /// EC2 may still show them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub deregistered_before: BTreeMap<String, Timestamp>,
     /// Why the image failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
@@ -92,6 +98,7 @@ impl Build {
             deleted: Vec::new(),
             deleting: Vec::new(),
             orphans: Vec::new(),
+            deregistered_before: BTreeMap::new(),
             failure: None,
         }
     }

@@ -206,3 +206,46 @@ async fn an_ami_that_is_current_again_at_once_is_deprecated_no_more() {
         assert_eq!(changes_since(&stack, before), []);
     }
 }
+
+/// EC2 shows AMIs for minutes after it has deregistered them: the version that had them is made anew.
+#[tokio::test(start_paused = true)]
+async fn amis_that_are_still_shown_after_they_were_deregistered_are_made_anew() {
+    for is_removed in [false, true] {
+        let stack = stack().await;
+        let first = version(&stack, 1, "onDelete: deregister\n");
+        let old = match is_removed {
+            true => {
+                stack.drop_and_rest(KEY, &first).await;
+                images(&stack)
+            }
+            false => about_to_be_deregistered(&stack, "onDelete: deregister\n").await,
+        };
+        stack.world.ec2().set_visibility_delay(minutes(10));
+        if is_removed {
+            stack.remove(KEY).await;
+        }
+        let is_there = |(region, id): &(&str, String)| {
+            let images = stack.world.ec2().images(region);
+            images.iter().any(|image| image.id == *id)
+        };
+        for _ in 0..900 {
+            if !old.iter().any(is_there) && stack.status(KEY).await["state"] != "working" {
+                break;
+            }
+            stack.world.run_for(Duration::from_secs(1)).await;
+        }
+        assert!(!old.iter().any(is_there), "{is_removed}");
+
+        stack.drop_and_rest(KEY, &first).await;
+        let status = stack.status(KEY).await;
+        assert_eq!(status["state"], "available", "{is_removed} {status:#}");
+        for (region, _) in &old {
+            let now = status["regions"][*region]["image"].as_str().unwrap();
+            assert!(is_there(&(*region, now.to_owned())), "{status:#}");
+        }
+        let before = (stack.world.faults().count(), stack.emails().len());
+        stack.drop_and_rest(KEY, &first).await;
+        assert_eq!(changes_since(&stack, before.0), []);
+        assert_eq!(stack.emails().len(), before.1);
+    }
+}

@@ -10,7 +10,7 @@ use crate::image::outcome::StepOutcome;
 use crate::image::ownership::{self, Lookup};
 use crate::image::plan::REGISTER_GRACE;
 use crate::image::task::{Task, TaskKind};
-use crate::image::words::SourceKind;
+use crate::image::words::{SourceKind, WaitReason};
 use crate::manifest::image::Image as SourceImage;
 use crate::reconcile::build::{encryption, sources};
 use crate::reconcile::context::Error;
@@ -113,7 +113,7 @@ pub(super) async fn adopt(step: &StepContext<'_>) -> Result<Option<StepOutcome>,
         _ => TaskKind::RestoreImage,
     };
     Ok(match lookup::by_tag(step.context, step.status).await? {
-        Lookup::Ours(image) => Some(found(task(step, kind, &image))),
+        Lookup::Ours(image) => Some(taken_over(step, kind, &image)),
         _ => None,
     })
 }
@@ -125,11 +125,19 @@ async fn already_there(
 ) -> Result<Option<StepOutcome>, Error> {
     let found_images = lookup::by_tag_and_name(step.context, step.status).await?;
     Ok(Some(match found_images {
-        Lookup::Ours(image) => found(task(step, kind, &image)),
+        Lookup::Ours(image) => taken_over(step, kind, &image),
         Lookup::NameTaken(image) => StepOutcome::Fail(failures::name_taken(step.status, &image)),
         Lookup::Several(ids) => StepOutcome::Fail(failures::several_images(ids)),
         Lookup::Absent => return Ok(None),
     }))
+}
+
+/// The AMI is there, unless EC2 only still shows it.
+fn taken_over(step: &StepContext<'_>, kind: TaskKind, image: &ObservedImage) -> StepOutcome {
+    if lookup::is_going(step, &image.id) {
+        return StepOutcome::Wait(WaitReason::DeletionNotVisible);
+    }
+    found(task(step, kind, image))
 }
 
 fn begun(step: &StepContext<'_>, kind: TaskKind, id: String) -> Task {
