@@ -17,7 +17,10 @@ pub(super) async fn edit(played: &mut Played, key: &str, region: &'static str, e
     let tag = format!("s3://{}/{key}", played.stack.bucket);
     let mut images = ec2.images(region);
     images.retain(|image| {
-        image.state == ImageState::Available && image.tags.get("amiwright:manifest") == Some(&tag)
+        let is_pending = image.state == ImageState::Pending;
+        let is_meant =
+            image.state == ImageState::Available || (is_pending && edit == Edit::Deregister);
+        is_meant && image.tags.get("amiwright:manifest") == Some(&tag)
     });
     for image in images {
         let id = image.id;

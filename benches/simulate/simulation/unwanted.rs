@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use amiwright::image::observed::ObservedImage;
 use amiwright::image::status::Orphan;
+use amiwright::keys;
 use localaws::ec2::{Image, Snapshot};
 use serde_json::Value;
 
@@ -46,6 +47,7 @@ pub(super) async fn check(
     }
     check_retired(played, wrong);
     check_tasks(played, statuses, wrong);
+    check_bundles(played, statuses, wrong).await;
     check_shares(played, wrong);
     check_requests(played, statuses, wrong);
     check_parameters(played, statuses, wrong);
@@ -146,6 +148,38 @@ fn check_tasks(played: &Played, statuses: &BTreeMap<String, Value>, wrong: &mut 
                 let id = &snapshot.id;
                 wrong.push(format!(
                     "{key}: {id} of {task} is left, and no status says why: {status:#}"
+                ));
+            }
+        }
+    }
+}
+
+/// The bundle of an image that was cancelled or failed is deleted, unless an AMI is made of it, or somebody was told.
+async fn check_bundles(
+    played: &Played,
+    statuses: &BTreeMap<String, Value>,
+    wrong: &mut Vec<String>,
+) {
+    let emails = played.stack.emails();
+    let images = played.stack.world.ec2().images(REGION);
+    for (key, status) in statuses {
+        if !["cancelled", "failed"].contains(&text(status, "/state")) {
+            continue;
+        }
+        let known = status.to_string();
+        let is_told = |bundle: &str| {
+            let mut emails = emails.iter();
+            known.contains(bundle) || emails.any(|email| email.text.contains(bundle))
+        };
+        let is_used = |bundle: &str| images.iter().any(|it| it.location.contains(bundle));
+        let prefix = format!("{}{key}/", keys::BUNDLES);
+        for object in played.stack.state_keys(&prefix).await {
+            let (folder, file) = object.rsplit_once('/').unwrap_or_default();
+            let name = file.split('.').next().unwrap_or_default();
+            let bundle = format!("{folder}/{name}");
+            if !is_told(&bundle) && !is_used(&bundle) {
+                wrong.push(format!(
+                    "{key}: {object} is left, and no status says why: {status:#}"
                 ));
             }
         }
