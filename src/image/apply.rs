@@ -30,7 +30,7 @@ pub use publishing::{publish_again, remember_done, republish};
 pub use removed::{can_be_removed, remove};
 pub use requested::{Ignored, follow};
 
-use self::changes::{move_to, next_step, record_notice, wait};
+use self::changes::{move_to, next_step, note, record_notice, wait};
 use super::message::{failures, problems};
 use super::outcome::{Accepted, Claim, Evidence, Identity, Imported, Origin, Resumed, StepOutcome};
 use super::status::{PROBLEMS_KEPT, RegionStatus, Status, check};
@@ -110,25 +110,14 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
         }
         Evidence::TaskStarted { task, origin } => task_started(status, task, origin, now),
         Evidence::TaskResumed(found) => task_resumed(status, found, now),
+        Evidence::AttemptEnded { task, next } => attempt_ended(status, &task, next, now),
         Evidence::TaskPolled(seen) => return polled::task(status, seen.as_ref(), now),
         Evidence::ImportTagged(imported) => import_tagged(status, imported, now),
         Evidence::ImageRegistered {
             region,
             image,
             origin,
-        } => {
-            let why = match origin {
-                Origin::Created => format!("registered {} in {region}", image.image),
-                Origin::Found => format!(
-                    "found {} in {region}, registered by an earlier request",
-                    image.image
-                ),
-            };
-            let image = adopted::adopted(status, &region, *image, now);
-            status.regions.insert(region, image);
-            // Also where it was found before the task that makes it was.
-            move_to(status, State::Working, Step::AwaitImage, why, now);
-        }
+        } => image_registered(status, region, *image, origin, now),
         Evidence::ImagePolled { region, image } => {
             return polled::image(status, &region, image.as_deref(), now);
         }
@@ -189,6 +178,15 @@ fn task_resumed(status: &mut Status, found: Resumed, now: Timestamp) {
     task_started(status, found.task, Origin::Found, now);
 }
 
+/// What is begun now has other tags and another client token.
+fn attempt_ended(status: &mut Status, task: &str, next: u32, now: Timestamp) {
+    status.build.waiting = None;
+    status.build.attempt = next;
+    let why =
+        format!("{task}, begun for the same upload before, has ended: another attempt begins");
+    note(status, why, now);
+}
+
 fn task_started(status: &mut Status, task: Task, origin: Origin, now: Timestamp) {
     let what = format!("{} {} in {}", task.kind, task.id, task.region);
     let why = match origin {
@@ -211,6 +209,26 @@ fn task_started(status: &mut Status, task: Task, origin: Origin, now: Timestamp)
     if has_ended && !is_image {
         polled::judge(status, now);
     }
+}
+
+fn image_registered(
+    status: &mut Status,
+    region: String,
+    image: RegionStatus,
+    origin: Origin,
+    now: Timestamp,
+) {
+    let why = match origin {
+        Origin::Created => format!("registered {} in {region}", image.image),
+        Origin::Found => format!(
+            "found {} in {region}, registered by an earlier request",
+            image.image
+        ),
+    };
+    let image = adopted::adopted(status, &region, image, now);
+    status.regions.insert(region, image);
+    // Also where it was found before the task that makes it was.
+    move_to(status, State::Working, Step::AwaitImage, why, now);
 }
 
 /// A snapshot is registered, an AMI polled. What EC2's task names counts, whatever was known before.

@@ -66,6 +66,13 @@ pub enum Evidence {
     },
     /// EC2 has the task of an attempt of which no status is left.
     TaskResumed(Resumed),
+    /// EC2 would answer the client token of this attempt with a task that has ended, of an attempt of which no status is left.
+    AttemptEnded {
+        /// That task.
+        task: String,
+        /// The number of the attempt that comes next.
+        next: u32,
+    },
     /// The task was polled; none where EC2 does not list it.
     TaskPolled(Option<ObservedTask>),
     /// What was imported has its tags.
@@ -118,6 +125,7 @@ impl Evidence {
         match self {
             Self::TaskPolled(_) => matches!(step, Step::AwaitTask | Step::AwaitStore),
             Self::ImagePolled { .. } => step == Step::AwaitImage,
+            Self::AttemptEnded { .. } => step == Step::StartTask,
             Self::PublishObserved(_) | Self::PublishPerformed(_) => step.publishes(),
             // An AMI may have to go before this one is registered.
             Self::Retired(_) => step.retires() || step == Step::RegisterImage,

@@ -6,11 +6,11 @@ use tokio::sync::OnceCell;
 use crate::aws::{Aws, AwsError};
 use crate::config::Config;
 use crate::image::observed::{MANIFEST_TAG, ObservedTask};
-use crate::image::task::{Phase, TaskKind, phase};
+use crate::image::task::TaskKind;
 use crate::manifest::location::s3_uri;
 
-/// The imports that have not come to a bad end and are of a manifest of the stack, as they were when the first image asked for
-/// them: an attempt of which no status is left was begun before this tick.
+/// The imports of manifests of the stack, however they ended, as they were when the first image asked for them: an attempt of
+/// which no status is left was begun before this tick.
 #[derive(Debug, Default)]
 pub struct EarlierImports {
     disks: Listed,
@@ -41,13 +41,12 @@ impl EarlierImports {
     }
 }
 
-/// Those of a manifest of the stack that may be taken up.
+/// Those of a manifest of the stack.
 fn of_stack(config: &Config, mut tasks: Vec<ObservedTask>) -> Vec<ObservedTask> {
     let manifests = s3_uri(&config.bucket, "");
     tasks.retain(|task| {
         let manifest = task.tags.get(MANIFEST_TAG);
-        let is_of_stack = manifest.is_some_and(|it| it.starts_with(&manifests));
-        is_of_stack && matches!(phase(&task.state), Phase::Running | Phase::Complete)
+        manifest.is_some_and(|it| it.starts_with(&manifests))
     });
     tasks
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::image::outcome::Resumed;
-use crate::image::ownership::Attempt;
+use crate::image::ownership::{Attempt, client_token, creation_tags};
 use crate::image::plan::ENDING_GRACE;
 use crate::image::words::{State, Step, TerminalReason};
 
@@ -63,6 +63,24 @@ fn a_resumed_task_makes_the_status_that_of_its_attempt() {
         assert_eq!(status.place(), "working/await-task");
         assert_eq!(status.build.tasks.len(), 1);
     }
+}
+
+/// Its tags and its client token are others then.
+#[test]
+fn an_attempt_that_ec2_knows_by_a_task_that_has_ended_is_followed_by_another() {
+    let mut status = to_be_started(SourceKind::Disk);
+    let tokens = |status: &Status| (client_token(status), creation_tags(status));
+    let before = tokens(&status);
+    let task = "import-snap-1".to_owned();
+    advance(&mut status, Evidence::AttemptEnded { task, next: 2 }, 3);
+    assert_eq!((status.build.attempt, &status.build.waiting), (2, &None));
+    assert_eq!(status.place(), "working/start-task");
+    let after = tokens(&status);
+    assert!(before.0 != after.0 && before.1 != after.1);
+    assert_eq!(
+        last_change(&status),
+        "import-snap-1, begun for the same upload before, has ended: another attempt begins"
+    );
 }
 
 /// It may have ended unnoticed.

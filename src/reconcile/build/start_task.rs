@@ -8,6 +8,7 @@ mod import;
 mod request;
 
 pub(super) use bundle_instance::is_refused_until_now;
+use import::Earlier;
 
 use super::{check_object, encryption, sources};
 use crate::image::message::failures;
@@ -36,7 +37,11 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         Some(StepOutcome::Fail(failure)) => matches!(failure.kind, FailureKind::NameTaken { .. }),
         Some(_) => false,
     };
-    if may_run && let Some(found) = resume(&step, spec).await? {
+    let earlier = match may_run {
+        true => resume(&step, spec).await?,
+        false => Earlier::Nothing,
+    };
+    if let Earlier::GoesOn(found) = earlier {
         return Ok(found);
     }
     if let Some(outcome) = there {
@@ -45,7 +50,10 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     if check_object::is_other(&step, spec) || check_object::is_replaced(&step).await? {
         return Ok(StepOutcome::Advance(Evidence::ObjectReplaced));
     }
-    start(&step, spec).await
+    match earlier {
+        Earlier::HasEnded(outcome) => Ok(outcome),
+        Earlier::GoesOn(_) | Earlier::Nothing => start(&step, spec).await,
+    }
 }
 
 async fn start(step: &StepContext<'_>, spec: &Spec) -> Result<StepOutcome, Error> {
@@ -109,12 +117,12 @@ pub(super) async fn adopt(step: &StepContext<'_>) -> Result<Option<StepOutcome>,
 
 /// Takes over the import of an attempt of which no status is left, as where it was deleted while EC2 imports. A later attempt
 /// does not look: its status mostly knows how those before it ended (`docs/decisions.md`).
-async fn resume(step: &StepContext<'_>, spec: &Spec) -> Result<Option<StepOutcome>, Error> {
+async fn resume(step: &StepContext<'_>, spec: &Spec) -> Result<Earlier, Error> {
     match step.status.build.source {
         Some(SourceKind::Disk | SourceKind::Vm) if step.status.build.attempt == 0 => {
             Box::pin(import::resume(step, spec)).await
         }
-        _ => Ok(None),
+        _ => Ok(Earlier::Nothing),
     }
 }
 

@@ -1,8 +1,12 @@
-//! Somebody deletes what is known of an image, and its manifest is uploaded again: what EC2 imports, or has imported, for it
-//! is taken up, and nothing is imported twice.
+//! Somebody deletes what is known of an image, and its manifest is uploaded again, or the sweep comes to it: what EC2 imports, or
+//! has imported, for it is taken up, and nothing is imported twice.
+
+use std::time::Duration;
 
 use amiwright::keys;
 use localaws::ec2::TaskKind;
+use localaws::faults::Fault;
+use serde_json::Value;
 
 use crate::support::{Before, DISK, TestStack, changes_since, making, minutes, starting_call};
 
@@ -137,17 +141,22 @@ async fn an_import_that_failed_or_was_cancelled_is_begun_anew() {
     }
 }
 
+/// Somebody removes the AMI and its only snapshot.
+async fn remove_ami(stack: &TestStack, before: &Before) {
+    stack.deregister(&stack.only_image().id).await;
+    stack.world.run_for(minutes(10)).await;
+    let (_, left) = before.now(stack).await;
+    assert_eq!(left.len(), 1, "{left:?}");
+    stack.aws().delete_snapshot(&left[0]).await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_ami_that_somebody_has_removed_is_imported_anew() {
     for kind in IMPORTS {
         let (stack, manifest) = making(kind).await;
         let before = Before::of(&stack);
         stack.drop_and_rest(KEY, &manifest).await;
-        stack.deregister(&stack.only_image().id).await;
-        stack.world.run_for(minutes(10)).await;
-        let (_, left) = before.now(&stack).await;
-        assert_eq!(left.len(), 1, "{left:?}");
-        stack.aws().delete_snapshot(&left[0]).await.unwrap();
+        remove_ami(&stack, &before).await;
         lose(&stack, Lost::StatusAndMarker).await;
         stack.drop_and_rest(KEY, &manifest).await;
         is_made(&stack, &manifest, &before, 2).await;
@@ -219,4 +228,101 @@ async fn an_import_whose_name_another_has_taken_is_cleaned_up() {
     assert_eq!(status["build"]["failure"]["kind"], "name-taken");
     assert_eq!(imports(&stack).await, 1);
     assert_eq!(before.now(&stack).await, (1, Vec::new()), "{status:#}");
+}
+
+/// Everything that is known of it is deleted, and the sweep comes to the manifest that is still there.
+async fn swept(stack: &TestStack) {
+    lose(stack, Lost::StatusAndMarker).await;
+    stack.world.run_for(minutes(16)).await;
+    stack.rest().await;
+}
+
+/// EC2 would answer the client token with the import that failed.
+#[tokio::test(start_paused = true)]
+async fn an_import_that_failed_is_begun_anew_for_the_same_upload() {
+    for kind in IMPORTS {
+        let (stack, manifest) = making(kind).await;
+        let before = Before::of(&stack);
+        let ec2 = stack.world.ec2();
+        ec2.fail_next_task(kind, "ClientError: Disk validation failed");
+        stack.drop_and_rest(KEY, &manifest).await;
+        assert_eq!(stack.status(KEY).await["state"], "failed");
+        swept(&stack).await;
+        let status = stack.status(KEY).await;
+        assert_eq!(status["state"], "available", "{status:#}");
+        assert_eq!(status["build"]["attempt"], 1, "{status:#}");
+        assert_eq!(imports(&stack).await, 2, "{status:#}");
+
+        // The second token is known now, too.
+        remove_ami(&stack, &before).await;
+        swept(&stack).await;
+        assert_eq!(stack.status(KEY).await["build"]["attempt"], 2);
+        is_made(&stack, &manifest, &before, 3).await;
+    }
+}
+
+/// Or with one whose result is gone.
+#[tokio::test(start_paused = true)]
+async fn an_ami_that_somebody_has_removed_is_imported_anew_for_the_same_upload() {
+    for kind in IMPORTS {
+        let (stack, manifest) = making(kind).await;
+        let before = Before::of(&stack);
+        stack.drop_and_rest(KEY, &manifest).await;
+        remove_ami(&stack, &before).await;
+        swept(&stack).await;
+        assert_eq!(stack.status(KEY).await["build"]["attempt"], 1);
+        is_made(&stack, &manifest, &before, 2).await;
+    }
+}
+
+/// Or with one whose result somebody may have kept.
+#[tokio::test(start_paused = true)]
+async fn the_snapshot_of_a_deregistered_ami_is_left_alone_for_the_same_upload() {
+    let (stack, manifest) = making(TaskKind::ImportSnapshot).await;
+    stack.drop_and_rest(KEY, &manifest).await;
+    let (old, snapshots) = (stack.only_image().id, stack.snapshots());
+    stack.deregister(&old).await;
+    stack.world.run_for(minutes(10)).await;
+    swept(&stack).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    assert_ne!(stack.only_image().id, old);
+    assert_eq!(imports(&stack).await, 2);
+    let left = stack.snapshots();
+    assert!(snapshots.iter().all(|it| left.contains(it)), "{left:#?}");
+    assert_eq!(left.len(), snapshots.len() + 1, "{left:#?}");
+}
+
+/// One that runs when the sweep comes, and one that has ended by then.
+#[tokio::test(start_paused = true)]
+async fn an_import_is_taken_up_for_the_same_upload() {
+    for kind in IMPORTS {
+        for time in [7, 40] {
+            let (stack, manifest) = making(kind).await;
+            let before = Before::of(&stack);
+            stack.world.ec2().set_task_time(kind, minutes(time));
+            stack.drop_file(KEY, &manifest).await;
+            stack.world.run_for(minutes(2)).await;
+            swept(&stack).await;
+            assert_eq!(stack.count(starting_call(kind)), 1, "{kind:?} {time}");
+            is_made(&stack, &manifest, &before, 1).await;
+        }
+    }
+}
+
+/// EC2's answer to the only request was lost, and the import has failed by the next one: that is its end, and no other is begun.
+#[tokio::test(start_paused = true)]
+async fn an_import_that_failed_unheard_is_not_begun_anew() {
+    for kind in IMPORTS {
+        let (stack, manifest) = making(kind).await;
+        let (ec2, faults) = (stack.world.ec2(), stack.world.faults());
+        ec2.fail_next_task(kind, "ClientError: Disk validation failed");
+        ec2.set_task_time(kind, Duration::from_secs(5));
+        faults.on("ec2", starting_call(kind), 1, Fault::Crash);
+        stack.drop_and_rest(KEY, &manifest).await;
+        let status = stack.status(KEY).await;
+        assert_eq!(status["state"], "failed", "{status:#}");
+        assert_eq!(status["build"]["attempt"], Value::Null, "{status:#}");
+        assert_eq!(imports(&stack).await, 1, "{status:#}");
+    }
 }

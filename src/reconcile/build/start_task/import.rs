@@ -10,10 +10,11 @@ use crate::aws::{Import, ImportedDisk, ImportedMachine, Remedy};
 use crate::image::observed::{ATTEMPT_TAG, ObservedImage, ObservedSnapshot, ObservedTask};
 use crate::image::outcome::{Evidence, Resumed, StepOutcome};
 use crate::image::ownership::{self, Attempt};
+use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::publish::has_failed;
 use crate::image::status::SourceObject;
 use crate::image::task::{Phase, Task, TaskKind, phase};
-use crate::image::words::SourceKind;
+use crate::image::words::{SourceKind, WaitReason};
 use crate::manifest::disk_format::Expected;
 use crate::manifest::image::{Disk, Vm};
 use crate::manifest::text::ec2_description;
@@ -123,13 +124,20 @@ pub(super) async fn adopt(step: &StepContext<'_>) -> Result<Option<StepOutcome>,
     Ok(seen.map(|seen| found(known(step, seen))))
 }
 
+/// What EC2 imports, or has imported, for attempts of which no status is left.
+pub(super) enum Earlier {
+    /// Nothing that matters.
+    Nothing,
+    /// This goes on.
+    GoesOn(StepOutcome),
+    /// EC2 would answer this attempt's client token with an import that has ended: this comes before one is begun.
+    HasEnded(StepOutcome),
+}
+
 /// Takes over the import task of whichever attempt to make this version, the last one first, if EC2 lists one that runs, or whose
 /// result nobody has taken over yet. Not one that failed or is being cancelled, nor one whose result somebody has removed; and
 /// what has its tags was the business of an attempt that went on: it may be kept on purpose.
-pub(super) async fn resume(
-    step: &StepContext<'_>,
-    spec: &Spec,
-) -> Result<Option<StepOutcome>, Error> {
+pub(super) async fn resume(step: &StepContext<'_>, spec: &Spec) -> Result<Earlier, Error> {
     let alone = EarlierImports::default();
     let earlier = step.context.earlier_imports.unwrap_or(&alone);
     let listed = earlier.of(step.aws(), step.config(), kind(step)).await?;
@@ -139,22 +147,51 @@ pub(super) async fn resume(
     });
     let mut tasks: Vec<(Attempt, &ObservedTask)> = attempts.collect();
     tasks.sort_by_key(|(attempt, _)| Reverse(*attempt));
-    for (attempt, seen) in tasks {
+    for (attempt, seen) in &tasks {
         let goes_on = match phase(&seen.state) {
             Phase::Running => true,
             Phase::Complete => is_unclaimed(step, seen).await?,
             Phase::Ending | Phase::Failed => false,
         };
         if goes_on && let Some(name) = spec.name_of_upload(step.status, attempt.uploaded_at) {
-            let task = known(step, seen);
-            return Ok(Some(StepOutcome::Advance(Evidence::TaskResumed(Resumed {
-                attempt,
+            let evidence = Evidence::TaskResumed(Resumed {
+                attempt: *attempt,
                 name,
-                task,
-            }))));
+                task: known(step, seen),
+            });
+            return Ok(Earlier::GoesOn(StepOutcome::Advance(evidence)));
         }
     }
-    Ok(None)
+    Ok(has_ended(step, &tasks))
+}
+
+/// What comes before an import whose client token EC2 knows: by those of this very attempt, or of later ones of the same upload,
+/// none of which goes on. Only while nothing can have been sent for this attempt: else it may be its own import that has ended,
+/// before anybody heard of it, and the same request gets that. `tasks` has the last one first.
+fn has_ended(step: &StepContext<'_>, tasks: &[(Attempt, &ObservedTask)]) -> Earlier {
+    let own = Attempt::of(step.status);
+    let is_known = |it: &Attempt| it.uploaded_at == own.uploaded_at && *it >= own;
+    let mut known = tasks.iter().filter(|(attempt, _)| is_known(attempt));
+    let mut ended = known.clone();
+    let Some((last, task)) = known.next() else {
+        return Earlier::Nothing;
+    };
+    let reason = WaitReason::Unproven {
+        what: task.id.clone(),
+    };
+    let waiting = step.status.build.waiting.as_ref();
+    if !step.is_first && !waiting.is_some_and(|it| it.reason.is_same(&reason)) {
+        return Earlier::Nothing;
+    }
+    // What was made of it may not be shown yet: then it is found, and nothing is made twice.
+    let may_show = ended.any(|(_, task)| phase(&task.state) == Phase::Complete);
+    let wait = step.wait_up_to(reason, VISIBILITY_GRACE);
+    Earlier::HasEnded(wait.filter(|_| may_show).unwrap_or_else(|| {
+        StepOutcome::Advance(Evidence::AttemptEnded {
+            task: task.id.clone(),
+            next: last.number.saturating_add(1),
+        })
+    }))
 }
 
 /// Whether what a completed task has made is there, and no attempt has tagged it yet.
