@@ -65,6 +65,20 @@ fn a_resumed_task_makes_the_status_that_of_its_attempt() {
     }
 }
 
+/// What began nothing before has not looked what EC2 does either.
+#[test]
+fn it_is_known_whether_an_attempt_before_came_to_make_something() {
+    let first = open(None, manifest("0000"), after(0));
+    let second = open(Some(first), manifest("1111"), after(1));
+    assert_eq!((second.build.attempt, second.has_made_before()), (1, false));
+
+    let first = to_be_started(SourceKind::Disk);
+    assert!(!first.has_made_before());
+    let second = open(Some(first), manifest("1111"), after(1));
+    let third = open(Some(second.clone()), manifest("2222"), after(2));
+    assert!(second.has_made_before() && third.has_made_before());
+}
+
 /// Its tags and its client token are others then.
 #[test]
 fn an_attempt_that_ec2_knows_by_a_task_that_has_ended_is_followed_by_another() {

@@ -1,5 +1,6 @@
 //! The image is no longer wanted: what runs is ended, and polled to its end like any other task.
 
+use super::start_task::Earlier;
 use super::{probe_task, proven, start_task};
 use crate::aws::{AwsError, Remedy};
 use crate::image::outcome::Origin;
@@ -19,6 +20,10 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     match (build.step, build.tasks.last()) {
         (Step::StartTask, _) => {
             if let Some(found) = start_task::adopt(&step).await? {
+                return Ok(found);
+            }
+            // Nobody may have looked for it yet.
+            if let Earlier::GoesOn(found) = start_task::resume(&step, None).await? {
                 return Ok(found);
             }
             if start_task::is_refused_until_now(&step).await? {

@@ -8,7 +8,7 @@ mod import;
 mod request;
 
 pub(super) use bundle_instance::is_refused_until_now;
-use import::Earlier;
+pub(super) use import::Earlier;
 
 use super::{check_object, encryption, sources};
 use crate::image::message::failures;
@@ -38,7 +38,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         Some(_) => false,
     };
     let earlier = match may_run {
-        true => resume(&step, spec).await?,
+        true => resume(&step, Some(spec)).await?,
         false => Earlier::Nothing,
     };
     if let Earlier::GoesOn(found) = earlier {
@@ -115,11 +115,12 @@ pub(super) async fn adopt(step: &StepContext<'_>) -> Result<Option<StepOutcome>,
     }
 }
 
-/// Takes over the import of an attempt of which no status is left, as where it was deleted while EC2 imports. A later attempt
-/// does not look: its status mostly knows how those before it ended (`docs/decisions.md`).
-async fn resume(step: &StepContext<'_>, spec: &Spec) -> Result<Earlier, Error> {
+/// Takes over the import of an attempt of which no status is left, as where it was deleted while EC2 imports. Once an attempt has
+/// come this far, later ones do not look: their status knows how those before them ended (`docs/decisions.md`). No manifest is
+/// needed for what is only to be cancelled.
+pub(super) async fn resume(step: &StepContext<'_>, spec: Option<&Spec>) -> Result<Earlier, Error> {
     match step.status.build.source {
-        Some(SourceKind::Disk | SourceKind::Vm) if step.status.build.attempt == 0 => {
+        Some(SourceKind::Disk | SourceKind::Vm) if !step.status.has_made_before() => {
             Box::pin(import::resume(step, spec)).await
         }
         _ => Ok(Earlier::Nothing),

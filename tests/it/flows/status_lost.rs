@@ -8,7 +8,9 @@ use localaws::ec2::TaskKind;
 use localaws::faults::Fault;
 use serde_json::Value;
 
-use crate::support::{Before, DISK, TestStack, changes_since, making, minutes, starting_call};
+use crate::support::{
+    Before, DISK, TestStack, changes_since, making, minutes, starting_call, vmdk,
+};
 
 const KEY: &str = "golden/web.image.yaml";
 const OTHER: &str = "team/web.image.yaml";
@@ -228,6 +230,68 @@ async fn an_import_whose_name_another_has_taken_is_cleaned_up() {
     assert_eq!(status["build"]["failure"]["kind"], "name-taken");
     assert_eq!(imports(&stack).await, 1);
     assert_eq!(before.now(&stack).await, (1, Vec::new()), "{status:#}");
+}
+
+/// The first upload after the loss leaves a status, and has not come to an import.
+#[tokio::test(start_paused = true)]
+async fn an_import_that_runs_is_taken_up_after_a_manifest_was_rejected() {
+    for kind in IMPORTS {
+        let (stack, manifest, before) = importing(kind, 0).await;
+        lose(&stack, Lost::StatusAndMarker).await;
+        stack
+            .drop_file(KEY, format!("{manifest}nonsense: 1\n"))
+            .await;
+        stack.world.run_for(minutes(1)).await;
+        assert_eq!(stack.status(KEY).await["state"], "rejected");
+        stack.drop_and_rest(KEY, &manifest).await;
+        assert_eq!(stack.count(starting_call(kind)), 1, "{kind:?}");
+        is_made(&stack, &manifest, &before, 1).await;
+    }
+}
+
+/// The same of one that was cancelled while it waited for its disk.
+#[tokio::test(start_paused = true)]
+async fn an_import_that_runs_is_taken_up_after_an_upload_was_cancelled() {
+    for kind in IMPORTS {
+        let (stack, manifest, before) = importing(kind, 0).await;
+        lose(&stack, Lost::StatusAndMarker).await;
+        stack.remove("golden/web.vmdk").await;
+        stack.drop_file(KEY, &manifest).await;
+        stack.world.run_for(minutes(1)).await;
+        assert_eq!(stack.status(KEY).await["build"]["step"], "check-object");
+        stack.remove(KEY).await;
+        stack.world.run_for(minutes(1)).await;
+        assert_eq!(stack.status(KEY).await["state"], "cancelled");
+        stack.drop_file("golden/web.vmdk", vmdk()).await;
+        stack.drop_and_rest(KEY, &manifest).await;
+        assert_eq!(stack.count(starting_call(kind)), 1, "{kind:?}");
+        is_made(&stack, &manifest, &before, 1).await;
+    }
+}
+
+/// The upload after the loss is withdrawn before anybody has looked what EC2 imports.
+#[tokio::test(start_paused = true)]
+async fn an_import_is_cancelled_with_the_upload_that_would_have_taken_it_up() {
+    for (kind, list) in IMPORTS
+        .into_iter()
+        .zip(["DescribeImportSnapshotTasks", "DescribeImportImageTasks"])
+    {
+        let (stack, manifest, before) = importing(kind, 0).await;
+        lose(&stack, Lost::StatusAndMarker).await;
+        let faults = stack.world.faults();
+        faults.always("ec2", list, Fault::Throttle);
+        stack.drop_file(KEY, &manifest).await;
+        stack.world.run_for(minutes(1)).await;
+        assert_eq!(stack.status(KEY).await["build"]["step"], "start-task");
+        stack.remove(KEY).await;
+        faults.clear();
+        stack.rest().await;
+        let status = stack.status(KEY).await;
+        assert_eq!(status["state"], "cancelled", "{status:#}");
+        assert_eq!(stack.count("CancelImportTask"), 1, "{status:#}");
+        assert_eq!(before.now(&stack).await, (0, Vec::new()), "{status:#}");
+        assert_eq!(imports(&stack).await, 1, "{status:#}");
+    }
 }
 
 /// Everything that is known of it is deleted, and the sweep comes to the manifest that is still there.

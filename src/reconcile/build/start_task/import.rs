@@ -125,7 +125,7 @@ pub(super) async fn adopt(step: &StepContext<'_>) -> Result<Option<StepOutcome>,
 }
 
 /// What EC2 imports, or has imported, for attempts of which no status is left.
-pub(super) enum Earlier {
+pub(in crate::reconcile::build) enum Earlier {
     /// Nothing that matters.
     Nothing,
     /// This goes on.
@@ -137,7 +137,7 @@ pub(super) enum Earlier {
 /// Takes over the import task of whichever attempt to make this version, the last one first, if EC2 lists one that runs, or whose
 /// result nobody has taken over yet. Not one that failed or is being cancelled, nor one whose result somebody has removed; and
 /// what has its tags was the business of an attempt that went on: it may be kept on purpose.
-pub(super) async fn resume(step: &StepContext<'_>, spec: &Spec) -> Result<Earlier, Error> {
+pub(super) async fn resume(step: &StepContext<'_>, spec: Option<&Spec>) -> Result<Earlier, Error> {
     let alone = EarlierImports::default();
     let earlier = step.context.earlier_imports.unwrap_or(&alone);
     let listed = earlier.of(step.aws(), step.config(), kind(step)).await?;
@@ -153,7 +153,11 @@ pub(super) async fn resume(step: &StepContext<'_>, spec: &Spec) -> Result<Earlie
             Phase::Complete => is_unclaimed(step, seen).await?,
             Phase::Ending | Phase::Failed => false,
         };
-        if goes_on && let Some(name) = spec.name_of_upload(step.status, attempt.uploaded_at) {
+        let name = match spec {
+            Some(spec) => spec.name_of_upload(step.status, attempt.uploaded_at),
+            None => step.status.build.name.clone(),
+        };
+        if goes_on && let Some(name) = name {
             let evidence = Evidence::TaskResumed(Resumed {
                 attempt: *attempt,
                 name,
