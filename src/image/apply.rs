@@ -110,7 +110,7 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
         }
         Evidence::TaskStarted { task, origin } => task_started(status, task, origin, now),
         Evidence::TaskResumed(found) => task_resumed(status, found, now),
-        Evidence::AttemptEnded { task, next } => attempt_ended(status, &task, next, now),
+        Evidence::AttemptEnded { task, next } => attempt_ended(status, task, next, now),
         Evidence::TaskPolled(seen) => return polled::task(status, seen.as_ref(), now),
         Evidence::ImportTagged(imported) => import_tagged(status, imported, now),
         Evidence::ImageRegistered {
@@ -179,12 +179,14 @@ fn task_resumed(status: &mut Status, found: Resumed, now: Timestamp) {
 }
 
 /// What is begun now has other tags and another client token.
-fn attempt_ended(status: &mut Status, task: &str, next: u32, now: Timestamp) {
+fn attempt_ended(status: &mut Status, task: Option<String>, next: u32, now: Timestamp) {
     status.build.waiting = None;
     status.build.attempt = next;
-    let why =
-        format!("{task}, begun for the same upload before, has ended: another attempt begins");
-    note(status, why, now);
+    let why = match task {
+        Some(task) => format!("{task}, begun for the same upload before, has ended"),
+        None => "EC2 knows the client token, and shows nothing that was begun with it".to_owned(),
+    };
+    note(status, why + ": another attempt begins", now);
 }
 
 fn task_started(status: &mut Status, task: Task, origin: Origin, now: Timestamp) {

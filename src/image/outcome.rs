@@ -66,10 +66,10 @@ pub enum Evidence {
     },
     /// EC2 has the task of an attempt of which no status is left.
     TaskResumed(Resumed),
-    /// EC2 would answer the client token of this attempt with a task that has ended, of an attempt of which no status is left.
+    /// EC2 knows the client token of this attempt, of which no status was left, by something that has ended or does not show.
     AttemptEnded {
-        /// That task.
-        task: String,
+        /// The task that has ended.
+        task: Option<String>,
         /// The number of the attempt that comes next.
         next: u32,
     },

@@ -14,7 +14,8 @@ use crate::manifest::image::Source;
 
 pub use condition::ConditionReason;
 pub use reasons::{
-    Blocker, FailureKind, TerminalReason, UnreadableReason, UnshareableReason, WaitReason,
+    Blocker, FailureKind, TOKEN_KNOWN, TerminalReason, UnreadableReason, UnshareableReason,
+    WaitReason,
 };
 
 /// How far an image is.

@@ -37,7 +37,10 @@ pub(super) fn next<'a>(
 ) -> Copied<'a> {
     let request = status.copies.get(region).cloned().unwrap_or_default();
     let Some(known) = status.regions.get(region) else {
-        return make(asked, &request, home);
+        return match is_spent(&request, now) {
+            true => make(asked, &following(&request), home),
+            false => make(asked, &request, home),
+        };
     };
     match seen {
         Some(Observation::Seen(shown)) if has_failed(&shown.state) && is_finished(known) => {
@@ -176,10 +179,24 @@ fn absent<'a>(
     if stays_away || request.failed + 1 >= COPY_ATTEMPTS {
         return Copied::Failed(CopyFault::Deregistered(known.image.clone()));
     }
-    let next = CopyRequest {
+    make(asked, &following(request), home)
+}
+
+/// The request after this one, with another client token.
+fn following(request: &CopyRequest) -> CopyRequest {
+    CopyRequest {
         attempt: request.attempt.saturating_add(1),
         asked_at: None,
         ..request.clone()
-    };
-    make(asked, &next, home)
+    }
+}
+
+/// Whether EC2 knows the client token of a request by another copy, as of an AMI of which no status is left, and has not shown one
+/// for long. That counts as one that failed.
+fn is_spent(request: &CopyRequest, now: Timestamp) -> bool {
+    let waiting = request.waiting.as_ref();
+    let is_long = waiting.is_some_and(|it| {
+        it.reason.is_token_known() && now.duration_since(it.since) > VISIBILITY_GRACE
+    });
+    is_long && request.failed + 1 < COPY_ATTEMPTS
 }

@@ -85,7 +85,7 @@ fn an_attempt_that_ec2_knows_by_a_task_that_has_ended_is_followed_by_another() {
     let mut status = to_be_started(SourceKind::Disk);
     let tokens = |status: &Status| (client_token(status), creation_tags(status));
     let before = tokens(&status);
-    let task = "import-snap-1".to_owned();
+    let task = Some("import-snap-1".to_owned());
     advance(&mut status, Evidence::AttemptEnded { task, next: 2 }, 3);
     assert_eq!((status.build.attempt, &status.build.waiting), (2, &None));
     assert_eq!(status.place(), "working/start-task");

@@ -4,6 +4,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// EC2's code for a request whose client token it has had with other parameters ("Ensuring idempotency in Amazon EC2 API
+/// requests").
+pub const TOKEN_KNOWN: &str = "IdempotentParameterMismatch";
+
 /// How an image ends that does not come to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -169,6 +173,12 @@ impl WaitReason {
             ),
             _ => false,
         }
+    }
+
+    /// Whether EC2 has had the request's client token with other parameters.
+    #[must_use]
+    pub fn is_token_known(&self) -> bool {
+        matches!(self, Self::Retrying { code: Some(code), .. } if code == TOKEN_KNOWN)
     }
 
     /// Whether the other reason is the same: for an error its code counts, since messages name times and request ids.

@@ -16,7 +16,7 @@ use crate::image::ownership;
 use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::publish::{Desired, has_failed};
 use crate::image::status::{Action, CopyRequest, Failure, RegionAction, Settings, Status};
-use crate::image::words::WaitReason;
+use crate::image::words::{TOKEN_KNOWN, WaitReason};
 use crate::reconcile::proof::is_own_image;
 use crate::reconcile::step_context::StepContext;
 
@@ -32,9 +32,6 @@ const LATER: [&str; 3] = [
     "InvalidAMIID.NotFound",
     "InvalidAMIID.Unavailable",
 ];
-
-/// With the same token and other parameters: an earlier request has begun the copy, and it will be seen.
-const BEGUN: &str = "IdempotentParameterMismatch";
 
 /// What is written down of a copy before EC2 is asked for it, or before a failed one is deleted.
 pub(super) fn intend(
@@ -188,7 +185,8 @@ async fn look(
 /// tick for a while.
 fn refused(step: &StepContext<'_>, request: &CopyRequest, error: AwsError) -> Refused {
     let is_later = LATER.iter().any(|code| error.has_code(code));
-    let is_begun = error.has_code(BEGUN);
+    // An earlier request with the token has begun a copy. If none shows for long, another token is used.
+    let is_begun = error.has_code(TOKEN_KNOWN);
     let unanswered_for = request
         .unanswered_at
         .map(|at| step.now().duration_since(at));
@@ -201,7 +199,7 @@ fn refused(step: &StepContext<'_>, request: &CopyRequest, error: AwsError) -> Re
 
 /// Whether this was to begin a copy, and a request that was not heard, or was refused, has begun none.
 pub(super) fn is_not_begun(what: &RegionAction, refused: &Refused) -> bool {
-    let is_begun = matches!(refused, Refused::Later(error) if error.has_code(BEGUN));
+    let is_begun = matches!(refused, Refused::Later(error) if error.has_code(TOKEN_KNOWN));
     matches!(what.action, Action::CopyImage { .. }) && !is_begun
 }
 

@@ -64,4 +64,5 @@ mod requests_kept;
 mod status_lost;
 mod tasks;
 mod tasks_ended;
+mod tokens;
 mod versions;

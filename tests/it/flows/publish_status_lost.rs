@@ -266,3 +266,25 @@ async fn what_is_shared_by_hand_while_an_ami_is_made_stays() {
         assert_eq!(stack.count("ModifyImageAttribute"), 0, "{about}");
     }
 }
+
+/// EC2 knows the token of the copy by the one of before: of another AMI, and both are gone.
+#[tokio::test(start_paused = true)]
+async fn what_is_made_anew_for_the_same_upload_is_copied_with_another_token() {
+    let stack = stack().await;
+    stack.drop_and_rest(KEY, manifest(&stack, "")).await;
+    let old = [REGION, OREGON].map(|region| image(&stack, region).id);
+    for (region, id) in [REGION, OREGON].iter().zip(&old) {
+        let aws = stack.aws().in_region(region);
+        aws.deregister_image(id).await.unwrap();
+    }
+    delete_status(&stack).await;
+    stack.world.run_for(minutes(60)).await;
+
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    assert_eq!(status["copies"][OREGON]["attempt"], 1, "{status:#}");
+    let new = [REGION, OREGON].map(|region| image(&stack, region).id);
+    assert!(!new.iter().any(|it| old.contains(it)), "{new:?}");
+    let email = stack.last_email();
+    assert!(email.starts_with("Available"), "{email}");
+}

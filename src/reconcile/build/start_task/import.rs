@@ -192,7 +192,7 @@ fn has_ended(step: &StepContext<'_>, tasks: &[(Attempt, &ObservedTask)]) -> Earl
     let wait = step.wait_up_to(reason, VISIBILITY_GRACE);
     Earlier::HasEnded(wait.filter(|_| may_show).unwrap_or_else(|| {
         StepOutcome::Advance(Evidence::AttemptEnded {
-            task: task.id.clone(),
+            task: Some(task.id.clone()),
             next: last.number.saturating_add(1),
         })
     }))
