@@ -8,7 +8,7 @@ use super::report::{Report, fail};
 use crate::Failures;
 use crate::aws::{AwsError, FILTER_VALUES_MAX, Remedy};
 use crate::failures::chain;
-use crate::reconcile::{self, Auditing, Candidate, Context, Described, Error};
+use crate::reconcile::{self, Auditing, Candidate, Context, Described, Error, ListedMarkers};
 use crate::status_store::{self, AuditMark, Loaded};
 
 /// Images whose permissions are read at once: so few wait for a token that none waits too long (`src/aws/rate_limiter.rs`).
@@ -60,14 +60,14 @@ async fn audit_all(
     report: &mut Report,
     failures: &mut Failures,
 ) -> Option<String> {
-    let read_ahead = ReadAhead::default();
-    let read_ahead = &read_ahead;
+    let (read_ahead, open) = (ReadAhead::default(), ListedMarkers::default());
+    let (read_ahead, open) = (&read_ahead, &open);
     let (mut keys, mut reads) = (keys.into_iter(), FuturesOrdered::new());
     let (mut batch, mut stopped) = (Vec::new(), None);
     loop {
         let room = AT_ONCE - reads.len();
         let next = keys.by_ref().take(room);
-        reads.extend(next.map(|key| Box::pin(read_in_time(context, read_ahead, key))));
+        reads.extend(next.map(|key| Box::pin(read_in_time(context, read_ahead, open, key))));
         let Some((key, read)) = reads.next().await else {
             break;
         };
@@ -98,18 +98,24 @@ async fn audit_all(
 async fn read_in_time(
     context: Context<'_>,
     read_ahead: &ReadAhead,
+    open: &ListedMarkers,
     key: String,
 ) -> (String, Option<Result<Option<Read>, Error>>) {
     let room = read_ahead.room().await;
     if context.is_over() {
         return (key, None);
     }
-    let read = read(context, room, &key).await;
+    let read = read(context, open, room, &key).await;
     (key, Some(read))
 }
 
 /// The image, if it is to be audited.
-async fn read(context: Context<'_>, mut room: Room, key: &str) -> Result<Option<Read>, Error> {
+async fn read(
+    context: Context<'_>,
+    open: &ListedMarkers,
+    mut room: Room,
+    key: &str,
+) -> Result<Option<Read>, Error> {
     let object = status_store::load_object(context.aws, context.config, key).await?;
     let Some(object) = object else {
         return Ok(None);
@@ -117,7 +123,7 @@ async fn read(context: Context<'_>, mut room: Room, key: &str) -> Result<Option<
     room.keep(object.content.len());
     let loaded = object.read(context.config, key)?;
     drop(object);
-    let loaded = Box::pin(reconcile::mark_lost(context, loaded)).await?;
+    let loaded = Box::pin(reconcile::mark_lost(context, open, loaded)).await?;
     match candidate(context, loaded).await? {
         Auditing::Now(candidate) => Ok(Some(Read {
             candidate,

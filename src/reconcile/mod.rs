@@ -44,7 +44,7 @@ pub use earlier_imports::EarlierImports;
 pub(crate) use execute::observe::awaited as images_to_publish;
 pub(crate) use execute::{Publishing, Replacing, Retiring};
 pub(crate) use marking::is_dead;
-pub(crate) use opening::mark_lost;
+pub(crate) use opening::{ListedMarkers, mark_lost};
 pub(crate) use preview::{Build, Meaning, Preview, preview};
 pub(crate) use recovery::{Recovery, is_left, recover_draft};
 pub(crate) use requests::{Answer, answer as answer_request};

@@ -1,9 +1,13 @@
 //! Starting a version: its open marker first, so that what is not finished can always be found.
 
+use std::collections::BTreeSet;
+
+use tokio::sync::OnceCell;
+
 use super::context::{Context, Error};
 use super::draft::{Draft, Start, change};
 use super::marking::{Marked, find, has_draft, is_dead, mark};
-use crate::aws::Saved;
+use crate::aws::{AwsError, Saved};
 use crate::image::plan::{self, Next};
 use crate::image::status::Status;
 use crate::status_store::{self, Loaded, OpenMarker};
@@ -26,15 +30,39 @@ pub(super) async fn mark_unsent(context: Context<'_>, status: &mut Status) -> Re
     Ok(())
 }
 
+/// The images that have an open marker: listed once for all that an audit reads, when the first of them is not finished. One that
+/// is not among them may have been marked since, or be one too many to be held: its marker is looked for.
+#[derive(Debug, Default)]
+pub(crate) struct ListedMarkers(OnceCell<Result<BTreeSet<String>, AwsError>>);
+
+impl ListedMarkers {
+    async fn has(&self, context: Context<'_>, manifest_key: &str) -> Result<bool, AwsError> {
+        let list = || async {
+            let open = status_store::list_open(context.aws, context.config).await?;
+            Ok(open.into_iter().map(|it| it.manifest_key).collect())
+        };
+        let listed = self.0.get_or_init(list).await;
+        let listed: &BTreeSet<String> = listed.as_ref().map_err(AwsError::clone)?;
+        Ok(listed.contains(manifest_key))
+    }
+}
+
 /// Marks an image as open that has something left to be done and no marker, so that no tick would ever come to it: somebody
 /// has restored its status, or has deleted the marker. Returns the status as it is then.
 ///
 /// # Errors
 /// If S3 fails, or others never stop writing.
-pub(crate) async fn mark_lost(context: Context<'_>, loaded: Loaded) -> Result<Loaded, Error> {
+pub(crate) async fn mark_lost(
+    context: Context<'_>,
+    listed: &ListedMarkers,
+    loaded: Loaded,
+) -> Result<Loaded, Error> {
     let is_open = |status: &Status| plan::next(status, context.now) != Next::Finalize;
     let version = &loaded.status.manifest;
-    if !is_open(&loaded.status) || find(context, &version.key).await?.is_some() {
+    if !is_open(&loaded.status)
+        || listed.has(context, &version.key).await?
+        || find(context, &version.key).await?.is_some()
+    {
         return Ok(loaded);
     }
     // Ticks come to it as well if another invocation has written one just now.

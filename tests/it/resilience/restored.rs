@@ -7,7 +7,7 @@ use amiwright::keys;
 use localaws::faults::Fault;
 use serde_json::json;
 
-use crate::support::{TestStack, importing, minutes};
+use crate::support::{DISK, TestStack, importing, minutes, vmdk};
 
 const KEY: &str = "golden/web.image.yaml";
 const MARKER: &str = "open/golden/web.image.yaml.open";
@@ -48,6 +48,74 @@ async fn an_image_in_progress_goes_on() {
     assert_eq!(status["regions"]["us-east-1"]["image"], image);
     assert_eq!(stack.emails().len(), 1);
     another_audit_does_nothing(&stack).await;
+}
+
+/// One listing shows the markers of all images: only those that it lacks are looked for.
+#[tokio::test(start_paused = true)]
+async fn the_markers_of_all_images_are_listed_once() {
+    let stack = importing(KEY).await;
+    for number in 0..5 {
+        let key = format!("golden/{number}.image.yaml");
+        let manifest = DISK.replace("web-", &format!("web-{number}-"));
+        stack.drop_file(&key, manifest).await;
+    }
+    stack.minute().await;
+    assert_eq!(stack.open().await.len(), 6);
+    let counts = || ["HeadObject", "ListObjectsV2", "PutObject"].map(|it| stack.count(it));
+    let [heads, lists, puts] = counts();
+    audit(&stack).await;
+    // The other list is that of the statuses.
+    assert_eq!(counts(), [heads, lists + 2, puts]);
+
+    stack.remove_state(MARKER).await;
+    audit(&stack).await;
+    // The marker is written, and its ETag in the status.
+    assert_eq!(counts(), [heads + 1, lists + 4, puts + 2]);
+    assert_eq!(stack.open().await.len(), 6);
+    stack.rest().await;
+    assert_eq!(stack.images().len(), 6);
+    assert_eq!(stack.emails().len(), 6);
+}
+
+/// Nothing is listed where every image is finished.
+#[tokio::test(start_paused = true)]
+async fn no_marker_is_asked_for_where_every_image_is_finished() {
+    let stack = TestStack::new().await;
+    stack.drop_and_rest(KEY, stack.manifest("web")).await;
+    let counts = || ["HeadObject", "ListObjectsV2"].map(|it| stack.count(it));
+    let [heads, lists] = counts();
+    audit(&stack).await;
+    assert_eq!(counts(), [heads, lists + 1]);
+}
+
+/// A marker that was written since the markers were listed is left as it is.
+#[tokio::test(start_paused = true)]
+async fn a_marker_that_is_written_after_the_list_is_kept() {
+    let stack = TestStack::built(|builder| builder.schedules(false)).await;
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    stack.drop_file(KEY, DISK).await;
+    stack.world.settle().await;
+    stack.remove_state(MARKER).await;
+
+    // First the audit lists the statuses, then the markers.
+    let faults = stack.world.faults();
+    let slow = Fault::Slow(Duration::from_secs(6));
+    faults.on("s3", "ListObjectsV2", 2, slow);
+    let lists = stack.count("ListObjectsV2");
+    let tick = json!({"task": "audit"});
+    stack.world.invoke_later("AdvanceTasks", tick);
+    while stack.count("ListObjectsV2") < lists + 2 {
+        stack.world.run_for(Duration::from_secs(1)).await;
+    }
+    stack.write_state(MARKER, "another one");
+    let (puts, status) = (stack.count("PutObject"), stack.status(KEY).await);
+    stack.world.run_for(Duration::from_secs(20)).await;
+    stack.world.settle().await;
+    let s3 = stack.world.s3();
+    let marker = s3.get(&stack.state_bucket, MARKER).await.unwrap();
+    assert_eq!(marker.as_deref(), Some(b"another one".as_slice()));
+    assert_eq!(stack.count("PutObject"), puts);
+    assert_eq!(stack.status(KEY).await, status);
 }
 
 /// What was restored is from before its notice was sent.
