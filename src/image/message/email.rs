@@ -73,6 +73,9 @@ pub(super) fn compose(
         text.push_str(&retiring::replaced_text(status, listed));
         text.push_str(&remains::previous_text(status, listed));
     }
+    if kind.is_final() || matches!(kind, NoticeKind::Changed | NoticeKind::Retired) {
+        text.push_str(&remains::unseen_copies_text(status, listed));
+    }
     let _ = write!(
         text,
         "\nMore: amiwright status {}\n",

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::quoting::{more, word};
 use super::retiring::{begun_text, unnamed_text};
 use super::waiting::orphan_text;
+use crate::image::observed::MANIFEST_TAG;
 use crate::image::status::{Failure, Orphan, OrphanReason, RegionStatus, Status};
 use crate::image::words::{FailureKind, NoticeKind, Step};
 
@@ -16,6 +17,9 @@ const UNPROVEN: &str = "\nThese may be left over, too, but nothing in EC2 proves
 const FORGOTTEN: &str = "\nThese earlier AMIs were to be retired, and are not retired automatically any more: amiwright remembers \
                          ten\nearlier versions, and more than that came before they could be retired. They are kept. If \
                          nothing uses them,\nderegister them manually:\n";
+
+const UNSEEN_COPIES: &str = "\nEC2 was asked for these copies, and its answer was lost. None was found since, and they may be there all the \
+                             same:\n";
 
 /// What became of all that was made for an image that did not come to be.
 pub(super) fn clean_up_text(status: &Status, kind: NoticeKind, listed: usize) -> String {
@@ -83,6 +87,33 @@ pub(super) fn previous_text(status: &Status, listed: usize) -> String {
         let _ = writeln!(text, "  {more}");
     }
     text.push_str(&forgotten_text(status, listed));
+    text
+}
+
+/// The copies that may be there and that nobody has seen: their Region is closed meanwhile, or has not answered for hours.
+pub(super) fn unseen_copies_text(status: &Status, listed: usize) -> String {
+    let copies = status.unseen_copies();
+    if copies.is_empty() {
+        return String::new();
+    }
+    let mut text = UNSEEN_COPIES.to_owned();
+    for (region, is_earlier, asked_at) in copies.iter().take(listed) {
+        let of = if *is_earlier {
+            ", of an earlier version"
+        } else {
+            ""
+        };
+        let _ = writeln!(text, "  - {}{of}, asked for at {asked_at}", word(region));
+    }
+    if let Some(more) = more(copies.len().saturating_sub(listed)) {
+        let _ = writeln!(text, "  {more}");
+    }
+    let manifest = word(&status.manifest.uri());
+    let _ = write!(
+        text,
+        "amiwright searches for them whenever it publishes the AMI, in Regions that the stack's parameter CopyRegions lists.\n\
+         In others, look for AMIs with the tag {MANIFEST_TAG} = {manifest}.\n"
+    );
     text
 }
 

@@ -160,6 +160,24 @@ impl Status {
         begun.collect()
     }
 
+    /// The copies that EC2 was asked for, that may be there, and that were never seen: their Regions, whether they are of an earlier
+    /// version, and when EC2 was asked.
+    #[must_use]
+    pub fn unseen_copies(&self) -> Vec<(&String, bool, Timestamp)> {
+        let own = self.copies.iter();
+        let own = own.filter(|(region, _)| self.image_in(region).is_none());
+        let earlier = self.previous.iter().flat_map(|it| &it.copies);
+        let all = own
+            .map(|it| (it, false))
+            .chain(earlier.map(|it| (it, true)));
+        let unseen = all.filter(|((_, request), _)| request.is_unanswered());
+        unseen
+            .filter_map(|((region, request), is_earlier)| {
+                Some((region, is_earlier, request.asked_at?))
+            })
+            .collect()
+    }
+
     /// The AMIs of earlier versions that no version retires any more, without those that are this one's again.
     pub fn forgotten_previous(&self) -> impl Iterator<Item = &Retirement> {
         let images = self.forgotten.images.iter();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use localaws::faults::Fault;
 use serde_json::Value;
 
-use super::publish_unanswered::{COPIED, OREGON, copies, hide};
+use super::publish_unanswered::{COPIED, OREGON, UNSEEN, copies, hide, outlast};
 use crate::support::{REGION, TestStack, changes_since, minutes};
 
 const KEY: &str = "golden/web.image.yaml";
@@ -124,6 +124,54 @@ async fn a_copy_that_was_never_begun_is_waited_for_and_not_begun() {
     is_made_with(&stack, 1).await;
 }
 
+/// The Region does not answer for an hour, or for longer than any is waited for: then the email names the copy.
+#[tokio::test(start_paused = true)]
+async fn a_copy_in_a_region_that_does_not_answer_is_waited_for() {
+    for answers in [true, false] {
+        let stack = stack().await;
+        let manifest = stack.manifest("web") + SHARED + COPIED;
+        let lost = ("ec2", "CopyImage", Fault::Crash);
+        hide(&stack);
+        ask(&stack, &manifest, lost, copy_asked, Duration::ZERO).await;
+        share_with(&stack, "");
+        stack.world.run_for(minutes(60)).await;
+        assert_eq!(stack.status(KEY).await["state"], "working");
+        if answers {
+            stack.world.faults().clear();
+        } else {
+            stack.world.run_for(minutes(290)).await;
+            assert_eq!(stack.status(KEY).await["state"], "working");
+        }
+        stack.rest().await;
+        let status = has_ended(&stack).await;
+        let known = status["regions"][OREGON]["image"].is_string();
+        let is_told = stack.last_email().contains(UNSEEN);
+        assert_eq!((known, is_told), (answers, !answers), "{status:#}");
+        stack.world.faults().clear();
+        is_made_with(&stack, 1).await;
+    }
+}
+
+/// What the owner closes is the Region of the copy: nothing may look there any more.
+#[tokio::test(start_paused = true)]
+async fn a_copy_in_a_region_that_was_closed_is_told() {
+    let stack = stack().await;
+    let manifest = stack.manifest("web") + COPIED;
+    let lost = ("ec2", "CopyImage", Fault::Crash);
+    ask(&stack, &manifest, lost, copy_asked, Duration::ZERO).await;
+    stack.update("AMIWRIGHT_COPY_REGIONS", "");
+    stack.rest().await;
+    let status = has_ended(&stack).await;
+    assert_eq!(status["regions"][OREGON], Value::Null, "{status:#}");
+    let email = stack.last_email();
+    assert!(email.contains(UNSEEN), "{email}");
+
+    stack.update("AMIWRIGHT_COPY_REGIONS", OREGON);
+    is_made_with(&stack, 1).await;
+    let email = stack.last_email();
+    assert!(!email.contains(UNSEEN), "{email}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_copy_of_an_earlier_version_is_found() {
     let stack = stack().await;
@@ -133,7 +181,7 @@ async fn a_copy_of_an_earlier_version_is_found() {
     hide(&stack);
     stack.drop_file(KEY, format!("{first}{COPIED}")).await;
     stack.world.run_for(minutes(2)).await;
-    stack.drop_and_rest(KEY, &first).await;
+    outlast(&stack, &first).await;
     assert!(copy_asked(&stack.status(KEY).await).is_string());
 
     let second = format!("{first}register: {{imdsSupport: v2.0}}\n{SHARED}");

@@ -72,9 +72,21 @@ async fn unanswered(stack: &TestStack, answer: Fault) {
     stack.drop_file(KEY, first(stack, COPIED)).await;
     stack.world.run_for(minutes(2)).await;
     assert!(stack.status(KEY).await["copies"][OREGON]["askedAt"].is_string());
-    stack.drop_and_rest(KEY, first(stack, "")).await;
+    outlast(stack, &first(stack, "")).await;
+}
+
+/// A manifest that names no Region is uploaded, and the one that does not answer is waited for as long as any.
+pub(super) async fn outlast(stack: &TestStack, manifest: &str) {
+    stack.drop_file(KEY, manifest).await;
+    stack.world.run_for(minutes(350)).await;
+    assert_eq!(stack.status(KEY).await["state"], "working");
+    stack.rest().await;
     assert_eq!(stack.status(KEY).await["state"], "available");
 }
+
+/// What emails say of a copy that was not seen.
+pub(super) const UNSEEN: &str = "us-west-2, asked for at 2026-11-21T";
+const EARLIER_UNSEEN: &str = "us-west-2, of an earlier version, asked for at 2026-11-21T";
 
 async fn is_at_rest(stack: &TestStack) {
     let (known, told, before) = (copies(stack), stack.emails().len(), looks(stack));
@@ -99,6 +111,74 @@ async fn a_copy_of_an_earlier_version_is_found_and_replaced() {
     assert_eq!(copies(&stack), [known]);
     assert_ne!(known, copy);
     assert!(stack.last_email().contains(&format!("{copy} deregistered")));
+    is_at_rest(&stack).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_region_that_does_not_answer_for_an_hour_is_looked_at_again() {
+    let stack = stack().await;
+    let faults = stack.world.faults();
+    faults.always("ec2", "CopyImage", Fault::LoseAnswer);
+    hide(&stack);
+    stack.drop_file(KEY, first(&stack, COPIED)).await;
+    stack.world.run_for(minutes(2)).await;
+    stack.drop_file(KEY, first(&stack, "")).await;
+    stack.world.run_for(minutes(60)).await;
+    assert_eq!(stack.status(KEY).await["state"], "working");
+    faults.clear();
+    stack.rest().await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    let known = status["regions"][OREGON]["image"].as_str().unwrap();
+    assert_eq!(copies(&stack), [known]);
+    let email = stack.last_email();
+    assert!(email.contains(known) && !email.contains(UNSEEN), "{email}");
+    is_at_rest(&stack).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_in_a_region_that_never_answers_is_told() {
+    let stack = stack().await;
+    unanswered(&stack, Fault::LoseAnswer).await;
+    let email = stack.last_email();
+    assert!(email.starts_with("Available: web"), "{email}");
+    assert!(email.contains(UNSEEN), "{email}");
+    is_at_rest(&stack).await;
+}
+
+/// The stack's owner takes the Region out of `CopyRegions`: nothing may look there, and emails say what may be there, until it is
+/// opened again.
+#[tokio::test(start_paused = true)]
+async fn a_copy_in_a_region_that_was_closed_is_told_until_it_is_found() {
+    let stack = stack().await;
+    let faults = stack.world.faults();
+    faults.always("ec2", "CopyImage", Fault::LoseAnswer);
+    hide(&stack);
+    stack.drop_file(KEY, first(&stack, COPIED)).await;
+    stack.world.run_for(minutes(2)).await;
+    faults.clear();
+    stack.update("AMIWRIGHT_COPY_REGIONS", "");
+    let before = looks(&stack);
+    stack.drop_and_rest(KEY, first(&stack, "")).await;
+    assert_eq!(stack.status(KEY).await["state"], "available");
+    let email = stack.last_email();
+    assert!(email.contains(UNSEEN), "{email}");
+    let tag = "amiwright:manifest = s3://";
+    assert!(email.contains(tag), "{email}");
+
+    stack.drop_and_rest(KEY, second(&stack, "")).await;
+    let email = stack.last_email();
+    assert!(email.contains(EARLIER_UNSEEN), "{email}");
+    assert_eq!(looks(&stack), before);
+
+    stack.update("AMIWRIGHT_COPY_REGIONS", OREGON);
+    let again = second(&stack, "description: Web\n");
+    stack.drop_and_rest(KEY, again).await;
+    let status = stack.status(KEY).await;
+    let found = &status["previous"][0]["regions"][OREGON]["image"];
+    assert_eq!(copies(&stack), [found.as_str().unwrap()], "{status:#}");
+    let email = stack.last_email();
+    assert!(!email.contains(EARLIER_UNSEEN), "{email}");
     is_at_rest(&stack).await;
 }
 

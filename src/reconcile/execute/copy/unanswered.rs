@@ -10,7 +10,8 @@ use crate::image::ownership;
 use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE};
 use crate::image::publish::{Pending, Plan, has_failed};
 use crate::image::status::{Action, CopyRequest, PreviousVersion, RegionAction, Status};
-use crate::reconcile::step_context::StepContext;
+use crate::reconcile::execute::refused::Refused;
+use crate::reconcile::step_context::{StepContext, is_final};
 
 /// What came of them.
 #[derive(Default)]
@@ -23,8 +24,9 @@ pub(in crate::reconcile::execute) struct Searched {
     pub(in crate::reconcile::execute) earlier: Vec<EarlierCopy>,
 }
 
-/// Searches for them. One that was asked for a moment ago is waited for; what a Region does not tell is left as it is in the
-/// status.
+/// Searches for them. One that was asked for a moment ago is waited for, and so is a Region that does not answer, for as long as one
+/// may keep an AMI from becoming as it should be. What it does not tell by then is left as it is in the status: emails name it,
+/// and it is searched for once more whenever the AMI is published.
 pub(in crate::reconcile::execute) async fn search(
     step: &StepContext<'_>,
     plan: &mut Plan,
@@ -32,8 +34,10 @@ pub(in crate::reconcile::execute) async fn search(
     let mut searched = Searched::default();
     // What the stack does not open is not called, whatever a status says.
     let opened = &step.config().guardrails.copy_regions;
+    let is_last = plan.pending.is_empty();
+    let is_due = |request: &CopyRequest| is_last || is_young(step, request);
     for region in plan.unlisted.iter().filter(|it| opened.allows(it)) {
-        let Some(request) = request(step.status, region).filter(|it| is_due(step, it)) else {
+        let Some(request) = request(step.status, region).filter(|it| is_due(it)) else {
             continue;
         };
         let aws = step.aws().in_region(region);
@@ -50,16 +54,15 @@ pub(in crate::reconcile::execute) async fn search(
             Ok(None) if !is_fresh(step, request) => {
                 searched.not_made.insert(region.clone());
             }
+            Err(refused) if !is_fresh(step, request) && !may_pass(step, request, &refused) => {}
             Ok(None) | Err(_) => {
-                if is_fresh(step, request) {
-                    plan.pending.insert(region.clone(), Pending::Copying);
-                }
+                plan.pending.insert(region.clone(), Pending::Copying);
             }
         }
     }
     for (region, requests) in of_earlier(step.status) {
         let mut asked = requests.iter();
-        if opened.allows(region) && asked.any(|(_, request)| is_due(step, request)) {
+        if opened.allows(region) && asked.any(|(_, request)| is_due(request)) {
             Box::pin(earlier(step, region, &requests, plan, &mut searched)).await;
         }
     }
@@ -107,7 +110,9 @@ async fn earlier(
             Ok(found) => copy_of(status, version, request, found).cloned(),
             Err(_) => None,
         };
-        if image.is_none() && is_fresh(step, request) {
+        let may_pass = |error| !is_final(error) && is_young(step, request);
+        let is_repeated = found.as_ref().err().is_some_and(may_pass);
+        if is_repeated || (image.is_none() && is_fresh(step, request)) {
             let pending = plan.pending.entry(region.to_owned());
             pending.or_insert(Pending::Copying);
         } else if found.is_ok() {
@@ -150,9 +155,18 @@ fn is_fresh(step: &StepContext<'_>, request: &CopyRequest) -> bool {
     asked_at.is_some_and(|at| step.now().duration_since(at) <= VISIBILITY_GRACE)
 }
 
-/// Whether it is searched for now. Where a Region does not answer for hours, it is once whenever the AMI begins to be published.
-fn is_due(step: &StepContext<'_>, request: &CopyRequest) -> bool {
+/// Whether EC2 was asked for it so short a time ago that a Region may still keep the AMI from becoming as it should be.
+fn is_young(step: &StepContext<'_>, request: &CopyRequest) -> bool {
     let asked_at = request.asked_at;
-    let is_young = asked_at.is_some_and(|at| step.now().duration_since(at) <= PUBLISH_GRACE);
-    is_young || step.status.build.waiting.is_none()
+    asked_at.is_some_and(|at| step.now().duration_since(at) <= PUBLISH_GRACE)
+}
+
+/// Whether it is looked for again where a look has failed: not where the next one would, too.
+fn may_pass(step: &StepContext<'_>, request: &CopyRequest, refused: &Refused) -> bool {
+    let is_lasting = match refused {
+        Refused::Final(_) => true,
+        Refused::Later(error) => is_final(error),
+        Refused::NotYet(_) => false,
+    };
+    !is_lasting && is_young(step, request)
 }
