@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::aws::{ObjectPart, Remedy};
+use crate::aws::{AwsError, ObjectPart, Remedy};
 use crate::image::message::failures;
 use crate::image::outcome::{Evidence, StepOutcome};
 use crate::image::status::SourceObject;
@@ -43,38 +43,49 @@ pub(super) fn is_other(step: &StepContext<'_>, spec: &Spec) -> bool {
 /// Whether an object was replaced since it was checked, so that it has to be checked again. Only asked where some
 /// time has passed.
 pub(super) async fn is_replaced(step: &StepContext<'_>) -> Result<bool, Error> {
-    let Some(object) = &step.status.build.object else {
-        return Ok(false);
-    };
     if step.is_first {
         return Ok(false);
     }
-    for known in object.all() {
-        let current = step.aws().head_object(&known.bucket, &known.key).await?;
-        if current.is_none_or(|current| current.etag != known.etag) {
-            return Ok(true);
-        }
+    let changed = changed(step).await?;
+    match changed.refused {
+        Some(refused) if changed.replaced.is_empty() && !changed.is_gone => Err(refused.into()),
+        _ => Ok(changed.is_gone || !changed.replaced.is_empty()),
     }
-    Ok(false)
 }
 
 /// The addresses of the objects that were replaced since their import began. EC2 is told a key, no version (ImportSnapshot,
 /// UserBucket). What one was that is gone, was set back, or may not be looked at any more, is not known: it counts as the one that
 /// was to be imported.
 pub(super) async fn replaced_meanwhile(step: &StepContext<'_>) -> Result<BTreeSet<String>, Error> {
-    let mut replaced = BTreeSet::new();
+    Ok(changed(step).await?.replaced)
+}
+
+/// What became of the objects since they were checked.
+#[derive(Default)]
+struct Changed {
+    /// The addresses at which another one is, by its `ETag`.
+    replaced: BTreeSet<String>,
+    /// Whether one is gone.
+    is_gone: bool,
+    /// Why one may not be looked at any more.
+    refused: Option<AwsError>,
+}
+
+async fn changed(step: &StepContext<'_>) -> Result<Changed, AwsError> {
+    let mut changed = Changed::default();
     let known = step.status.build.object.iter();
     for known in known.flat_map(SourceObject::all) {
         match step.aws().head_object(&known.bucket, &known.key).await {
             Ok(Some(current)) if current.etag != known.etag => {
-                replaced.insert(known.uri());
+                changed.replaced.insert(known.uri());
             }
-            Ok(_) => {}
-            Err(refused) if refused.remedy == Remedy::Never => {}
-            Err(error) => return Err(error.into()),
+            Ok(Some(_)) => {}
+            Ok(None) => changed.is_gone = true,
+            Err(refused) if refused.remedy == Remedy::Never => changed.refused = Some(refused),
+            Err(error) => return Err(error),
         }
     }
-    Ok(replaced)
+    Ok(changed)
 }
 
 /// What the objects should be, in the order of their locations.
