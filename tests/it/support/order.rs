@@ -13,11 +13,12 @@ mod wrong_orders;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use localaws::ec2::Image;
 use localaws::faults::Call;
 use localaws::world::World;
+use serde_json::Value;
 
-use super::email::Email;
 use super::uploads::Upload;
 
 pub(super) const MANIFEST_TAG: &str = "amiwright:manifest";
@@ -35,8 +36,32 @@ pub(super) struct Recorded {
     /// Those that were deregistered, as they were then.
     gone: BTreeMap<String, Vec<Image>>,
     uploads: Vec<Upload>,
-    /// What people were told.
-    told: Vec<String>,
+    told: Vec<Told>,
+}
+
+/// What people were told.
+#[derive(Debug, Clone)]
+struct Told {
+    at: Timestamp,
+    /// The notice, as machines get it.
+    notice: Value,
+    email: String,
+}
+
+impl Told {
+    fn of(world: &World) -> Vec<Self> {
+        let published = world.sns().published().into_iter();
+        let told = published.map(|it| {
+            let bodies: Value = serde_json::from_str(&it.message).unwrap();
+            let body = |name: &str| bodies[name].as_str().unwrap().to_owned();
+            Self {
+                at: it.at,
+                notice: serde_json::from_str(&body("default")).unwrap(),
+                email: body("email"),
+            }
+        });
+        told.collect()
+    }
 }
 
 impl Recorded {
@@ -58,12 +83,7 @@ impl Recorded {
             calls,
             looks,
             uploads: uploads.to_vec(),
-            told: world
-                .mailbox()
-                .unwrap()
-                .iter()
-                .map(|(_, content)| Email::read(content).text)
-                .collect(),
+            told: Told::of(world),
         }
     }
 

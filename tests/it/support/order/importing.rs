@@ -1,11 +1,13 @@
 //! EC2 imports what is at a key, for hours, and is told no version: an AMI has the disk that its version names, if that was there
-//! when the import began and when a function looked last before it took over what was made. Else people were told.
+//! when the import began and when a function looked last before it took over what was made. Else people were told, by a notice of
+//! that version that says so of this object.
 
 use std::collections::BTreeMap;
 
 use localaws::faults::Call;
+use serde_json::Value;
 
-use super::{DIGEST_TAG, MANIFEST_TAG, Recorded};
+use super::{DIGEST_TAG, MANIFEST_TAG, Recorded, Told};
 use crate::support::uploads::{etag_before, versions_of};
 
 const ATTEMPT_TAG: &str = "amiwright:attempt";
@@ -23,6 +25,25 @@ fn own_tags<'a>(call: &'a Call, start: &'a str) -> BTreeMap<&'a str, &'a str> {
 fn object(call: &Call) -> Option<&str> {
     let mut keys = call.values("DiskContainer.", "UserBucket.S3Key");
     keys.next().filter(|_| keys.next().is_none())
+}
+
+impl Told {
+    /// Whether this says, to people and to machines, that the object of this version was replaced while it was imported.
+    fn says_replaced(&self, (manifest, digest): (&str, &str), object: &str) -> bool {
+        let text = |at: &str| self.notice.pointer(at).and_then(Value::as_str);
+        let about = text("/manifest/bucket").zip(text("/manifest/key"));
+        let is_of_version = text("/digest") == Some(digest)
+            && about.is_some_and(|(bucket, key)| manifest == format!("s3://{bucket}/{key}"));
+        let known = &self.notice["object"];
+        let further = known["further"].as_array().into_iter().flatten();
+        let mut replaced = further
+            .chain([known])
+            .filter(|it| it["isReplaced"] == true && it["key"] == object);
+        let mut lines = self.email.lines();
+        is_of_version
+            && replaced.next().is_some()
+            && lines.any(|it| it.starts_with(TOLD) && it.contains(object))
+    }
 }
 
 impl Recorded {
@@ -51,10 +72,8 @@ impl Recorded {
                     && (import.number..taken.number).contains(&it.number)
             });
             let looked = looked.map_or(taken.number, |it| it.number);
-            let is_told = |text: &String| {
-                let mut lines = text.lines();
-                lines.any(|it| it.starts_with(TOLD) && it.contains(object))
-            };
+            let is_told =
+                |it: &Told| it.at >= taken.at && it.says_replaced((manifest, digest), object);
             let is_wrong = is_other(import.number) || is_other(looked);
             if !versions.is_empty() && is_wrong && !self.told.iter().any(is_told) {
                 wrong.push(format!(
