@@ -134,7 +134,7 @@ fn images(status: &Status) -> Vec<Fact> {
         }
     }
     for (region, image) in begun {
-        let text = begun_text(&image.retiring);
+        let text = begun_text(image);
         let text = format!("{} in {region} ({text})", image.image);
         facts.push(("Previous", text));
     }

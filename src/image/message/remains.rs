@@ -80,7 +80,7 @@ pub(super) fn previous_text(status: &Status, listed: usize) -> String {
         text.push_str("\nRetiring earlier AMIs was begun, and was not finished:\n");
     }
     for (region, it) in begun.iter().take(listed) {
-        let (region, image, state) = (word(region), word(&it.image), begun_text(&it.retiring));
+        let (region, image, state) = (word(region), word(&it.image), begun_text(it));
         let _ = writeln!(text, "  - {region}: {image} {state}");
     }
     if let Some(more) = more(begun.len().saturating_sub(listed)) {

@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
+
 use super::quoting::{more, quoted, word};
 use super::settings::list;
 use crate::image::observed::MANIFEST_TAG;
 use crate::image::status::{
-    KeptReason, KeptSnapshot, Retire, RetireOutcome, Retirement, Retiring, SnapshotKept, Status,
+    KeptReason, KeptSnapshot, RegionStatus, Retire, RetireOutcome, Retirement, SnapshotKept, Status,
 };
 use crate::image::words::{State, counted};
 
@@ -15,13 +17,37 @@ const UNPROTECTED: &str = "; its protection against deregistration, which was to
 
 /// What is known of an earlier AMI whose deregistration was begun, and nothing finishes or takes back.
 #[must_use]
-pub fn begun_text(retiring: &Retiring) -> String {
+pub fn begun_text(known: &RegionStatus) -> String {
+    let retiring = &known.retiring;
+    if let Some(at) = retiring.deregistered_at {
+        return left_text(known, at);
+    }
     let state = match retiring.asked_at {
         Some(at) => format!("may be gone, as EC2 was asked at {at} to deregister it: check it"),
         None => "was to be deregistered, and is kept".to_owned(),
     };
     let protection = retiring.protection.map_or("", |_| UNPROTECTED);
     format!("{state}{protection}")
+}
+
+/// What a deregistered AMI leaves.
+fn left_text(known: &RegionStatus, at: Timestamp) -> String {
+    let snapshots = list(&known.retiring.snapshots, usize::MAX);
+    let shared = list(known.granted().map(|(snapshot, _)| snapshot), usize::MAX);
+    let mut text = format!("was deregistered at {at}");
+    if !snapshots.is_empty() {
+        let _ = write!(
+            text,
+            "; its snapshots, which were to be deleted, may be there: {snapshots}"
+        );
+    }
+    if !shared.is_empty() {
+        let _ = write!(
+            text,
+            "; its snapshots may still be shared as they were: {shared}"
+        );
+    }
+    text
 }
 
 /// How to find the AMIs of earlier versions that not even a status names any more.

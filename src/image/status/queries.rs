@@ -147,7 +147,8 @@ impl Status {
     }
 
     /// The AMIs of earlier versions, with their Regions, whose deregistration was begun, and of which it is not known that it
-    /// was finished or taken back. The last version knows best of an AMI that was several versions'.
+    /// was finished or taken back; and those that are deregistered and leave something that was to go with them. The last version
+    /// knows best of an AMI that was several versions'.
     #[must_use]
     pub fn begun_previous(&self) -> Vec<(&String, &RegionStatus)> {
         let is_current = |image: &str| self.regions.values().any(|it| it.image == image);
@@ -155,8 +156,10 @@ impl Status {
         let images = versions.flat_map(|version| &version.regions);
         let mut seen = BTreeSet::new();
         let images = images.filter(|(_, it)| seen.insert(&it.image) && !is_current(&it.image));
-        let begun = images
-            .filter(|(_, it)| it.retiring.is_begun() && it.retiring.deregistered_at.is_none());
+        let begun = images.filter(|(_, it)| {
+            let is_there = it.retiring.deregistered_at.is_none();
+            (it.retiring.is_begun() && is_there) || it.leaves_something()
+        });
         begun.collect()
     }
 

@@ -306,6 +306,24 @@ impl RegionStatus {
             retiring: Box::default(),
         }
     }
+
+    /// The shares of its snapshots that amiwright granted and that have not ended yet, by snapshot. What is deleted is shared with
+    /// nobody.
+    pub fn granted(&self) -> impl Iterator<Item = (&String, &BTreeSet<String>)> {
+        let shared = self.applied.settings.snapshots.iter();
+        shared.filter(|(snapshot, accounts)| {
+            !accounts.is_empty()
+                && !self.retiring.deleted.contains(*snapshot)
+                && !self.retiring.shared.contains_key(*snapshot)
+        })
+    }
+
+    /// Whether it is deregistered, and something is left of it that was to go with it.
+    #[must_use]
+    pub fn leaves_something(&self) -> bool {
+        let is_left = !self.retiring.snapshots.is_empty() || self.granted().next().is_some();
+        self.retiring.deregistered_at.is_some() && is_left
+    }
 }
 
 /// One thing that is true of an image, or not, or not known yet.

@@ -247,6 +247,43 @@ async fn an_ami_that_is_kept_in_the_end_is_protected_as_before() {
     }
 }
 
+/// An AMI is deregistered, its snapshot is not deleted yet, and the next version fails: it is told what is left. The version that is
+/// made in the end deletes it.
+#[tokio::test(start_paused = true)]
+async fn what_a_deregistered_ami_leaves_is_told_where_the_next_version_fails() {
+    let stack = stack().await;
+    let old = first(&stack, "").await;
+    let snapshot = old.snapshot_ids().next().unwrap();
+    let faults = stack.world.faults();
+    faults.always("ec2", "DeleteSnapshot", Fault::Throttle);
+    stack.drop_file(KEY, version(2, DEREGISTER)).await;
+    stack.world.run_for(minutes(30)).await;
+    assert_eq!(find(&stack, &old.id), None);
+    let denied = refused("UnauthorizedOperation");
+    faults.always("ec2", "RegisterImage", denied);
+    let next = stack.manifest("web-{digest}") + DEREGISTER;
+    stack.drop_and_rest(KEY, &next).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "failed", "{status:#}");
+    let email = stack.last_email();
+    let told = format!("{} was deregistered at ", old.id);
+    let left = format!("which were to be deleted, may be there: {snapshot}");
+    assert!(email.contains(&told) && email.contains(&left), "{email}");
+    is_at_rest(&stack).await;
+
+    stack.world.faults().clear();
+    stack.retry(KEY).await;
+    assert!(!stack.snapshots().contains(snapshot));
+    assert_eq!(stack.images().len(), 1);
+    let email = stack.last_email();
+    let told = format!("{} deregistered", old.id);
+    assert!(
+        email.contains(&told) && email.contains(&format!("{snapshot} deleted")),
+        "{email}"
+    );
+    is_at_rest(&stack).await;
+}
+
 fn use_it(stack: &TestStack, image: &Image) {
     let instance = SeedInstance {
         image_id: Some(image.id.clone()),

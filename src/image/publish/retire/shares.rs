@@ -11,16 +11,9 @@ use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::publish::share::by_call;
 use crate::image::status::{Action, RegionAction};
 
-/// The shares that amiwright granted and that have not ended yet, by snapshot. What is deleted is shared with nobody.
+/// The shares that amiwright granted and that have not ended yet, by snapshot.
 pub fn granted(target: &Target) -> impl Iterator<Item = (&String, &BTreeSet<String>)> {
-    let known = &target.known;
-    let shared = known.applied.settings.snapshots.iter();
-    shared.filter(|(snapshot, accounts)| {
-        let retiring = &known.retiring;
-        !accounts.is_empty()
-            && !retiring.deleted.contains(*snapshot)
-            && !retiring.shared.contains_key(*snapshot)
-    })
+    target.known.granted()
 }
 
 /// The AMIs that are deregistered now: what only they need ends with them.
