@@ -4,11 +4,10 @@
 use crate::image::outcome::{Evidence, PublishPerformed, ReleasePerformed, StepOutcome};
 use crate::image::publish::Plan;
 use crate::image::status::Failure;
-use crate::image::words::WaitReason;
 use crate::reconcile::context::Error;
 use crate::reconcile::step_context::StepContext;
 
-use super::{copy, release};
+use super::{copy, copy_pending, release};
 
 /// Ends with this failure, once nothing may come into sight any more of what was asked for.
 pub(super) async fn run(step: &StepContext<'_>, failure: Failure) -> Result<StepOutcome, Error> {
@@ -32,7 +31,7 @@ pub(super) async fn run(step: &StepContext<'_>, failure: Failure) -> Result<Step
         return Ok(StepOutcome::Advance(Evidence::PublishPerformed(performed)));
     }
     let copied = plan.pending.into_keys().next();
-    let copied = copied.map(|region| WaitReason::CopyPending { region });
+    let copied = copied.map(|region| copy_pending(&region, searched.errors.get(&region)));
     Ok(copied
         .or(unseen)
         .map_or(StepOutcome::Fail(failure), StepOutcome::Wait))

@@ -95,6 +95,9 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         Box::pin(release::prove_own(&step, &asked, &mut plan, &mut seen)).await?;
     }
     Box::pin(account::disabled(&step, &asked, &mut plan, &mut seen)).await;
+    for (region, error) in std::mem::take(&mut searched.errors) {
+        seen.errors.entry(region).or_insert(error);
+    }
     Ok(decide(&step, &asked, plan, (seen, searched)))
 }
 
@@ -102,9 +105,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
 async fn only_search(step: &StepContext<'_>) -> StepOutcome {
     let mut plan = Plan::default();
     let searched = Box::pin(copy::search(step, &mut plan)).await;
-    let reason = |region: &String| WaitReason::CopyPending {
-        region: region.clone(),
-    };
+    let reason = |region: &String| copy_pending(region, None);
     let pending = plan.pending.keys();
     StepOutcome::Advance(Evidence::PublishObserved(PublishObserved {
         pending: pending.map(|it| (it.clone(), reason(it))).collect(),
@@ -239,14 +240,25 @@ fn wait_reason(step: &StepContext<'_>, region: &str, why: Pending, seen: &Seen) 
     }
     let image = step.status.regions.get(region);
     let image = image.map(|known| known.image.clone()).unwrap_or_default();
-    let region = region.to_owned();
     match why {
-        Pending::Settling => WaitReason::SettingsNotVisible { region },
+        Pending::Settling => WaitReason::SettingsNotVisible {
+            region: region.to_owned(),
+        },
         Pending::NoImage => WaitReason::ImageNotVisible { image },
-        Pending::Copying | Pending::NotAvailable => WaitReason::CopyPending { region },
+        Pending::Copying | Pending::NotAvailable => copy_pending(region, error),
         Pending::Unknown => match error {
             Some(error) => retrying(error),
             None => WaitReason::Unproven { what: image },
+        },
+    }
+}
+
+/// A copy is being made, or is searched for in a Region that does not answer.
+fn copy_pending(region: &str, error: Option<&AwsError>) -> WaitReason {
+    match error.filter(|it| !it.is_rate_limited_locally()) {
+        Some(error) => retrying(error),
+        None => WaitReason::CopyPending {
+            region: region.to_owned(),
         },
     }
 }

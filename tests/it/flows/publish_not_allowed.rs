@@ -135,7 +135,9 @@ async fn a_copy_in_a_region_that_does_not_answer_is_waited_for() {
         ask(&stack, &manifest, lost, copy_asked, Duration::ZERO).await;
         share_with(&stack, "");
         stack.world.run_for(minutes(60)).await;
-        assert_eq!(stack.status(KEY).await["state"], "working");
+        let status = stack.status(KEY).await;
+        assert_eq!(status["state"], "working");
+        assert_eq!(status["build"]["waiting"]["reason"], "retrying");
         if answers {
             stack.world.faults().clear();
         } else {

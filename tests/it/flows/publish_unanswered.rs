@@ -124,7 +124,9 @@ async fn a_region_that_does_not_answer_for_an_hour_is_looked_at_again() {
     stack.world.run_for(minutes(2)).await;
     stack.drop_file(KEY, first(&stack, "")).await;
     stack.world.run_for(minutes(60)).await;
-    assert_eq!(stack.status(KEY).await["state"], "working");
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "working");
+    assert_eq!(status["build"]["waiting"]["reason"], "retrying");
     faults.clear();
     stack.rest().await;
     let status = stack.status(KEY).await;

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::found::find;
+use crate::aws::AwsError;
 use crate::image::observed::{MANIFEST_TAG, ObservedImage};
 use crate::image::outcome::EarlierCopy;
 use crate::image::ownership;
@@ -22,6 +23,8 @@ pub(in crate::reconcile::execute) struct Searched {
     pub(in crate::reconcile::execute) not_made: BTreeSet<String>,
     /// Those of earlier versions.
     pub(in crate::reconcile::execute) earlier: Vec<EarlierCopy>,
+    /// Why Regions that are waited for could not be searched for a copy of this version.
+    pub(in crate::reconcile::execute) errors: BTreeMap<String, AwsError>,
 }
 
 /// Searches for them. One that was asked for a moment ago is waited for, and so is a Region that does not answer, for as long as one
@@ -55,8 +58,11 @@ pub(in crate::reconcile::execute) async fn search(
                 searched.not_made.insert(region.clone());
             }
             Err(refused) if !is_fresh(step, request) && !may_pass(step, request, &refused) => {}
-            Ok(None) | Err(_) => {
+            looked => {
                 plan.pending.insert(region.clone(), Pending::Copying);
+                if let Err(Refused::Later(error)) = looked {
+                    searched.errors.insert(region.clone(), error);
+                }
             }
         }
     }
