@@ -47,6 +47,7 @@ mod publish_retire;
 mod publish_retire_ended;
 mod publish_retire_forgotten;
 mod publish_retire_in_use;
+mod publish_retire_overtaken;
 mod publish_retire_shares;
 mod publish_retire_snapshots;
 mod publish_set_back;

@@ -6,12 +6,13 @@ use localaws::faults::Fault;
 
 use crate::support::{REGION, TestStack, faults, minutes, refused, vmdk};
 
-const KEY: &str = "golden/web.image.yaml";
-const DEREGISTER: &str = "replaces: {previous: deregister, snapshots: delete}\n";
-const PROTECTED: DeregistrationProtection = DeregistrationProtection::EnabledWithCooldown;
+pub(super) const KEY: &str = "golden/web.image.yaml";
+pub(super) const DEREGISTER: &str = "replaces: {previous: deregister, snapshots: delete}\n";
+pub(super) const PROTECTED: DeregistrationProtection =
+    DeregistrationProtection::EnabledWithCooldown;
 
 /// Its buckets have no versions: a removed manifest could still be read by its version, and would be followed.
-async fn stack() -> TestStack {
+pub(super) async fn stack() -> TestStack {
     let template = TestStack::template_without_versions();
     TestStack::built(|builder| builder.template(&template).parameter("AllowRetire", "true")).await
 }
@@ -29,7 +30,7 @@ async fn slow_stack() -> TestStack {
 }
 
 /// The manifest's version of this number, from a disk, whose snapshot is made for it: each is another AMI.
-fn version(number: u32, settings: &str) -> String {
+pub(super) fn version(number: u32, settings: &str) -> String {
     let imds = if number == 1 {
         ""
     } else {
@@ -41,13 +42,13 @@ fn version(number: u32, settings: &str) -> String {
 }
 
 /// Makes the first version.
-async fn first(stack: &TestStack, settings: &str) -> Image {
+pub(super) async fn first(stack: &TestStack, settings: &str) -> Image {
     stack.drop_file("golden/web.vmdk", vmdk()).await;
     stack.drop_and_rest(KEY, version(1, settings)).await;
     stack.only_image()
 }
 
-fn find(stack: &TestStack, id: &str) -> Option<Image> {
+pub(super) fn find(stack: &TestStack, id: &str) -> Option<Image> {
     stack.images().into_iter().find(|image| image.id == id)
 }
 
@@ -60,7 +61,7 @@ fn retired_emails(stack: &TestStack) -> usize {
 }
 
 /// Whatever comes later changes nothing more.
-async fn is_at_rest(stack: &TestStack) {
+pub(super) async fn is_at_rest(stack: &TestStack) {
     let state = |stack: &TestStack| (stack.images(), stack.snapshots(), stack.emails().len());
     let before = state(stack);
     stack.world.run_for(minutes(61)).await;
@@ -195,7 +196,7 @@ async fn an_own_ami_whose_deregistration_was_not_answered_is_not_said_to_be_kept
 }
 
 /// Version 2 is there, and the protection of version 1 is switched off, so that it can be deregistered a day later.
-async fn cooling_down(stack: &TestStack) -> Image {
+pub(super) async fn cooling_down(stack: &TestStack) -> Image {
     let old = first(stack, "").await;
     stack.protect_as_ours(KEY, &old.id).await;
     stack.drop_file(KEY, version(2, DEREGISTER)).await;
@@ -245,43 +246,6 @@ async fn an_ami_that_is_kept_in_the_end_is_protected_as_before() {
         assert!(!email.contains("may be off"), "{how:?}: {email}");
         is_at_rest(&stack).await;
     }
-}
-
-/// An AMI is deregistered, its snapshot is not deleted yet, and the next version fails: it is told what is left. The version that is
-/// made in the end deletes it.
-#[tokio::test(start_paused = true)]
-async fn what_a_deregistered_ami_leaves_is_told_where_the_next_version_fails() {
-    let stack = stack().await;
-    let old = first(&stack, "").await;
-    let snapshot = old.snapshot_ids().next().unwrap();
-    let faults = stack.world.faults();
-    faults.always("ec2", "DeleteSnapshot", Fault::Throttle);
-    stack.drop_file(KEY, version(2, DEREGISTER)).await;
-    stack.world.run_for(minutes(30)).await;
-    assert_eq!(find(&stack, &old.id), None);
-    let denied = refused("UnauthorizedOperation");
-    faults.always("ec2", "RegisterImage", denied);
-    let next = stack.manifest("web-{digest}") + DEREGISTER;
-    stack.drop_and_rest(KEY, &next).await;
-    let status = stack.status(KEY).await;
-    assert_eq!(status["state"], "failed", "{status:#}");
-    let email = stack.last_email();
-    let told = format!("{} was deregistered at ", old.id);
-    let left = format!("which were to be deleted, may be there: {snapshot}");
-    assert!(email.contains(&told) && email.contains(&left), "{email}");
-    is_at_rest(&stack).await;
-
-    stack.world.faults().clear();
-    stack.retry(KEY).await;
-    assert!(!stack.snapshots().contains(snapshot));
-    assert_eq!(stack.images().len(), 1);
-    let email = stack.last_email();
-    let told = format!("{} deregistered", old.id);
-    assert!(
-        email.contains(&told) && email.contains(&format!("{snapshot} deleted")),
-        "{email}"
-    );
-    is_at_rest(&stack).await;
 }
 
 fn use_it(stack: &TestStack, image: &Image) {
