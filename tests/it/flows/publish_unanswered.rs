@@ -75,10 +75,10 @@ async fn unanswered(stack: &TestStack, answer: Fault) {
     outlast(stack, &first(stack, "")).await;
 }
 
-/// A manifest that names no Region is uploaded, and the one that does not answer is waited for as long as any.
+/// A manifest that names no Region is uploaded, and the one that does not answer is waited for during an hour.
 pub(super) async fn outlast(stack: &TestStack, manifest: &str) {
     stack.drop_file(KEY, manifest).await;
-    stack.world.run_for(minutes(350)).await;
+    stack.world.run_for(minutes(50)).await;
     assert_eq!(stack.status(KEY).await["state"], "working");
     stack.rest().await;
     assert_eq!(stack.status(KEY).await["state"], "available");
@@ -115,7 +115,7 @@ async fn a_copy_of_an_earlier_version_is_found_and_replaced() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_region_that_does_not_answer_for_an_hour_is_looked_at_again() {
+async fn a_region_that_does_not_answer_for_long_is_looked_at_again() {
     let stack = stack().await;
     let faults = stack.world.faults();
     faults.always("ec2", "CopyImage", Fault::LoseAnswer);
@@ -123,7 +123,7 @@ async fn a_region_that_does_not_answer_for_an_hour_is_looked_at_again() {
     stack.drop_file(KEY, first(&stack, COPIED)).await;
     stack.world.run_for(minutes(2)).await;
     stack.drop_file(KEY, first(&stack, "")).await;
-    stack.world.run_for(minutes(60)).await;
+    stack.world.run_for(minutes(45)).await;
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "working");
     assert_eq!(status["build"]["waiting"]["reason"], "retrying");

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
+
 use super::found::find;
 use crate::aws::AwsError;
 use crate::image::observed::{MANIFEST_TAG, ObservedImage};
@@ -13,6 +15,9 @@ use crate::image::publish::{Pending, Plan, has_failed};
 use crate::image::status::{Action, CopyRequest, PreviousVersion, RegionAction, Status};
 use crate::reconcile::execute::refused::Refused;
 use crate::reconcile::step_context::{StepContext, is_final};
+
+/// How long a Region that does not answer is waited for. The manifest may have stopped naming it because it does not.
+const REGION_GRACE: SignedDuration = SignedDuration::from_hours(1);
 
 /// What came of them.
 #[derive(Default)]
@@ -27,9 +32,9 @@ pub(in crate::reconcile::execute) struct Searched {
     pub(in crate::reconcile::execute) errors: BTreeMap<String, AwsError>,
 }
 
-/// Searches for them. One that was asked for a moment ago is waited for, and so is a Region that does not answer, for as long as one
-/// may keep an AMI from becoming as it should be. What it does not tell by then is left as it is in the status: emails name it,
-/// and it is searched for once more whenever the AMI is published.
+/// Searches for them. One that was asked for a moment ago is waited for, and so is for an hour a Region that does not answer. What
+/// it does not tell by then is left as it is in the status: emails name it, and it is searched for once more whenever the AMI is
+/// published.
 pub(in crate::reconcile::execute) async fn search(
     step: &StepContext<'_>,
     plan: &mut Plan,
@@ -116,7 +121,7 @@ async fn earlier(
             Ok(found) => copy_of(status, version, request, found).cloned(),
             Err(_) => None,
         };
-        let may_pass = |error| !is_final(error) && is_young(step, request);
+        let may_pass = |error| !is_final(error) && is_waited_for(step, request);
         let is_repeated = found.as_ref().err().is_some_and(may_pass);
         if is_repeated || (image.is_none() && is_fresh(step, request)) {
             let pending = plan.pending.entry(region.to_owned());
@@ -161,10 +166,15 @@ fn is_fresh(step: &StepContext<'_>, request: &CopyRequest) -> bool {
     asked_at.is_some_and(|at| step.now().duration_since(at) <= VISIBILITY_GRACE)
 }
 
-/// Whether EC2 was asked for it so short a time ago that a Region may still keep the AMI from becoming as it should be.
+/// Whether it is searched for beside what else is waited for.
 fn is_young(step: &StepContext<'_>, request: &CopyRequest) -> bool {
     let asked_at = request.asked_at;
     asked_at.is_some_and(|at| step.now().duration_since(at) <= PUBLISH_GRACE)
+}
+
+fn is_waited_for(step: &StepContext<'_>, request: &CopyRequest) -> bool {
+    let asked_at = request.asked_at;
+    asked_at.is_some_and(|at| step.now().duration_since(at) <= REGION_GRACE)
 }
 
 /// Whether it is looked for again where a look has failed: not where the next one would, too.
@@ -174,5 +184,5 @@ fn may_pass(step: &StepContext<'_>, request: &CopyRequest, refused: &Refused) ->
         Refused::Later(error) => is_final(error),
         Refused::NotYet(_) => false,
     };
-    !is_lasting && is_young(step, request)
+    !is_lasting && is_waited_for(step, request)
 }
