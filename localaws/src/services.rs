@@ -95,7 +95,7 @@ impl Services {
         let (services, busy) = (Arc::clone(&self), self.activity.begin());
         let effect = tokio::spawn(async move {
             let sent = services.watcher.is_some().then(|| request.clone());
-            let answer = services.serve(&target, request).await;
+            let answer = services.serve(&target, request, call.revision).await;
             let mut call = call;
             if answer.status().is_success() {
                 services.faults.done(call.number);
@@ -180,6 +180,7 @@ impl Services {
             bucket: action.bucket,
             key: action.key,
             function: caller.map(|caller| caller.function().to_owned()),
+            revision: caller.map_or(0, Caller::revision),
             at: self.clock.now(),
             fields,
             done: false,
@@ -190,11 +191,11 @@ impl Services {
     }
 
     /// Answers a call if its caller may make it.
-    async fn serve(&self, target: &Target, mut request: Request) -> Response {
+    async fn serve(&self, target: &Target, mut request: Request, revision: u64) -> Response {
         let action = route::action(&target.service, &request);
         let key = target.access_key.as_deref();
         let function = key.and_then(|key| self.callers.function(key));
-        let caller = self.iam.caller(key, function);
+        let caller = self.iam.caller(key, function, revision);
         let method = request.method().clone();
         // "NoSuchBucket" comes first, whoever asks: without a bucket there is no owner who could allow anything.
         let bucket = action.bucket.as_deref().filter(|_| target.service == "s3");

@@ -21,6 +21,8 @@ pub struct Call {
     pub key: Option<String>,
     /// Logical id of the function whose invocation made it, if known.
     pub function: Option<String>,
+    /// How often the stack had been updated when that invocation began.
+    pub revision: u64,
     /// When it came.
     pub at: Timestamp,
     /// What it asks for, of a call that makes, imports, changes or asks for an image, imports or changes a snapshot or asks who may

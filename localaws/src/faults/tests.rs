@@ -14,6 +14,7 @@ fn call(service: &str, action: &str) -> Call {
         bucket: None,
         key: None,
         function: None,
+        revision: 0,
         at: Timestamp::UNIX_EPOCH,
         fields: Vec::new(),
         done: false,

@@ -21,6 +21,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use self::authorize::{Check, Scene};
@@ -63,6 +64,10 @@ struct Inner {
     identities: Mutex<BTreeMap<String, Identity>>,
     /// Users' names and keys.
     users: Vec<(String, Credentials)>,
+    /// Users' names and the logical ids of their policies.
+    policies_of_users: Vec<(String, String)>,
+    /// How often the stack was updated.
+    revision: AtomicU64,
     /// Policies of buckets and topics, by the resource's ARN.
     attached: BTreeMap<String, Vec<Statement>>,
     denials: Mutex<Vec<Denial>>,
@@ -80,6 +85,8 @@ impl fmt::Debug for Iam {
 pub(crate) struct Caller {
     /// Name of the identity; none for the administrator.
     name: Option<String>,
+    /// Whether it began before the stack was updated: its policies are not those that it was to have.
+    is_outdated: bool,
     /// The ARN and the user id that GetCallerIdentity answers.
     pub(crate) arn: String,
     pub(crate) user_id: String,
@@ -97,30 +104,15 @@ impl Iam {
         partition: &'static str,
         users: &[(String, String)],
     ) -> Result<Self, PolicyError> {
-        let read = |of: &str, policy: &[serde_json::Value], kind: Kind| {
-            document::statements(policy, kind).map_err(|problem| PolicyError {
-                of: of.to_owned(),
-                problem,
-            })
-        };
-        let mut identities = BTreeMap::new();
-        for function in &stack.functions {
-            let (id, name) = (&function.logical_id, &function.name);
-            let statements = read(id, &function.policies, Kind::Identity)?;
-            let identity = Identity::function(partition, stack_name, id, name, statements);
-            identities.insert(id.clone(), identity);
-        }
-        let mut keys = Vec::new();
-        for policy in &stack.managed_policies {
-            let statements = read(&policy.logical_id, &policy.statements, Kind::Identity)?;
-            let of_policy = users.iter().filter(|(_, id)| *id == policy.logical_id);
-            for (name, _) in of_policy {
-                let user = Identity::user(partition, name, statements.clone());
-                identities.insert(name.clone(), user);
-                let key = Credentials::of(&format!("LOCALUSER{}", name.to_uppercase()));
-                keys.push((name.clone(), key));
-            }
-        }
+        let identities = identities(stack, stack_name, partition, users)?;
+        let of_users = users
+            .iter()
+            .filter(|(name, _)| identities.contains_key(name));
+        let keys = of_users.map(|(name, _)| {
+            let key = Credentials::of(&format!("LOCALUSER{}", name.to_uppercase()));
+            (name.clone(), key)
+        });
+        let keys = keys.collect();
         let mut attached: BTreeMap<String, Vec<Statement>> = BTreeMap::new();
         for policy in &stack.resource_policies {
             let statements = read(&policy.logical_id, &policy.statements, Kind::Resource)?;
@@ -133,12 +125,27 @@ impl Iam {
             partition,
             identities: Mutex::new(identities),
             users: keys,
+            policies_of_users: users.to_vec(),
+            revision: AtomicU64::new(0),
             attached,
             denials: Mutex::default(),
             anybody: Identity::anybody(partition),
         };
         let inner = Arc::new(inner);
         Ok(Self { inner })
+    }
+
+    /// Gives functions and users the policies that the stack has now, also those that run. What was counted, and what was taken
+    /// away, begins anew.
+    ///
+    /// # Errors
+    /// As [`Iam::new`].
+    pub(crate) fn update(&self, stack: &Stack, stack_name: &str) -> Result<(), PolicyError> {
+        let (partition, users) = (self.inner.partition, &self.inner.policies_of_users);
+        let updated = identities(stack, stack_name, partition, users)?;
+        *self.identities() = updated;
+        self.inner.revision.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 
     /// The keys of a user of this world.
@@ -187,8 +194,15 @@ impl Iam {
         any
     }
 
-    /// Who calls with this access key; `function` is the logical id of the function whose key it is, if any.
-    pub(crate) fn caller(&self, access_key: Option<&str>, function: Option<String>) -> Caller {
+    /// Who calls with this access key; `function` is the logical id of the function whose key it is, if any, and `revision` how
+    /// often the stack had been updated when its invocation began.
+    pub(crate) fn caller(
+        &self,
+        access_key: Option<&str>,
+        function: Option<String>,
+        revision: u64,
+    ) -> Caller {
+        let is_function = function.is_some();
         let mut users = self.inner.users.iter();
         let user = users.find(|(_, key)| Some(key.access_key_id.as_str()) == access_key);
         let name = function.or_else(|| user.map(|(name, _)| name.clone()));
@@ -198,6 +212,7 @@ impl Iam {
         Caller {
             arn: identity.arn.clone(),
             user_id: identity.user_id.clone(),
+            is_outdated: is_function && revision < self.inner.revision.load(Ordering::Relaxed),
             name,
         }
     }
@@ -290,7 +305,8 @@ impl Iam {
         let refused = Refused::denied(&caller.arn, &denial);
         tracing::debug!(?denial, "a call was refused");
         let mut denials = lock(&self.inner.denials);
-        if denials.len() < KEPT {
+        // What runs while its policies are changed is no sign of what they lack.
+        if denials.len() < KEPT && !caller.is_outdated {
             denials.push(denial);
         }
         refused
@@ -305,4 +321,37 @@ impl Iam {
     fn identities(&self) -> MutexGuard<'_, BTreeMap<String, Identity>> {
         lock(&self.inner.identities)
     }
+}
+
+/// The statements of a policy; `of` is the logical id of the function or of the policy.
+fn read(of: &str, policy: &[serde_json::Value], kind: Kind) -> Result<Vec<Statement>, PolicyError> {
+    document::statements(policy, kind).map_err(|problem| PolicyError {
+        of: of.to_owned(),
+        problem,
+    })
+}
+
+/// The functions of a stack by logical id, and the users by name that have a managed policy of it.
+fn identities(
+    stack: &Stack,
+    stack_name: &str,
+    partition: &'static str,
+    users: &[(String, String)],
+) -> Result<BTreeMap<String, Identity>, PolicyError> {
+    let mut identities = BTreeMap::new();
+    for function in &stack.functions {
+        let (id, name) = (&function.logical_id, &function.name);
+        let statements = read(id, &function.policies, Kind::Identity)?;
+        let identity = Identity::function(partition, stack_name, id, name, statements);
+        identities.insert(id.clone(), identity);
+    }
+    for policy in &stack.managed_policies {
+        let statements = read(&policy.logical_id, &policy.statements, Kind::Identity)?;
+        let of_policy = users.iter().filter(|(_, id)| *id == policy.logical_id);
+        for (name, _) in of_policy {
+            let user = Identity::user(partition, name, statements.clone());
+            identities.insert(name.clone(), user);
+        }
+    }
+    Ok(identities)
 }

@@ -49,27 +49,63 @@ pub(super) enum Runner {
     Process(Processes),
 }
 
-/// A function, and room for its invocations.
+/// A function, and room for its invocations. Clones share what an update changes.
 #[derive(Clone)]
 pub(super) struct Deployed {
-    pub(super) function: Arc<Function>,
+    current: Arc<Mutex<Current>>,
     pub(super) room: Arc<Semaphore>,
 }
 
+/// A function as it is now.
+#[derive(Clone)]
+pub(super) struct Current {
+    pub(super) function: Arc<Function>,
+    /// How often the stack was updated so far.
+    pub(super) revision: u64,
+}
+
+impl Deployed {
+    /// A function as the stack was deployed with.
+    pub(super) fn new(function: Function, room: Arc<Semaphore>) -> Self {
+        let current = Current {
+            function: Arc::new(function),
+            revision: 0,
+        };
+        Self {
+            current: Arc::new(Mutex::new(current)),
+            room,
+        }
+    }
+
+    /// As it is now.
+    pub(super) fn current(&self) -> Current {
+        lock(&self.current).clone()
+    }
+
+    /// What begins from now on is this.
+    pub(super) fn update(&self, function: Function) {
+        let mut current = lock(&self.current);
+        current.function = Arc::new(function);
+        current.revision += 1;
+    }
+}
+
 impl Functions {
-    /// Runs a function once, and records what came of it.
+    /// Runs a function once, as it is now, and records what came of it.
     pub(super) async fn attempt(
         &self,
-        function: &Arc<Function>,
+        deployed: &Deployed,
         request_id: &str,
         payload: Value,
         attempt: u32,
     ) -> Result<Value, FunctionError> {
         let at = self.clock.now();
+        let Current { function, revision } = deployed.current();
         let access_key_id = format!("LOCALFUNCTION{}", function.logical_id.to_uppercase());
         self.callers.issue(&access_key_id, &function.logical_id);
         let invocation = Invocation {
-            function: Arc::clone(function),
+            function: Arc::clone(&function),
+            revision,
             request_id: request_id.to_owned(),
             attempt,
             payload: payload.clone(),

@@ -15,14 +15,17 @@ tokio::task_local! {
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     function: String,
+    revision: u64,
     crash: Arc<Notify>,
 }
 
 impl Caller {
-    /// A caller that has not crashed; `function` is the logical id.
-    pub(crate) fn new(function: &str) -> Self {
+    /// A caller that has not crashed; `function` is the logical id, and `revision` how often the stack had been updated when
+    /// it began.
+    pub(crate) fn new(function: &str, revision: u64) -> Self {
         Self {
             function: function.to_owned(),
+            revision,
             crash: Arc::default(),
         }
     }
@@ -40,6 +43,11 @@ impl Caller {
     /// Logical id of the function.
     pub(crate) fn function(&self) -> &str {
         &self.function
+    }
+
+    /// How often the stack had been updated when it began.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// Makes it die: who runs it waits for `crashed`.

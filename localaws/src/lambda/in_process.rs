@@ -10,7 +10,7 @@ use tokio::task::{JoinError, JoinHandle};
 pub(super) async fn run(handler: &Handler, invocation: Invocation) -> Result<Value, FunctionError> {
     let (clock, deadline) = (invocation.clock, invocation.deadline);
     let (limit, request_id) = (invocation.function.timeout, invocation.request_id.clone());
-    let caller = Caller::new(&invocation.function.logical_id);
+    let caller = Caller::new(&invocation.function.logical_id, invocation.revision);
     let handler = handler.clone();
     let code = async move { handler(invocation).await };
     let mut task = Aborted(tokio::spawn(caller.clone().scope(code)));

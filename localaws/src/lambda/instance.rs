@@ -56,14 +56,14 @@ impl Instance {
     /// Starts a process of the function that makes its AWS calls at `endpoint`.
     pub(super) async fn start(
         setting: &Setting,
-        function: &Function,
+        (function, revision): (&Function, u64),
         endpoint: &str,
         clock: Clock,
     ) -> std::io::Result<Self> {
         let log = Log::open(&setting.logs, function)?;
         let api = RuntimeApi::listen().await?;
         let access_key = format!("LOCAL{}", setting.ids.hex(15).to_uppercase());
-        let caller = Caller::new(&function.logical_id);
+        let caller = Caller::new(&function.logical_id, revision);
         let known = setting.callers.register(&access_key, caller.clone());
         let mut command = (setting.command)(function);
         let own: Vec<(OsString, OsString)> = command
@@ -100,9 +100,9 @@ impl Instance {
         })
     }
 
-    /// Whether the process has not ended by itself.
-    pub(super) fn is_alive(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+    /// Whether the process has not ended by itself, and has what the stack has given its function since.
+    pub(super) fn is_usable(&mut self, revision: u64) -> bool {
+        self.caller.revision() == revision && matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Runs one attempt. The second part is whether the process can take another.

@@ -48,6 +48,8 @@ impl fmt::Debug for FunctionRunner {
 pub struct Invocation {
     /// The function: name, ARN, environment, binary, …
     pub function: Arc<Function>,
+    /// How often the stack had been updated when it began.
+    pub revision: u64,
     /// The same for all attempts of one event, as in Lambda.
     pub request_id: String,
     /// 1 for the first attempt of an event.

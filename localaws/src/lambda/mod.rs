@@ -20,6 +20,7 @@ mod runtime_api;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -75,13 +76,7 @@ impl Lambda {
             let room = Arc::new(Semaphore::new(
                 usize::try_from(concurrency).unwrap_or(Semaphore::MAX_PERMITS),
             ));
-            (
-                function.logical_id.clone(),
-                Deployed {
-                    function: Arc::new(function),
-                    room,
-                },
-            )
+            (function.logical_id.clone(), Deployed::new(function, room))
         };
         let runner = match parts.runner {
             FunctionRunner::Nothing => Runner::Nothing,
@@ -167,7 +162,7 @@ impl Lambda {
             ));
         };
         let _busy = self.inner.activity.begin();
-        let room = match deployed.function.reserved_concurrency {
+        let room = match deployed.current().function.reserved_concurrency {
             None => deployed.room.acquire().await.ok(),
             Some(_) => match deployed.room.try_acquire() {
                 Ok(room) => Some(room),
@@ -186,9 +181,22 @@ impl Lambda {
             ));
         };
         let request_id = self.inner.ids.uuid();
-        self.inner
-            .attempt(&deployed.function, &request_id, payload, 1)
-            .await
+        self.inner.attempt(&deployed, &request_id, payload, 1).await
+    }
+
+    /// What begins from now on are these, each in the place of the one with its logical id.
+    pub(crate) fn update(&self, functions: Vec<Function>) {
+        for function in functions {
+            if let Some(deployed) = self.inner.functions.get(&function.logical_id) {
+                deployed.update(function);
+            }
+        }
+    }
+
+    /// The variables that a function begins with now.
+    pub(crate) fn environment(&self, logical_id: &str) -> Option<BTreeMap<String, String>> {
+        let deployed = self.inner.functions.get(logical_id)?;
+        Some(deployed.current().function.environment.clone())
     }
 
     /// The attempts so far, in the order they ended; of very many the last 10,000.

@@ -43,7 +43,7 @@ impl Processes {
     /// could make no AWS call.
     pub(super) async fn run(&self, invocation: &Invocation) -> Result<Value, FunctionError> {
         let function = &invocation.function;
-        let mut instance = match self.take_idle(&function.logical_id) {
+        let mut instance = match self.take_idle(&function.logical_id, invocation.revision) {
             Some(instance) => instance,
             None => self.start(invocation).await?,
         };
@@ -68,11 +68,11 @@ impl Processes {
         }
     }
 
-    fn take_idle(&self, logical_id: &str) -> Option<Instance> {
+    fn take_idle(&self, logical_id: &str, revision: u64) -> Option<Instance> {
         let mut idle = lock(&self.idle);
         let of_function = idle.get_mut(logical_id)?;
         while let Some(mut instance) = of_function.pop() {
-            if instance.is_alive() {
+            if instance.is_usable(revision) {
                 return Some(instance);
             }
         }
@@ -90,7 +90,7 @@ impl Processes {
             .ok_or_else(closed)?;
         let started = Instance::start(
             &self.setting,
-            &invocation.function,
+            (&invocation.function, invocation.revision),
             &endpoint,
             invocation.clock,
         )

@@ -42,7 +42,7 @@ pub(super) async fn deliver(
             return;
         };
         last = Some(error);
-        if attempts > event.deployed.function.maximum_retries {
+        if attempts > event.deployed.current().function.maximum_retries {
             break Condition::RetriesExhausted;
         }
         let wait = RETRY_WAITS[usize::try_from(attempts - 1)
@@ -62,7 +62,7 @@ struct Event {
 
 impl Event {
     fn new(functions: &Functions, deployed: Deployed, payload: Value) -> Self {
-        let age = deployed.function.maximum_event_age;
+        let age = deployed.current().function.maximum_event_age;
         let expires = functions
             .clock
             .now()
@@ -93,7 +93,8 @@ impl Event {
         busy: &mut Option<Busy>,
     ) -> Option<SemaphorePermit<'_>> {
         let room = &self.deployed.room;
-        if self.deployed.function.reserved_concurrency.is_none() {
+        let current = self.deployed.current().function;
+        if current.reserved_concurrency.is_none() {
             return tokio::select! {
                 biased;
                 () = functions.clock.sleep_until(self.expires) => None,
@@ -122,7 +123,7 @@ impl Event {
         Some(
             functions
                 .attempt(
-                    &self.deployed.function,
+                    &self.deployed,
                     &self.request_id,
                     self.payload.clone(),
                     attempt,
@@ -138,7 +139,7 @@ impl Event {
         attempts: u32,
         last: Option<&FunctionError>,
     ) {
-        let function = &self.deployed.function;
+        let function = &self.deployed.current().function;
         tracing::error!(
             function = function.logical_id,
             request_id = self.request_id,

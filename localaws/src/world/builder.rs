@@ -16,6 +16,7 @@ use super::making::{
     check_concurrency, check_destinations, check_log_groups, expressions, make, run_schedules,
 };
 use super::running::{Inner, World};
+use super::update::Deployment;
 use crate::activity::Activity;
 use crate::bus::Event;
 use crate::client;
@@ -231,12 +232,12 @@ impl Builder {
     /// # Errors
     /// The template, the directory, or what the template asks for.
     pub async fn start(self) -> Result<World, WorldError> {
-        let stack = template::read(
-            &self.template,
-            &self.parameters,
-            &self.region,
-            &self.stack_name,
-        )?;
+        let deployment = Deployment {
+            template: self.template.clone(),
+            stack_name: self.stack_name.clone(),
+            parameters: self.parameters.clone(),
+        };
+        let stack = deployment.stack(&self.region)?;
         check_destinations(&stack)?;
         check_concurrency(&stack)?;
         check_log_groups(&stack)?;
@@ -281,6 +282,7 @@ impl Builder {
         let inner = Inner {
             services,
             lambda,
+            deployment: Mutex::new(deployment),
             stack,
             http_client,
             barriers,

@@ -11,6 +11,7 @@ mod kept;
 mod making;
 mod objects;
 mod running;
+mod update;
 
 #[cfg(test)]
 mod fault_tests;
@@ -26,6 +27,8 @@ mod publish_tests;
 mod task_tests;
 #[cfg(test)]
 pub(crate) mod tests;
+#[cfg(test)]
+mod update_tests;
 
 pub use self::builder::Builder;
 pub use self::error::WorldError;

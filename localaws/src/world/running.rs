@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::directory::Directory;
+use super::update::Deployment;
 use crate::client;
 use crate::clock::Clock;
 use crate::deliveries::Deliveries;
@@ -41,6 +42,7 @@ pub struct World {
 pub(super) struct Inner {
     pub(super) services: Arc<Services>,
     pub(super) lambda: Lambda,
+    pub(super) deployment: Mutex<Deployment>,
     pub(super) stack: Arc<Stack>,
     pub(super) http_client: SharedHttpClient,
     pub(super) barriers: mpsc::UnboundedSender<Barrier>,
@@ -72,7 +74,7 @@ impl World {
         self.inner.services.clock
     }
 
-    /// The stack that runs in it.
+    /// The stack that runs in it, as it was deployed.
     #[must_use]
     pub fn stack(&self) -> &Stack {
         &self.inner.stack
