@@ -13,7 +13,6 @@ use super::setting;
 pub(super) async fn set(first: &Played) -> Option<Box<Played>> {
     let script = script(&first.script)?;
     let monitor = Arc::new(Monitor::default());
-    monitor.given(&script.stack);
     let stack = setting::stack(&script, &monitor, Some(&first.stack.world)).await;
     let mut snapshots_before = first.snapshots_before.clone();
     snapshots_before.insert(stack.snapshot.clone());
@@ -57,8 +56,10 @@ fn script(first: &Script) -> Option<Script> {
             public: true,
             retire: true,
             copies: true,
+            only_region: None,
             parameters: true,
             keys: true,
+            stores: true,
             page: None,
             versions: true,
             notify_started: false,

@@ -43,6 +43,10 @@ impl Coverage {
             Event::Fail { fault, .. } | Event::Storm { fault, .. } => {
                 name += &format!(" {fault:?}").to_lowercase();
             }
+            Event::Update { change } => {
+                let change = serde_json::to_value(change).unwrap_or_default();
+                name += &format!(" {change}");
+            }
             Event::Drop { manifest, .. } => {
                 name += &format!(" {:?}", manifest.source).to_lowercase();
             }

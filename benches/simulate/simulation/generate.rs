@@ -3,6 +3,7 @@
 
 mod failing;
 mod manifests;
+mod updates;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,8 @@ pub(crate) struct Generator {
     /// What was dropped so far.
     dropped: BTreeMap<usize, Vec<Manifest>>,
     classic: bool,
+    /// The stack's parameters by now.
+    given: Option<Stack>,
 }
 
 /// The script of a seed.
@@ -34,6 +37,7 @@ pub(crate) fn script(seed: u64) -> Script {
         random,
         dropped: BTreeMap::new(),
         classic: false,
+        given: None,
     };
     generator.script(seed)
 }
@@ -74,12 +78,15 @@ impl Generator {
             public: self.chance(30),
             retire: self.chance(85),
             copies: self.chance(90),
+            only_region: None,
             parameters: self.chance(90),
             keys: self.chance(70),
+            stores: true,
             page: self.pick(&[None, None, Some(1), Some(2)]),
             versions: self.chance(80),
             notify_started: self.chance(20),
         };
+        self.given = Some(stack.clone());
         let kinds = self.kinds();
         let count = 2 + self.random.usize(..MOVES - 1);
         let mut moves = vec![Move {
@@ -89,7 +96,8 @@ impl Generator {
         for _ in 0..count {
             let kind = self.weighted(&kinds);
             let (pause, event) = (self.pick(&PAUSES), kind(self));
-            let follows = self.edited_again(&event);
+            let mut follows = self.edited_again(&event);
+            follows.extend(self.updated_again(&event));
             moves.push(Move { pause, event });
             moves.extend(follows);
         }
@@ -99,7 +107,7 @@ impl Generator {
     /// Which kinds of events a script has, and how often.
     fn kinds(&mut self) -> Vec<(u32, Make)> {
         let mut kinds: Vec<(u32, Make)> = vec![(12, Self::drop)];
-        let others: [(u32, u32, Make); 24] = [
+        let others: [(u32, u32, Make); 25] = [
             (70, 4, Self::drop_object),
             (50, 3, Self::remove),
             (40, 2, Self::cancel),
@@ -124,6 +132,7 @@ impl Generator {
             (10, 1, Self::encrypts),
             (30, 3, Self::drop_same),
             (15, 3, Self::drop_beside),
+            (25, 4, Self::update),
         ];
         for (percent, weight, make) in others {
             if self.chance(percent) {

@@ -87,15 +87,15 @@ impl Manifest {
 
     /// Whether the checks refuse it in such a stack.
     pub(crate) fn is_refused(&self, stack: &Stack) -> bool {
-        let is_open = |entity: &str| {
-            stack.share_with == "*" || stack.share_with.split(',').any(|it| it == entity)
-        };
         let retires = self.replaces == Retire::Deregister || self.on_delete == Retire::Deregister;
         self.mistake.is_some()
-            || self.accounts().any(|account| !is_open(account))
-            || (self.organization && !is_open(ORGANIZATION))
+            || self.accounts().any(|account| !stack.shares_with(account))
+            || (self.organization && !stack.shares_with(ORGANIZATION))
             || (self.public && !stack.public)
-            || (!self.regions.is_empty() && !stack.copies)
+            || self
+                .copies()
+                .any(|(region, _)| !stack.copy_regions().any(|it| it == region))
+            || (self.store && !stack.stores)
             || ((self.encrypted || !self.keys.is_empty()) && !stack.keys)
             || (!self.parameters("x").is_empty() && !stack.parameters)
             || (retires && !stack.retire)

@@ -50,7 +50,6 @@ pub(crate) fn run(script: &Script, monitor: Monitor) -> Outcome {
     // What the SDK takes by chance, pauses and tokens, it takes from this.
     fastrand::seed(script.seed);
     let monitor = Arc::new(monitor);
-    monitor.given(&script.stack);
     let logs = Logs::default();
     let _guard = logs.collect();
     let (mut judged, mut emails) = (Vec::new(), Vec::new());

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::manifest::{Sources, beside, key, short};
 use super::monitor::Monitor;
-use super::script::{Arrival, Event, KEYS, Manifest, Object, Script, Source, Task};
+use super::script::{Arrival, Change, Event, KEYS, Manifest, Object, Script, Source, Stack, Task};
 use super::setting::{self, region, regions};
 use super::{beside, by_hand, weather};
 use crate::support::{BUNDLE_MANIFEST, BUNDLE_PART, TestStack, other_bundle, vmdk, whole_seconds};
@@ -22,6 +22,8 @@ use crate::support::{BUNDLE_MANIFEST, BUNDLE_PART, TestStack, other_bundle, vmdk
 pub(crate) struct Played {
     pub(crate) stack: TestStack,
     pub(crate) script: Script,
+    /// The parameters that the stack has now.
+    pub(crate) given: Stack,
     pub(crate) sources: Sources,
     pub(crate) monitor: Arc<Monitor>,
     /// The manifests that are in the bucket.
@@ -83,6 +85,7 @@ impl Played {
     ) -> Self {
         Self {
             stack,
+            given: script.stack.clone(),
             script,
             sources,
             monitor,
@@ -127,6 +130,7 @@ impl Played {
                 region: place,
                 edit,
             } => by_hand::edit(self, key(*at), region(*place), *edit).await,
+            Event::Update { change } => self.update(change),
             Event::Run { task } => {
                 let input = match task {
                     Task::Advance => json!({}),
@@ -137,6 +141,15 @@ impl Played {
             }
             _ => {}
         }
+    }
+
+    /// Updates the stack. Nothing else happens then: nobody is told, and no event is sent again.
+    fn update(&mut self, change: &Change) {
+        self.given = self.given.with(change);
+        let parameters = setting::parameters(&self.given);
+        self.stack.update_stack(&parameters);
+        let now = self.stack.world.clock().now();
+        self.monitor.given(now, &self.given);
     }
 
     async fn drop(&mut self, key: &'static str, manifest: &Manifest, arrival: Arrival) {

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use localaws::ec2::{Era, Permission, SeedImage, SeedInstance, SeedSnapshot};
 use localaws::watcher::Watcher;
 use localaws::world::World;
 
 use super::manifest::{Sources, kms_key};
 use super::monitor::Monitor;
-use super::script::{COPY_REGIONS, Event, PARTNERS, STRANGER, Script, Source};
-use crate::support::{KEY_ID, REGION, SECRET, TestStack};
+use super::script::{COPY_REGIONS, Event, PARTNERS, STRANGER, Script, Source, Stack};
+use crate::support::{KEY_ID, REGION, SECRET, STORE_BUCKET, TestStack};
 
 /// A parameter that somebody else has below the stack's prefix.
 const FOREIGN_PARAMETER: &str = "/images/somebody-elses";
@@ -49,6 +50,7 @@ pub(crate) async fn stack(
         let monitor = Arc::clone(monitor);
         Watcher::new(move |exchange| monitor.see(exchange))
     };
+    monitor.given(Timestamp::MIN, &script.stack);
     TestStack::built(|builder| {
         let given = &script.stack;
         let builder = match beside {
@@ -59,25 +61,32 @@ pub(crate) async fn stack(
             true => builder,
             false => builder.template(&TestStack::template_without_versions()),
         };
-        let or_nothing = |is: bool, value: &str| match is {
-            true => value.to_owned(),
-            false => String::new(),
-        };
-        builder
-            .seed(script.seed)
-            .watch_calls(watcher)
-            .parameter("ShareWith", &given.share_with)
-            .parameter("AllowPublic", &given.public.to_string())
-            .parameter("AllowRetire", &given.retire.to_string())
-            .parameter("ParameterPrefix", &or_nothing(given.parameters, "/images"))
-            .parameter(
-                "CopyRegions",
-                &or_nothing(given.copies, &COPY_REGIONS.join(",")),
-            )
-            .parameter("KmsKeys", &or_nothing(given.keys, &keys()))
-            .parameter("NotifyStarted", &given.notify_started.to_string())
+        let builder = builder.seed(script.seed).watch_calls(watcher);
+        let parameters = parameters(given).into_iter();
+        parameters.fold(builder, |it, (name, value)| it.parameter(&name, &value))
     })
     .await
+}
+
+/// The parameters of a stack.
+pub(crate) fn parameters(given: &Stack) -> BTreeMap<String, String> {
+    let or_nothing = |is: bool, value: &str| match is {
+        true => value.to_owned(),
+        false => String::new(),
+    };
+    let copy_regions: Vec<&str> = given.copy_regions().collect();
+    [
+        ("ShareWith", given.share_with.clone()),
+        ("AllowPublic", given.public.to_string()),
+        ("AllowRetire", given.retire.to_string()),
+        ("ParameterPrefix", or_nothing(given.parameters, "/images")),
+        ("CopyRegions", copy_regions.join(",")),
+        ("KmsKeys", or_nothing(given.keys, &keys())),
+        ("StoreBuckets", or_nothing(given.stores, STORE_BUCKET)),
+        ("NotifyStarted", given.notify_started.to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
 }
 
 /// The KMS keys that manifests may name.

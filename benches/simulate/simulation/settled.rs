@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::excuses::is_excused;
 use super::play::Played;
 use super::rest::{of_version, wanted_regions};
-use super::script::{Manifest, ORGANIZATION, PARTNERS, Protect, Source};
+use super::script::{Manifest, ORGANIZATION, PARTNERS, Protect, Source, Stack};
 use super::text;
 use crate::support::REGION;
 
@@ -27,13 +27,16 @@ pub(super) async fn check(
         say("is about another version than the last one");
         return;
     }
-    let is_refused = manifest.is_refused(&played.script.stack);
+    let (since_upload, since_first) = played.monitor.given_since(&played.stack, key);
+    let is_refused = |given: &Stack| manifest.is_refused(given);
     let is_rejected = text(status, "/state") == "rejected";
-    if is_refused && !is_rejected {
+    // What was begun while it was allowed is not rejected later.
+    if since_first.iter().all(is_refused) && !is_rejected {
         say("should be rejected");
     }
+    let was_refused = since_first.iter().any(is_refused);
     // An object may be no disk, or a source be gone; the manifest itself is all right.
-    if !is_refused
+    if !since_upload.iter().any(is_refused)
         && is_rejected
         && status
             .pointer("/problems/0/line")
@@ -47,7 +50,7 @@ pub(super) async fn check(
         }
     }
     let state = text(status, "/state");
-    if state != "available" && !is_refused && !is_excused(&played.script, key) {
+    if state != "available" && !was_refused && !is_excused(&played.script, key) {
         say("did not become available although nothing kept it from that");
     }
     if !["available", "incomplete"].contains(&state) {
@@ -98,6 +101,11 @@ async fn check_region(
     };
     let place = (region, id.to_owned());
     let edits = played.edited.get(&place).cloned().unwrap_or_default();
+    let is_by_hand = !edits.is_empty() || !played.edited_parameters.is_empty();
+    // An AMI whose manifest does not pass the checks any more is not audited.
+    if is_by_hand && manifest.is_refused(&played.given) {
+        return None;
+    }
     let drift = &status["drift"];
     let is_named = !drift.is_null() && drift.to_string().contains(region);
     if edits.contains("Deregister") || edits.contains("Disable") {
@@ -120,7 +128,6 @@ async fn check_region(
     if differs.is_empty() {
         return None;
     }
-    let is_by_hand = !edits.is_empty() || !played.edited_parameters.is_empty();
     let is_repaired = manifest.repair && !is_out_of_service(drift);
     match is_by_hand && is_named && !is_repaired {
         true => None,

@@ -167,13 +167,13 @@ async fn until_death(
 
 /// What Lambda would run, in process.
 pub(super) fn handler(updated: Variables, machines: Arc<Machines>) -> Handler {
-    let processes: [Arc<Process>; 3] = Default::default();
+    // An update of the stack starts new ones.
+    let processes: Mutex<BTreeMap<(String, u64), Arc<Process>>> = Mutex::default();
     Arc::new(move |invocation| {
         let mut environment = invocation.function.environment.clone();
         environment.extend(updated.lock().unwrap().clone());
-        let names = ["register-image", "advance-tasks", "notify"];
-        let is_of = |name: &&str| *name == invocation.function.binary;
-        let process = names.iter().position(is_of).map(|at| processes[at].clone());
+        let of = (invocation.function.binary.clone(), invocation.revision);
+        let process = processes.lock().unwrap().entry(of).or_default().clone();
         let config = config(&environment);
         let machines = Arc::clone(&machines);
         Box::pin(async move {
@@ -181,7 +181,7 @@ pub(super) fn handler(updated: Variables, machines: Arc<Machines>) -> Handler {
                 return Ok(Value::Null);
             }
             let clock = machines.clock(invocation.clock);
-            let code = run(invocation, config, process.unwrap_or_default(), clock);
+            let code = run(invocation, config, process, clock);
             until_death(Box::pin(code), machines.dies_after()).await
         })
     })

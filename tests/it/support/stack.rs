@@ -1,5 +1,6 @@
 //! The world on the stack of a test, with amiwright's functions in it.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -27,7 +28,7 @@ pub(crate) const BUNDLE_KEY: &str = "/amiwright/bundle-key";
 pub(crate) const KEY_ID: &str = "AKIDEXAMPLE";
 pub(crate) const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 /// The stack's own bucket, which tests store AMIs in.
-const STORE_BUCKET: &str = "arn:aws:s3:::local-bucket";
+pub(crate) const STORE_BUCKET: &str = "arn:aws:s3:::local-bucket";
 pub(crate) const EMAIL: &str = "ops@example.com";
 
 /// A world, its bucket, and a snapshot to make images from.
@@ -139,6 +140,11 @@ impl TestStack {
     pub(crate) fn update(&self, variable: &str, value: &str) {
         let mut updated = self.updated.lock().unwrap();
         updated.insert(variable.to_owned(), value.to_owned());
+    }
+
+    /// Updates the stack: these parameters have other values from now on.
+    pub(crate) fn update_stack(&self, parameters: &BTreeMap<String, String>) {
+        self.world.update(parameters).unwrap();
     }
 
     /// An image manifest that makes `name` from the seeded snapshot.
@@ -295,9 +301,10 @@ impl TestStack {
         config_for(&key.access_key_id, connection, time, world.sleep())
     }
 
-    /// The configuration that the template gives its functions.
+    /// The configuration that the template gives its functions now.
     pub(crate) fn config(&self) -> Config {
-        config(&self.world.stack().functions[0].environment)
+        let function = &self.world.stack().functions[0].logical_id;
+        config(&self.world.environment(function).unwrap())
     }
 
     /// The event that EventBridge sends for an upload.

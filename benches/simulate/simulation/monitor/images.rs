@@ -36,6 +36,9 @@ impl State {
             "DeregisterImage" => self.judge_retirement(call, sent),
             "DeleteSnapshot" => self.judge_deletion(call, sent),
             "CopyImage" if call.region != REGION => self.judge_copy(call),
+            "CreateStoreImageTask" if !self.given(call).stores => {
+                self.wrong(call, "an AMI is stored, and nobody opened that");
+            }
             _ => {}
         }
     }
@@ -97,11 +100,6 @@ impl State {
         Some((manifest.to_owned(), versions))
     }
 
-    fn is_open(&self, entity: &str) -> bool {
-        let given = self.given.as_ref().unwrap();
-        given.share_with == "*" || given.share_with.split(',').any(|it| it == entity)
-    }
-
     fn judge_grant(&mut self, call: &Call, sent: &[(String, String)]) {
         let id = field(sent, "ImageId").unwrap_or_default();
         let Some((_, versions)) = self.versions_of(&call.region, id) else {
@@ -115,8 +113,8 @@ impl State {
                 account => version.accounts().any(|it| it == account),
             });
             let is_open = match entity.as_str() {
-                "all" => self.given.as_ref().unwrap().public,
-                entity => self.is_open(entity),
+                "all" => self.given(call).public,
+                entity => self.given(call).shares_with(entity),
             };
             if !is_asked {
                 self.wrong(call, &format!("no manifest shares {id} with {entity}"));
@@ -136,17 +134,23 @@ impl State {
         for account in added.map(str::to_owned) {
             let mut versions = self.wanted.values().flatten();
             let is_asked = versions.any(|it| it.copy && it.accounts().any(|it| it == account));
-            if !is_asked || !self.is_open(&account) {
+            if !is_asked || !self.given(call).shares_with(&account) {
                 self.wrong(call, &format!("no manifest may share {id} with {account}"));
             }
         }
     }
 
+    /// Whether manifests may have AMIs and parameters in a call's Region.
+    pub(super) fn is_open_region(&self, call: &Call) -> bool {
+        let mut opened = self.given(call).copy_regions();
+        call.region == REGION || opened.any(|it| it == call.region)
+    }
+
     fn judge_copy(&mut self, call: &Call) {
-        let given = self.given.as_ref().unwrap();
+        let is_open = self.is_open_region(call);
         let mut versions = self.wanted.values().flatten();
         let is_asked = versions.any(|it| it.copies().any(|(region, _)| region == call.region));
-        if !given.copies || !is_asked {
+        if !is_open || !is_asked {
             self.wrong(call, "no manifest may have a copy here");
         }
     }

@@ -15,7 +15,7 @@ impl State {
             return self.wrong(call, &format!("of {name}: functions only put parameters"));
         }
         self.coverage.action(&call.action);
-        if !self.given.as_ref().unwrap().parameters {
+        if !self.given(call).parameters || !self.is_open_region(call) {
             self.wrong(call, &format!("{name} is set, and nobody opened that"));
         }
         let images = self.living(&call.region);

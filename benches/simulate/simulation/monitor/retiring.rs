@@ -76,7 +76,7 @@ impl State {
     /// What is in use stays.
     fn judge_use(&mut self, call: &Call, going: &Going) {
         let id = &going.image.id;
-        if !self.given.as_ref().unwrap().retire {
+        if !self.given(call).retire {
             self.wrong(call, &format!("{id} is retired, and AllowRetire is false"));
         }
         let named = self.eyes().ssm.image_parameters()(&call.region);
