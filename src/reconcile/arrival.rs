@@ -84,7 +84,7 @@ fn may_pass_now(
     };
     let is_about_manifest = matches!(
         status.build.step,
-        Step::CheckManifest | Step::StartTask | Step::RegisterImage
+        Step::CheckManifest | Step::CheckBundle | Step::StartTask | Step::RegisterImage
     );
     is_about_manifest && Spec::parse(upload, content, &context.config.guardrails).is_ok()
 }

@@ -1,6 +1,6 @@
 //! Manifests that ask for what the stack's owner has not opened, and the same once that is opened.
 
-use crate::support::{Email, REGION, TestStack, vmdk};
+use crate::support::{BUNDLE_MANIFEST, BUNDLE_PART, Email, REGION, TestStack, vmdk};
 use localaws::ec2::{SeedImage, SeedSnapshot, TaskKind};
 
 const KEY: &str = "golden/web.image.yaml";
@@ -230,6 +230,36 @@ async fn what_a_parameter_allows_meanwhile_is_accepted_when_uploaded_again() {
     let image = stack.only_image();
     assert_eq!(status["regions"][REGION]["snapshots"][0], snapshot.as_str());
     assert_eq!(status["regions"][REGION]["image"], image.id.as_str());
+}
+
+/// Also one that was rejected while it waited for its bundle, which is still not there.
+#[tokio::test(start_paused = true)]
+async fn what_was_closed_while_a_bundle_was_waited_for_is_accepted_when_uploaded_again() {
+    let (stack, _) = TestStack::classic().await;
+    let share_with = |whom: &str| {
+        let parameter = ("ShareWith".to_owned(), whom.to_owned());
+        stack.update_stack(&[parameter].into());
+    };
+    share_with(STRANGER);
+    let text = format!(
+        "name: web\nsource: {{bundle: {{manifest: image.manifest.xml}}}}\naccess: {{accounts: ['{STRANGER}']}}\n"
+    );
+    stack.drop_file(KEY, &text).await;
+    stack.world.settle().await;
+    assert_eq!(stack.status(KEY).await["build"]["step"], "check-bundle");
+    share_with("");
+    rejected(&stack, &text).await;
+
+    share_with(STRANGER);
+    stack.drop_file(KEY, &text).await;
+    stack.world.settle().await;
+    assert_eq!(stack.status(KEY).await["state"], "working");
+    stack.drop_file("golden/image.part.0", BUNDLE_PART).await;
+    let manifest = "golden/image.manifest.xml";
+    stack.drop_file(manifest, BUNDLE_MANIFEST).await;
+    stack.rest().await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
 }
 
 /// What is closed while an image is on its way is not done any more.
