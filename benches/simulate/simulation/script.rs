@@ -1,7 +1,11 @@
 //! A script: everything that happens in a history, chosen before it is played. As JSON it can be kept, shortened and given
 //! back.
 
+mod stack;
+
 use serde::{Deserialize, Serialize};
+
+pub(crate) use self::stack::{Change, Stack};
 
 /// A state of tasks that EC2 does not document.
 pub(crate) const UNDOCUMENTED: &str = "halfway";
@@ -30,87 +34,6 @@ pub(crate) struct Script {
     pub(crate) seed: u64,
     pub(crate) stack: Stack,
     pub(crate) moves: Vec<Move>,
-}
-
-/// How the stack is set up.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Stack {
-    /// Whether EC2 is as it was when instances were bundled.
-    #[serde(default)]
-    pub(crate) classic: bool,
-    /// `ShareWith`.
-    pub(crate) share_with: String,
-    #[serde(default)]
-    pub(crate) public: bool,
-    pub(crate) retire: bool,
-    pub(crate) copies: bool,
-    pub(crate) parameters: bool,
-    /// The only one of [`COPY_REGIONS`] that manifests may copy to, if they may.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) only_region: Option<usize>,
-    /// Whether manifests may name KMS keys.
-    #[serde(default)]
-    pub(crate) keys: bool,
-    /// Whether AMIs may be stored.
-    #[serde(default = "yes", skip_serializing_if = "is_so")]
-    pub(crate) stores: bool,
-    /// The most that pages of listings hold.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) page: Option<usize>,
-    /// Whether the manifest bucket keeps versions.
-    pub(crate) versions: bool,
-    #[serde(default)]
-    pub(crate) notify_started: bool,
-}
-
-impl Stack {
-    /// The same stack once its owner has changed this.
-    pub(crate) fn with(&self, change: &Change) -> Self {
-        let mut stack = self.clone();
-        match change.clone() {
-            Change::ShareWith(whom) => stack.share_with = whom,
-            Change::Public(is) => stack.public = is,
-            Change::Retire(is) => stack.retire = is,
-            Change::Copies(is) => (stack.copies, stack.only_region) = (is, None),
-            Change::OnlyRegion(at) => (stack.copies, stack.only_region) = (true, Some(at)),
-            Change::Parameters(is) => stack.parameters = is,
-            Change::Keys(is) => stack.keys = is,
-            Change::Stores(is) => stack.stores = is,
-            Change::NotifyStarted(is) => stack.notify_started = is,
-        }
-        stack
-    }
-
-    /// The Regions that manifests may copy to.
-    pub(crate) fn copy_regions(&self) -> impl Iterator<Item = &'static str> {
-        let is_open = |at: usize| {
-            let only = self.only_region.map(|it| it % COPY_REGIONS.len());
-            self.copies && only.is_none_or(|it| it == at)
-        };
-        let all = COPY_REGIONS.into_iter().enumerate();
-        all.filter(move |(at, _)| is_open(*at)).map(|(_, it)| it)
-    }
-
-    /// Whether manifests may share with an account or an organization.
-    pub(crate) fn shares_with(&self, entity: &str) -> bool {
-        self.share_with == "*" || self.share_with.split(',').any(|it| it == entity)
-    }
-}
-
-/// What the stack's owner opens or closes by an update.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Change {
-    ShareWith(String),
-    Public(bool),
-    Retire(bool),
-    Copies(bool),
-    OnlyRegion(usize),
-    Parameters(bool),
-    Keys(bool),
-    Stores(bool),
-    NotifyStarted(bool),
 }
 
 /// What happens, so many seconds after what happened before.
@@ -415,15 +338,6 @@ pub(crate) enum Retire {
     Keep,
     Deprecate,
     Deregister,
-}
-
-fn yes() -> bool {
-    true
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn is_so(it: &bool) -> bool {
-    *it
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]

@@ -29,6 +29,7 @@ impl State {
         self.look(&call.region);
         if MAKING.contains(&call.action.as_str()) {
             self.judge_once(call);
+            self.judge_making(call, sent);
         }
         match call.action.as_str() {
             "ModifyImageAttribute" => self.judge_grant(call, sent),
@@ -78,6 +79,20 @@ impl State {
         let mut images = self.eyes().ec2.images(region);
         images.retain(|image| image.state != ImageState::Failed);
         images
+    }
+
+    /// Nothing is made for a manifest of which the stack allows no version.
+    fn judge_making(&mut self, call: &Call, sent: &[(String, String)]) {
+        let ours = format!("s3://{}/", self.eyes().bucket);
+        let mut tags = values(sent, "TagSpecification.", ".Value");
+        let manifest = tags.find(|it| it.starts_with(&ours)).map(str::to_owned);
+        let Some(manifest) = manifest.filter(|it| self.wanted.contains_key(it)) else {
+            return;
+        };
+        if self.refused(call, &manifest).all(|is_refused| is_refused) {
+            let what = format!("the stack allows no version of {manifest}");
+            self.wrong(call, &what);
+        }
     }
 
     /// Never twice: at no moment there are two AMIs of one version in a Region.

@@ -109,6 +109,7 @@ impl State {
             self.wrong(call, "what was changed counts as told and nobody will be");
         }
         self.judge_told(call, (&before, &status), &new);
+        self.judge_allowed(call, key, (&before, &status), &new);
         for (seq, kind) in new {
             let id = format!("s3://{}/{key}#{seq}", self.eyes().bucket);
             let version = text(&status, "/manifest/sha256").to_owned();
@@ -127,6 +128,32 @@ impl State {
             self.written.cancelled.insert(key.to_owned());
         }
         self.written.last.insert(key.to_owned(), status);
+    }
+
+    /// An image is refused for what the stack does not allow only by a function to which the stack does not allow it.
+    fn judge_allowed(
+        &mut self,
+        call: &Call,
+        key: &str,
+        (before, status): (&Value, &Value),
+        new: &[(u64, String)],
+    ) {
+        let mut problems = status["problems"].as_array().into_iter().flatten();
+        let is_rejected = new.iter().any(|(_, kind)| kind == "rejected")
+            && problems.any(|it| {
+                let is_of_source = text(it, "/path").starts_with("source");
+                text(it, "/rule").starts_with("the stack's parameter") && !is_of_source
+            });
+        let failure = |status: &Value| status["build"]["failure"].clone();
+        let has_failed = text(status, "/build/failure/kind") == "manifest-not-allowed"
+            && failure(before) != failure(status);
+        let uri = format!("s3://{}/{key}", self.eyes().bucket);
+        if (is_rejected || has_failed) && !self.refused(call, &uri).any(|is_refused| is_refused) {
+            self.wrong(
+                call,
+                "it is refused, and the stack allows all that was asked for",
+            );
+        }
     }
 
     /// Whoever reads emails learns of every AMI that is available, and of everything that is not as its manifest says.
