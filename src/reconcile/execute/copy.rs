@@ -18,7 +18,7 @@ use crate::image::publish::{Desired, has_failed};
 use crate::image::status::{Action, CopyRequest, Failure, RegionAction, Settings, Status};
 use crate::image::words::{TOKEN_KNOWN, WaitReason};
 use crate::reconcile::proof::is_own_image;
-use crate::reconcile::step_context::StepContext;
+use crate::reconcile::step_context::{StepContext, retrying};
 
 use super::refused::Refused;
 use found::{find, not_looked};
@@ -32,6 +32,16 @@ const LATER: [&str; 3] = [
     "InvalidAMIID.NotFound",
     "InvalidAMIID.Unavailable",
 ];
+
+/// A copy is being made, or is searched for in a Region that does not answer.
+pub(super) fn pending(region: &str, error: Option<&AwsError>) -> WaitReason {
+    match error.filter(|it| !it.is_rate_limited_locally()) {
+        Some(error) => retrying(error),
+        None => WaitReason::CopyPending {
+            region: region.to_owned(),
+        },
+    }
+}
 
 /// What is written down of a copy before EC2 is asked for it, or before a failed one is deleted.
 pub(super) fn intend(

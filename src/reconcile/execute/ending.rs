@@ -7,7 +7,7 @@ use crate::image::status::Failure;
 use crate::reconcile::context::Error;
 use crate::reconcile::step_context::StepContext;
 
-use super::{copy, copy_pending, release};
+use super::{copy, release};
 
 /// Ends with this failure, once nothing may come into sight any more of what was asked for.
 pub(super) async fn run(step: &StepContext<'_>, failure: Failure) -> Result<StepOutcome, Error> {
@@ -31,7 +31,7 @@ pub(super) async fn run(step: &StepContext<'_>, failure: Failure) -> Result<Step
         return Ok(StepOutcome::Advance(Evidence::PublishPerformed(performed)));
     }
     let copied = plan.pending.into_keys().next();
-    let copied = copied.map(|region| copy_pending(&region, searched.errors.get(&region)));
+    let copied = copied.map(|region| copy::pending(&region, searched.errors.get(&region)));
     Ok(copied
         .or(unseen)
         .map_or(StepOutcome::Fail(failure), StepOutcome::Wait))

@@ -105,7 +105,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
 async fn only_search(step: &StepContext<'_>) -> StepOutcome {
     let mut plan = Plan::default();
     let searched = Box::pin(copy::search(step, &mut plan)).await;
-    let reason = |region: &String| copy_pending(region, None);
+    let reason = |region: &String| copy::pending(region, None);
     let pending = plan.pending.keys();
     StepOutcome::Advance(Evidence::PublishObserved(PublishObserved {
         pending: pending.map(|it| (it.clone(), reason(it))).collect(),
@@ -245,20 +245,10 @@ fn wait_reason(step: &StepContext<'_>, region: &str, why: Pending, seen: &Seen) 
             region: region.to_owned(),
         },
         Pending::NoImage => WaitReason::ImageNotVisible { image },
-        Pending::Copying | Pending::NotAvailable => copy_pending(region, error),
+        Pending::Copying | Pending::NotAvailable => copy::pending(region, error),
         Pending::Unknown => match error {
             Some(error) => retrying(error),
             None => WaitReason::Unproven { what: image },
-        },
-    }
-}
-
-/// A copy is being made, or is searched for in a Region that does not answer.
-fn copy_pending(region: &str, error: Option<&AwsError>) -> WaitReason {
-    match error.filter(|it| !it.is_rate_limited_locally()) {
-        Some(error) => retrying(error),
-        None => WaitReason::CopyPending {
-            region: region.to_owned(),
         },
     }
 }

@@ -288,7 +288,7 @@ async fn an_import_is_cancelled_with_the_upload_that_would_have_taken_it_up() {
         stack.rest().await;
         let status = stack.status(KEY).await;
         assert_eq!(status["state"], "cancelled", "{status:#}");
-        assert_eq!(stack.count("CancelImportTask"), 1, "{status:#}");
+        assert!(stack.count("CancelImportTask") > 0, "{status:#}");
         assert_eq!(before.now(&stack).await, (0, Vec::new()), "{status:#}");
         assert_eq!(imports(&stack).await, 1, "{status:#}");
     }
