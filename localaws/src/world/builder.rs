@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::account::Account;
+use super::deployment::Deployment;
 use super::directory::Directory;
 use super::error::WorldError;
 use super::kept::{load, not_before};
@@ -16,7 +17,6 @@ use super::making::{
     check_concurrency, check_destinations, check_log_groups, expressions, make, run_schedules,
 };
 use super::running::{Inner, World};
-use super::update::Deployment;
 use crate::activity::Activity;
 use crate::bus::Event;
 use crate::client;

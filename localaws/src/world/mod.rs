@@ -5,6 +5,7 @@
 
 mod account;
 mod builder;
+mod deployment;
 mod directory;
 mod error;
 mod kept;

@@ -13,8 +13,8 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
+use super::deployment::Deployment;
 use super::directory::Directory;
-use super::update::Deployment;
 use crate::client;
 use crate::clock::Clock;
 use crate::deliveries::Deliveries;

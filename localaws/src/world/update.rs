@@ -5,21 +5,7 @@ use std::collections::BTreeMap;
 use super::error::WorldError;
 use super::running::World;
 use crate::lock::lock;
-use crate::template::{self, Stack, TemplateError};
-
-/// What a stack is made of.
-#[derive(Debug, Clone)]
-pub(super) struct Deployment {
-    pub(super) template: String,
-    pub(super) stack_name: String,
-    pub(super) parameters: BTreeMap<String, String>,
-}
-
-impl Deployment {
-    pub(super) fn stack(&self, region: &str) -> Result<Stack, TemplateError> {
-        template::read(&self.template, &self.parameters, region, &self.stack_name)
-    }
-}
+use crate::template::Stack;
 
 impl World {
     /// Updates the stack as CloudFormation would, with other values of these parameters: invocations that begin from now on have
