@@ -187,8 +187,9 @@ fn has_ended(step: &StepContext<'_>, tasks: &[(Attempt, &ObservedTask)]) -> Earl
     if !step.is_first && !waiting.is_some_and(|it| it.reason.is_same(&reason)) {
         return Earlier::Nothing;
     }
-    // What was made of it may not be shown yet: then it is found, and nothing is made twice.
-    let may_show = ended.any(|(_, task)| phase(&task.state) == Phase::Complete);
+    // What was made of it may not be shown yet: then it is found, and nothing is made twice. One that is being cancelled may be
+    // completed all the same.
+    let may_show = ended.any(|(_, task)| phase(&task.state) != Phase::Failed);
     let wait = step.wait_up_to(reason, VISIBILITY_GRACE);
     Earlier::HasEnded(wait.filter(|_| may_show).unwrap_or_else(|| {
         StepOutcome::Advance(Evidence::AttemptEnded {
