@@ -42,8 +42,9 @@ pub(in crate::reconcile::execute) async fn search(
     let mut searched = Searched::default();
     // What the stack does not open is not called, whatever a status says.
     let opened = &step.config().guardrails.copy_regions;
+    // Where a Region does not answer for hours, what nobody wants any more is searched for once nothing else is waited for.
     let is_last = plan.pending.is_empty();
-    let is_due = |request: &CopyRequest| is_last || is_young(step, request);
+    let is_due = |request: &CopyRequest| is_last || is_asked_within(PUBLISH_GRACE, step, request);
     for region in plan.unlisted.iter().filter(|it| opened.allows(it)) {
         let Some(request) = request(step.status, region).filter(|it| is_due(it)) else {
             continue;
@@ -121,7 +122,7 @@ async fn earlier(
             Ok(found) => copy_of(status, version, request, found).cloned(),
             Err(_) => None,
         };
-        let may_pass = |error| !is_final(error) && is_waited_for(step, request);
+        let may_pass = |error| !is_final(error) && is_asked_within(REGION_GRACE, step, request);
         let is_repeated = found.as_ref().err().is_some_and(may_pass);
         if is_repeated || (image.is_none() && is_fresh(step, request)) {
             let pending = plan.pending.entry(region.to_owned());
@@ -160,21 +161,15 @@ fn copy_of<'a>(
     meant.min_by_key(|it| has_failed(&it.state))
 }
 
+/// Whether EC2 was asked for it no longer than this ago.
+fn is_asked_within(limit: SignedDuration, step: &StepContext<'_>, request: &CopyRequest) -> bool {
+    let asked_at = request.asked_at;
+    asked_at.is_some_and(|at| step.now().duration_since(at) <= limit)
+}
+
 /// Whether EC2 may not show yet what it was asked for.
 fn is_fresh(step: &StepContext<'_>, request: &CopyRequest) -> bool {
-    let asked_at = request.asked_at;
-    asked_at.is_some_and(|at| step.now().duration_since(at) <= VISIBILITY_GRACE)
-}
-
-/// Whether it is searched for beside what else is waited for.
-fn is_young(step: &StepContext<'_>, request: &CopyRequest) -> bool {
-    let asked_at = request.asked_at;
-    asked_at.is_some_and(|at| step.now().duration_since(at) <= PUBLISH_GRACE)
-}
-
-fn is_waited_for(step: &StepContext<'_>, request: &CopyRequest) -> bool {
-    let asked_at = request.asked_at;
-    asked_at.is_some_and(|at| step.now().duration_since(at) <= REGION_GRACE)
+    is_asked_within(VISIBILITY_GRACE, step, request)
 }
 
 /// Whether it is looked for again where a look has failed: not where the next one would, too.
@@ -184,5 +179,5 @@ fn may_pass(step: &StepContext<'_>, request: &CopyRequest, refused: &Refused) ->
         Refused::Later(error) => is_final(error),
         Refused::NotYet(_) => false,
     };
-    !is_lasting && is_waited_for(step, request)
+    !is_lasting && is_asked_within(REGION_GRACE, step, request)
 }
