@@ -4,6 +4,7 @@
 //! What is to be done is decided anew at every visit, from what EC2 shows then: an AMI that came into use while its
 //! protection ran out is kept. What EC2 does not tell is not taken for "not in use".
 
+pub(super) mod closed;
 mod gone;
 mod next;
 mod seen;
@@ -22,6 +23,7 @@ use crate::image::status::{
 };
 use next::end;
 
+pub use closed::why_closed;
 pub use gone::given_up;
 pub(super) use next::Next;
 pub use next::retirement;
@@ -123,6 +125,13 @@ pub(super) fn collect(seen: &[(Target, Seen)], next: impl Fn(&Target, &Seen) -> 
 
 fn next(asked: Retire, target: &Target, (seen, going): (&Seen, &Going), now: Timestamp) -> Next {
     let retiring = &target.known.retiring;
+    if seen.is_closed {
+        // People know.
+        if retiring.has_no_successor && !retiring.is_begun() {
+            return Next::Nothing;
+        }
+        return closed::next(target, seen, &why_closed(&target.region), now);
+    }
     if retiring.deregistered_at.is_some() {
         return gone::next(target, (seen, going), now);
     }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::difference::STALE_READS;
 use super::observation::Observation;
 use super::retire::{
-    Going, Next, Pending, Plan, Seen, Target, collect, given_up, granted, protect_again,
+    Going, Next, Pending, Plan, Seen, Target, closed, collect, given_up, granted, protect_again,
     retirement, shares,
 };
 use crate::image::status::{KeptReason, RetireOutcome, Retirement};
@@ -19,6 +19,9 @@ pub fn withdraw(seen: &[(Target, Seen)], why: &KeptReason, now: Timestamp) -> Pl
 }
 
 fn next(target: &Target, seen: &Seen, why: &KeptReason, now: Timestamp) -> Next {
+    if seen.is_closed {
+        return closed::next(target, seen, why, now);
+    }
     let retiring = &target.known.retiring;
     let stays = || Next::End(Box::new(given_up(target, Some(seen), why, now)));
     if retiring.deregistered_at.is_some() {

@@ -48,6 +48,7 @@ pub(super) fn free() -> Seen {
 
 pub(super) fn seen_as(shown: Shown) -> Seen {
     Seen {
+        is_closed: false,
         image: Observation::Seen(shown),
         in_use: InUse::No,
         has_successor: true,

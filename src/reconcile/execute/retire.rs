@@ -12,7 +12,7 @@ use crate::image::message::wait_text;
 use crate::image::outcome::{Claim, Evidence, Gone, PublishIntent, Retired, StepOutcome};
 use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE, WAITING_LONG};
 use crate::image::publish::retire::{
-    PassedOn, Pending, Plan, Seen, Target, given_up, plan, targets,
+    PassedOn, Pending, Plan, Seen, Target, given_up, plan, targets, why_closed,
 };
 use crate::image::publish::withdraw::{gone, leaves_shares, withdraw};
 use crate::image::publish::{Asked, Observation, copying};
@@ -224,13 +224,14 @@ fn decide(
             keep_sooner(&mut retired.later, reason);
             continue;
         }
-        let of = seen.targets.iter().map(|(target, _)| target);
-        let of = of.filter(|it| it.region == region && it.known.image == image);
-        if why == Pending::NotShown && of.clone().any(leaves_shares) {
+        let of = seen.targets.iter();
+        let of = of.filter(|(it, _)| it.region == region && it.known.image == image);
+        if why == Pending::NotShown && of.clone().any(|(it, _)| leaves_shares(it)) {
             retired.gone.push(Gone { region, image });
             continue;
         }
-        let ended = |it| match why {
+        let ended = |(it, seen): &(Target, Seen)| match why {
+            Pending::NotShown if seen.is_closed => gone(it, &why_closed(&region), step.now()),
             Pending::NotShown => gone(it, why_kept, step.now()),
             Pending::NoSuccessor => given_up(it, None, &KeptReason::NoSuccessor, step.now()),
             Pending::Unknown

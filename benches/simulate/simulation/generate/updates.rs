@@ -1,7 +1,7 @@
 //! Updates of the stack: one parameter each, which is often set back later.
 
 use super::{Generator, PAUSES};
-use crate::simulation::script::{Change, Event, Move, ORGANIZATION, PARTNERS, Stack};
+use crate::simulation::script::{COPY_REGIONS, Change, Event, Move, ORGANIZATION, PARTNERS, Stack};
 
 impl Generator {
     /// The stack's owner opens something, or closes it.
@@ -9,6 +9,7 @@ impl Generator {
         let Some(given) = self.given.clone() else {
             return self.drop();
         };
+        let region = self.random.usize(..COPY_REGIONS.len());
         let whom = [
             "*".to_owned(),
             String::new(),
@@ -19,11 +20,12 @@ impl Generator {
         let mut whom = whom.to_vec();
         whom.retain(|it| *it != given.share_with);
         let whom = self.pick(&whom);
-        // Not Regions: what is retired in one that is closed is still asked for there, and refused.
         let change = self.weighted(&[
             (4, Change::ShareWith(whom)),
             (1, Change::Public(!given.public)),
             (4, Change::Retire(!given.retire)),
+            (3, Change::Copies(!given.copies)),
+            (2, Change::OnlyRegion(region)),
             (3, Change::Parameters(!given.parameters)),
             (1, Change::Keys(!given.keys)),
             (1, Change::Stores(!given.stores)),

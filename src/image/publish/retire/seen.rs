@@ -49,6 +49,8 @@ pub enum SnapshotSeen {
 /// What was seen of one AMI.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
+    /// Whether the stack does not open its Region (`CopyRegions`).
+    pub is_closed: bool,
     /// The AMI itself.
     pub image: Observation<Shown>,
     /// Whether it is in use; only asked where [`needs_guard`](super::needs_guard) says so.

@@ -86,6 +86,7 @@ pub(in crate::reconcile::execute) async fn these(
         errors: BTreeMap::new(),
         errors_of: BTreeMap::new(),
     };
+    let opened = &step.config().guardrails.copy_regions;
     for (region, targets) in by_region {
         let watch = Watch {
             aws: step.aws().in_region(&region),
@@ -93,6 +94,7 @@ pub(in crate::reconcile::execute) async fn these(
             moved,
             asked,
             is_guarded,
+            is_closed: region != step.config().region && !opened.allows(&region),
         };
         let seen = Box::pin(watch.region(&region, targets)).await;
         let mut errors = seen.errors.iter().chain(seen.errors_of.values());
@@ -122,12 +124,14 @@ struct Watch<'a> {
     moved: &'a [Parameter],
     asked: Retire,
     is_guarded: bool,
+    is_closed: bool,
 }
 
 impl Watch<'_> {
     /// Looks at each. What EC2 refuses to show keeps nothing else from being looked at.
     async fn region(&self, region: &str, targets: Vec<Target>) -> RegionSeen {
         let unknown = || Seen {
+            is_closed: self.is_closed,
             image: Observation::Unknown,
             in_use: InUse::Unknown,
             has_successor: false,
@@ -141,6 +145,10 @@ impl Watch<'_> {
             errors_of: BTreeMap::new(),
         };
         let seen = &mut all.targets;
+        if self.is_closed {
+            all.errors.extend(self.begun(seen).await.err());
+            return all;
+        }
         if let Err(error) = self.images(region, seen).await {
             let is_refused = is_final(&error);
             all.errors.push(error);
@@ -152,6 +160,23 @@ impl Watch<'_> {
         all.errors_of.extend(shares);
         all.errors.extend(self.snapshots(seen).await.err());
         all
+    }
+
+    /// In a Region that the stack does not open: whether those are there that EC2 may have deregistered before that.
+    async fn begun(&self, seen: &mut [(Target, Seen)]) -> Result<(), AwsError> {
+        let is_open = |it: &&mut (Target, Seen)| {
+            let retiring = &it.0.known.retiring;
+            retiring.is_begun() && retiring.deregistered_at.is_none()
+        };
+        let mut begun: Vec<_> = seen.iter_mut().filter(is_open).collect();
+        for begun in begun.chunks_mut(FILTER_VALUES_MAX) {
+            let ids: Vec<String> = begun.iter().map(|it| it.0.known.image.clone()).collect();
+            let images = self.aws.find_images("image-id", &ids).await?;
+            for (target, seen) in begun.iter_mut().map(|it| &mut **it) {
+                seen.image = image_seen(self.step.status, target, &images);
+            }
+        }
+        Ok(())
     }
 
     /// The AMIs that are there, and what uses them.
