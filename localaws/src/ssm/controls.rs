@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Ssm;
-use super::model::{IMAGE, Put};
+use super::model::{IMAGE, InvalidValue, Put};
 
 impl Ssm {
     /// Puts a parameter into a Region: a new version if there is one of this name. The type is `String`, `StringList`
@@ -45,6 +45,13 @@ impl Ssm {
     pub fn is_validating(&self, region: &str, name: &str) -> bool {
         let mut state = self.service.settled();
         state.region(region).pending.contains_key(name)
+    }
+
+    /// The values whose validation has failed, in that order.
+    #[must_use]
+    pub fn invalid_values(&self) -> Vec<InvalidValue> {
+        drop(self.service.settled());
+        self.service.invalid().clone()
     }
 
     /// Whether the parameter of this name is a SecureString.

@@ -31,6 +31,8 @@ use crate::ids::Ids;
 use crate::json_protocol;
 use crate::wire::{self, Request, Response};
 
+pub use model::InvalidValue;
+
 /// SSM of all Regions. Cheap to clone; clones share the state.
 #[derive(Clone)]
 pub struct Ssm {

@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use localaws::ec2::Image;
 use localaws::faults::Call;
+use localaws::ssm::InvalidValue;
 use localaws::world::World;
 use serde_json::Value;
 
@@ -35,6 +36,8 @@ pub(super) struct Recorded {
     images: BTreeMap<String, Vec<Image>>,
     /// Those that were deregistered, as they were then.
     gone: BTreeMap<String, Vec<Image>>,
+    /// The values of parameters whose validation failed.
+    invalid: Vec<InvalidValue>,
     uploads: Vec<Upload>,
     told: Vec<Told>,
 }
@@ -82,6 +85,7 @@ impl Recorded {
             gone: in_each(&|region| ec2.deregistered_images(region)),
             calls,
             looks,
+            invalid: world.ssm().invalid_values(),
             uploads: uploads.to_vec(),
             told: Told::of(world),
         }
@@ -118,6 +122,25 @@ impl Recorded {
     fn ever_in(&self, region: &str) -> impl Iterator<Item = &Image> {
         let lists = [self.images.get(region), self.gone.get(region)];
         lists.into_iter().flatten().flatten()
+    }
+
+    /// Whether a value that SSM accepted became the parameter's: not if its validation failed. Until that has ended, SSM
+    /// accepts no other.
+    fn is_taken(&self, put: &Call) -> bool {
+        let is_same = |it: &InvalidValue| {
+            let what = (Some(it.name.as_str()), Some(it.value.as_str()));
+            it.region == put.region && (put.field("Name"), put.field("Value")) == what
+        };
+        let is_put_again = |at: Timestamp| {
+            let mut later = self.calls.iter().filter(|it| it.number > put.number);
+            let is_again = |it: &Call| {
+                let names = it.field("Name") == put.field("Name") && it.region == put.region;
+                it.action == put.action && names && it.at < at
+            };
+            later.any(is_again)
+        };
+        let mut invalid = self.invalid.iter().filter(|it| is_same(it));
+        !invalid.any(|it| it.at >= put.at && !is_put_again(it.at))
     }
 
     /// How many uploads came before a call.

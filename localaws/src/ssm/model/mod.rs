@@ -41,6 +41,20 @@ pub(super) struct Service {
     state: Mutex<State>,
     settings: Mutex<Settings>,
     limits: Mutex<Limits>,
+    invalid: Mutex<Vec<InvalidValue>>,
+}
+
+/// A value that was accepted, and was not taken: its validation failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidValue {
+    /// The Region.
+    pub region: String,
+    /// The parameter's name.
+    pub name: String,
+    /// The value.
+    pub value: String,
+    /// When its validation ended.
+    pub at: Timestamp,
 }
 
 /// How this SSM behaves; not part of the saved state.
@@ -73,6 +87,7 @@ impl Service {
             state: Mutex::default(),
             settings: Mutex::new(settings),
             limits: Mutex::default(),
+            invalid: Mutex::default(),
         }
     }
 
@@ -98,6 +113,10 @@ impl Service {
         lock(&self.limits)
     }
 
+    pub(super) fn invalid(&self) -> MutexGuard<'_, Vec<InvalidValue>> {
+        lock(&self.invalid)
+    }
+
     /// The state after all validations that are due. One that fails changes nothing.
     pub(super) fn settled(&self) -> MutexGuard<'_, State> {
         let (now, settings) = (self.clock.now(), self.settings().clone());
@@ -112,6 +131,12 @@ impl Service {
                     self.apply(name, region, put, due);
                 } else {
                     self.publish(name, &put, "", Some("Unable to Describe Resource"));
+                    self.invalid().push(InvalidValue {
+                        region: name.clone(),
+                        name: put.name,
+                        value: put.value,
+                        at: due,
+                    });
                 }
             }
         }

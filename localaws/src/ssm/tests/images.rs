@@ -49,6 +49,12 @@ async fn an_image_that_is_not_available_changes_nothing_and_only_an_event_says_s
     let event = world.event();
     assert_eq!(event.detail["exception"], "Unable to Describe Resource");
     assert_eq!(event.detail["dataType"], "aws:ec2:image");
+    let invalid = world.ssm.invalid_values();
+    let told: Vec<_> = invalid
+        .iter()
+        .map(|it| (it.name.as_str(), it.value.as_str()))
+        .collect();
+    assert_eq!(told, [("/images/web", lost)]);
     assert_eq!(world.put_image("/images/web", IMAGE).await["Version"], 2);
 }
 

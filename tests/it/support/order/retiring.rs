@@ -66,11 +66,13 @@ impl<'a> Happened<'a> {
                 let mut own = of.clone().rev().filter(is_put);
                 let own = own.find(|it| !self.is_of_another_manifest(retired, it));
                 let since = own.or(put).map_or(0, |it| it.number);
-                let mut after = of.filter(|it| it.number > since);
+                let mut after = of.clone().filter(|it| it.number > since);
                 let is_read = |it: &Call| {
                     it.action == "GetParameters" && it.values("Names.", "").any(|it| it == name)
                 };
-                if put.is_some_and(|it| it.field("Value") == Some(&retired.id)) {
+                let mut taken = of.clone().rev().filter(is_put);
+                let taken = taken.find(|it| self.all.is_taken(it));
+                if taken.is_some_and(|it| it.field("Value") == Some(&retired.id)) {
                     wrong.push(format!("{what} was retired while {name} named it"));
                 } else if !after.any(is_read) {
                     wrong.push(format!(

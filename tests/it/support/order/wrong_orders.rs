@@ -4,6 +4,7 @@ mod held;
 mod imported;
 
 use localaws::faults::Call;
+use localaws::ssm::InvalidValue;
 
 use super::Recorded;
 use crate::support::{REGION, TestStack};
@@ -74,6 +75,20 @@ impl Recorded {
         other
     }
 
+    /// The same, if the validation of a parameter's value had failed.
+    fn invalid(&self, put: usize) -> Self {
+        let put = &self.calls[put];
+        let field = |name| put.field(name).unwrap().to_owned();
+        let mut other = self.clone();
+        other.invalid.push(InvalidValue {
+            region: put.region.clone(),
+            name: field("Name"),
+            value: field("Value"),
+            at: put.at,
+        });
+        other
+    }
+
     /// The same, if these calls had not been made.
     fn without(&self, is_left_out: impl Fn(&Call) -> bool) -> Self {
         let mut other = self.clone();
@@ -140,6 +155,13 @@ async fn an_ami_that_goes_before_its_parameter_was_seen_to_be_moved_is_found() {
             assert_found(&recorded.without(is_read), &found);
             let found = [action, "retired while /images/web named it"];
             assert_found(&recorded.moved(retired, put), &found);
+            // SSM has not taken the new value.
+            assert_found(&recorded.invalid(put), &found);
+            // It has never taken the old one.
+            let first = recorded.first(is(region, "PutParameter"));
+            let wrong = recorded.invalid(first).moved(retired, put);
+            let wrong = wrong.violations();
+            assert!(!wrong.iter().any(|it| it.contains(found[1])), "{wrong:#?}");
         }
     }
 }
