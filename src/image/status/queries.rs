@@ -173,10 +173,10 @@ impl Status {
         let all = own
             .map(|it| (it, false))
             .chain(earlier.map(|it| (it, true)));
-        let unseen = all.filter(|((_, request), _)| request.is_unanswered());
+        let unseen = all.filter(|((_, request), _)| request.may_have_begun());
         unseen
             .filter_map(|((region, request), is_earlier)| {
-                Some((region, is_earlier, request.asked_at?))
+                Some((region, is_earlier, request.last_asked_at()?))
             })
             .collect()
     }

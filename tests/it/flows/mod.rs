@@ -35,6 +35,7 @@ mod publish_copy_limit;
 mod publish_delete;
 mod publish_delete_kept;
 mod publish_encrypted;
+mod publish_given_up;
 mod publish_many_accounts;
 mod publish_not_allowed;
 mod publish_others;
