@@ -1,7 +1,9 @@
-//! Copies of which EC2's answer was lost, and whose Region was given up: they are told, and searched for, as those are that are
-//! waited for.
+//! Copies of which EC2's answer was lost, and that the image does not wait for any more: their Region was given up, or another
+//! client token is used meanwhile. They are told, and searched for, as those are that are waited for.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use localaws::faults::{Call, Fault};
 use serde_json::Value;
@@ -106,4 +108,53 @@ async fn a_copy_that_was_refused_is_neither_told_nor_searched_for() {
         let email = stack.last_email();
         assert!(!email.contains(LOST), "{is_lost_before}: {email}");
     }
+}
+
+/// EC2 knows its client token, does not show it for long, and does not take the next token either. Then its Region is not named
+/// any more.
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_was_begun_with_an_earlier_token_is_found() {
+    let stack = stack().await;
+    let faults = stack.world.faults();
+    faults.on("ec2", "CopyImage", 1, Fault::Crash);
+    stack.drop_file(KEY, first(&stack, COPIED)).await;
+    while stack.count("CopyImage") == 0 {
+        stack.world.run_for(Duration::from_secs(1)).await;
+    }
+    let calls = stack.world.calls().into_iter();
+    let mut asked = calls.filter(|it| it.action == "CopyImage");
+    let token = asked
+        .next()
+        .unwrap()
+        .field("ClientToken")
+        .map(str::to_owned);
+    for (is_first, code) in [
+        (true, "IdempotentParameterMismatch"),
+        (false, "ResourceLimitExceeded"),
+    ] {
+        let first = token.clone();
+        let is_meant = move |call: &Call| {
+            let is_same = call.field("ClientToken") == first.as_deref();
+            call.action == "CopyImage" && is_same == is_first
+        };
+        faults.each(is_meant, refused(code));
+    }
+    let copy = copies(&stack).pop().unwrap();
+    // By its tags it is found.
+    let mut tags = BTreeMap::new();
+    let ec2 = stack.world.ec2();
+    ec2.edit_image(OREGON, &copy, |it| std::mem::swap(&mut it.tags, &mut tags));
+    stack.world.run_for(minutes(20)).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["copies"][OREGON]["attempt"], 1, "{status:#}");
+
+    stack.drop_file(KEY, first(&stack, "")).await;
+    stack.world.run_for(minutes(2)).await;
+    assert_eq!(stack.status(KEY).await["state"], "working");
+    ec2.edit_image(OREGON, &copy, |it| std::mem::swap(&mut it.tags, &mut tags));
+    stack.rest().await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    assert_eq!(status["regions"][OREGON]["image"], copy.as_str());
+    assert_eq!(copies(&stack), [copy]);
 }
