@@ -195,6 +195,11 @@ fn task_started(status: &mut Status, task: Task, origin: Origin, now: Timestamp)
         Origin::Created => format!("started {what}"),
         Origin::Found => format!("found {what}, started by an earlier request"),
     };
+    // One that was found may have been found without a look for others.
+    if task.kind.is_import() && origin == Origin::Created {
+        let looked_at = status.build.looked_for_imports_at;
+        status.build.looked_for_imports_at = looked_at.or(Some(now));
+    }
     if task.kind.is_image() {
         let image = RegionStatus {
             image_state: task.state.clone(),

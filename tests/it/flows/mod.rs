@@ -64,6 +64,7 @@ mod replaced_meanwhile;
 mod requests;
 mod requests_kept;
 mod status_lost;
+mod status_lost_again;
 mod tasks;
 mod tasks_ended;
 mod tokens;
