@@ -182,6 +182,10 @@ fn task_resumed(status: &mut Status, found: Resumed, now: Timestamp) {
 fn attempt_ended(status: &mut Status, task: Option<String>, next: u32, now: Timestamp) {
     status.build.waiting = None;
     status.build.attempt = next;
+    // What the token began may still come into sight.
+    if task.is_none() {
+        status.build.looked_for_imports_at = None;
+    }
     let why = match task {
         Some(task) => format!("{task}, begun for the same upload before, has ended"),
         None => "EC2 knows the client token, and shows nothing that was begun with it".to_owned(),

@@ -92,6 +92,18 @@ fn it_is_known_whether_an_attempt_before_has_looked_for_imports() {
     }
 }
 
+/// EC2 has begun something with the token before, and does not show it yet.
+#[test]
+fn imports_are_looked_for_again_once_another_token_is_used() {
+    let mut status = to_be_started(SourceKind::Disk);
+    status.build.looked_for_imports_at = Some(after(0));
+    let ended = |task| Evidence::AttemptEnded { task, next: 2 };
+    advance(&mut status, ended(Some("import-snap-1".to_owned())), 3);
+    assert_eq!(status.build.looked_for_imports_at, Some(after(0)));
+    advance(&mut status, ended(None), 4);
+    assert_eq!(status.build.looked_for_imports_at, None);
+}
+
 /// Its tags and its client token are others then.
 #[test]
 fn an_attempt_that_ec2_knows_by_a_task_that_has_ended_is_followed_by_another() {
