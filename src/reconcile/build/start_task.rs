@@ -8,7 +8,7 @@ mod import;
 mod request;
 
 pub(super) use bundle_instance::is_refused_until_now;
-pub(super) use import::Earlier;
+pub(super) use import::{Earlier, is_looking};
 
 use super::{check_object, encryption, sources};
 use crate::image::message::failures;

@@ -144,7 +144,7 @@ async fn an_import_that_failed_or_was_cancelled_is_begun_anew() {
 }
 
 /// Somebody removes the AMI and its only snapshot.
-async fn remove_ami(stack: &TestStack, before: &Before) {
+pub(super) async fn remove_ami(stack: &TestStack, before: &Before) {
     stack.deregister(&stack.only_image().id).await;
     stack.world.run_for(minutes(10)).await;
     let (_, left) = before.now(stack).await;

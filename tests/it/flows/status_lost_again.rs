@@ -1,11 +1,18 @@
 //! What EC2 imports for attempts of which no status is left is looked for until an attempt has looked, however those before it ended.
 
-use localaws::faults::Fault;
+use std::time::Duration;
 
-use super::status_lost::{IMPORTS, Lost, is_made, lose};
-use crate::support::{Before, making, minutes, starting_call};
+use amiwright::reconcile::{Context, reconcile};
+use futures_util::FutureExt;
+use localaws::faults::Fault;
+use serde_json::Value;
+
+use super::status_lost::{IMPORTS, Lost, is_made, lose, remove_ami};
+use crate::support::{Before, REGION, TestStack, making, minutes, starting_call, whole_seconds};
 
 const KEY: &str = "golden/web.image.yaml";
+
+const BROKEN: &str = "ClientError: Disk validation failed";
 
 /// The calls that list imports, of each kind.
 const LISTS: [&str; 2] = ["DescribeImportSnapshotTasks", "DescribeImportImageTasks"];
@@ -67,5 +74,65 @@ async fn a_version_after_one_that_has_looked_does_not_look() {
         let status = stack.status(KEY).await;
         assert_eq!(status["state"], "available", "{status:#}");
         assert_eq!(status["build"]["lookedForImportsAt"], looked, "{kind:?}");
+    }
+}
+
+/// The same upload is looked at again, also where the rate of requests of this action is used up. What it waits for then.
+async fn look_again(stack: &TestStack, used_up: Option<&'static str>) -> Value {
+    let (aws, config) = (stack.aws(), stack.config());
+    let limiter = aws.rate_limiter();
+    let longest = Duration::from_secs(3);
+    if let Some(action) = used_up {
+        let acquired = || {
+            limiter
+                .acquire_within(REGION, action, longest)
+                .now_or_never()
+        };
+        while !matches!(acquired(), Some(Err(_))) {}
+    }
+    let now = whole_seconds(stack.world.clock().now());
+    let looked = reconcile(Context::new(&aws, &config, now), KEY, None).await;
+    assert!(looked.is_ok(), "{used_up:?}");
+    let status = stack.status(KEY).await;
+    assert_eq!(status["build"]["step"], "start-task", "{status:#}");
+    status["build"]["waiting"]["reason"].clone()
+}
+
+/// The first look comes later, and is one.
+#[tokio::test(start_paused = true)]
+async fn an_import_that_failed_is_begun_anew_where_the_first_look_had_to_wait() {
+    for kind in IMPORTS {
+        let (stack, manifest) = making(kind).await;
+        let before = Before::of(&stack);
+        stack.world.ec2().fail_next_task(kind, BROKEN);
+        stack.drop_and_rest(KEY, &manifest).await;
+        assert_eq!(stack.status(KEY).await["state"], "failed");
+        lose(&stack, Lost::StatusAndMarker).await;
+        let waits_for = look_again(&stack, Some(starting_call(kind))).await;
+        assert_eq!(waits_for, "rate-limited", "{kind:?}");
+        stack.rest().await;
+        let status = stack.status(KEY).await;
+        assert_eq!(status["build"]["attempt"], 1, "{status:#}");
+        is_made(&stack, &manifest, &before, 2).await;
+    }
+}
+
+/// Nothing is sent while it may still show: the request rate does not matter then.
+#[tokio::test(start_paused = true)]
+async fn an_ami_that_somebody_has_removed_is_imported_anew_whatever_the_request_rate_is() {
+    for kind in IMPORTS {
+        let (stack, manifest) = making(kind).await;
+        let before = Before::of(&stack);
+        stack.drop_and_rest(KEY, &manifest).await;
+        remove_ami(&stack, &before).await;
+        lose(&stack, Lost::StatusAndMarker).await;
+        for used_up in [None, Some(starting_call(kind))] {
+            let waits_for = look_again(&stack, used_up).await;
+            assert_eq!(waits_for, "unproven", "{kind:?} {used_up:?}");
+        }
+        stack.rest().await;
+        let status = stack.status(KEY).await;
+        assert_eq!(status["build"]["attempt"], 1, "{status:#}");
+        is_made(&stack, &manifest, &before, 2).await;
     }
 }
