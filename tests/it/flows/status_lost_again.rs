@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use amiwright::reconcile::{Context, reconcile};
 use futures_util::FutureExt;
-use localaws::faults::Fault;
-use serde_json::Value;
+use localaws::faults::{Call, Fault};
+use serde_json::{Value, json};
 
-use super::status_lost::{IMPORTS, Lost, is_made, lose, remove_ami};
-use crate::support::{Before, REGION, TestStack, making, minutes, starting_call, whole_seconds};
+use super::status_lost::{IMPORTS, Lost, imports, is_made, lose, remove_ami, swept};
+use crate::support::{
+    Before, REGION, TestStack, making, minutes, refused, starting_call, whole_seconds,
+};
 
 const KEY: &str = "golden/web.image.yaml";
 
@@ -134,5 +136,45 @@ async fn an_ami_that_somebody_has_removed_is_imported_anew_whatever_the_request_
         let status = stack.status(KEY).await;
         assert_eq!(status["build"]["attempt"], 1, "{status:#}");
         is_made(&stack, &manifest, &before, 2).await;
+    }
+}
+
+/// EC2 knows the number that comes after it, too: by an import that was begun while this one did not show.
+#[tokio::test(start_paused = true)]
+async fn an_import_that_fails_after_it_was_taken_up_is_begun_anew_with_a_new_number() {
+    for kind in IMPORTS {
+        let (stack, manifest) = making(kind).await;
+        let (ec2, faults, call) = (stack.world.ec2(), stack.world.faults(), starting_call(kind));
+        faults.on("ec2", call, 1, Fault::Crash);
+        ec2.fail_next_task(kind, BROKEN);
+        ec2.set_task_time(kind, minutes(120));
+        ec2.set_visibility_delay(minutes(20));
+        stack.drop_file(KEY, &manifest).await;
+        stack.world.run_for(Duration::from_secs(10)).await;
+        let asked = stack.world.calls().into_iter().find(|it| it.action == call);
+        let token = asked.unwrap().field("ClientToken").map(str::to_owned);
+        let is_same = move |it: &Call| it.field("ClientToken") == token.as_deref();
+        let is_first = move |it: &Call| it.action == call && is_same(it);
+        faults.each(is_first, refused("IdempotentParameterMismatch"));
+        ec2.set_visibility_delay(Duration::ZERO);
+        ec2.set_task_time(kind, Duration::from_secs(5));
+        ec2.fail_next_task(kind, BROKEN);
+        stack.world.run_for(minutes(24)).await;
+        let status = stack.status(KEY).await;
+        let ended = (&status["state"], &status["build"]["attempt"]);
+        assert_eq!(ended, (&json!("failed"), &json!(1)), "{status:#}");
+        faults.clear();
+
+        swept(&stack).await;
+        let status = stack.status(KEY).await;
+        let ended = (&status["state"], &status["build"]["attempt"]);
+        assert_eq!(ended, (&json!("failed"), &Value::Null), "{status:#}");
+        assert_eq!(imports(&stack).await, 2, "{status:#}");
+
+        stack.retry(KEY).await;
+        let status = stack.status(KEY).await;
+        let ended = (&status["state"], &status["build"]["attempt"]);
+        assert_eq!(ended, (&json!("available"), &json!(2)), "{status:#}");
+        assert_eq!(imports(&stack).await, 3, "{status:#}");
     }
 }
