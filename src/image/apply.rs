@@ -182,6 +182,10 @@ fn task_resumed(status: &mut Status, found: Resumed, now: Timestamp) {
 fn attempt_ended(status: &mut Status, task: Option<String>, next: u32, now: Timestamp) {
     status.build.waiting = None;
     status.build.attempt = next;
+    // What the token began may still come into sight.
+    if task.is_none() {
+        status.build.looked_for_imports_at = None;
+    }
     let why = match task {
         Some(task) => format!("{task}, begun for the same upload before, has ended"),
         None => "EC2 knows the client token, and shows nothing that was begun with it".to_owned(),
@@ -195,6 +199,11 @@ fn task_started(status: &mut Status, task: Task, origin: Origin, now: Timestamp)
         Origin::Created => format!("started {what}"),
         Origin::Found => format!("found {what}, started by an earlier request"),
     };
+    // One that was found may have been found without a look for others.
+    if task.kind.is_import() && origin == Origin::Created {
+        let looked_at = status.build.looked_for_imports_at;
+        status.build.looked_for_imports_at = looked_at.or(Some(now));
+    }
     if task.kind.is_image() {
         let image = RegionStatus {
             image_state: task.state.clone(),

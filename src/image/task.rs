@@ -47,6 +47,12 @@ impl TaskKind {
         matches!(self, Self::CopyImage | Self::RestoreImage)
     }
 
+    /// Whether EC2 makes something of a disk or a machine in S3.
+    #[must_use]
+    pub fn is_import(self) -> bool {
+        matches!(self, Self::ImportSnapshot | Self::ImportImage)
+    }
+
     /// How long nothing may change before people are notified. Long enough for the large and the slow: big disks are
     /// downloaded and converted for hours, and a copy shows no progress until it ends.
     #[must_use]

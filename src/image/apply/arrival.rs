@@ -29,6 +29,7 @@ pub fn open(before: Option<Status>, manifest: ManifestVersion, now: Timestamp) -
             };
             let forgotten = status.inherit(&before, now);
             status.build.deregistered_before = deregistered_lately(&before, now);
+            status.build.looked_for_imports_at = before.build.looked_for_imports_at;
             status.build.attempt = before.build.attempt.saturating_add(1);
             (status.state, status.build.step) = (before.state, before.build.step);
             status.conditions = before.conditions;
@@ -62,6 +63,8 @@ pub fn recover(mut draft: Status, current: Option<Status>, now: Timestamp) -> Op
         }
         let forgotten = draft.inherit(&current, now);
         draft.build.deregistered_before = deregistered_lately(&current, now);
+        let looked_at = current.build.looked_for_imports_at;
+        draft.build.looked_for_imports_at = draft.build.looked_for_imports_at.or(looked_at);
         notices = current.notices;
         draft.history.splice(..0, current.history);
         draft.conditions = current.conditions;

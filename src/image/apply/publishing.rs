@@ -102,9 +102,12 @@ pub(super) fn begin_again(status: &mut Status, why: &str, now: Timestamp) {
     for (region, copy) in &mut status.copies {
         copy.failed = 0;
         copy.waiting = None;
-        // What EC2 refused is asked for anew: another token, and what the manifest says now.
+        let unanswered_at = copy.last_unanswered().filter(|_| copy.may_have_begun());
+        // What EC2 refused is asked for anew: another token, and what the manifest says now. What it may have begun with the one
+        // before is still searched for.
         if copy.failure.take().is_some() && !status.regions.contains_key(region) {
             next_attempt(copy);
+            copy.unanswered_at = unanswered_at;
         }
     }
     status.release = std::mem::take(&mut status.release).for_next();

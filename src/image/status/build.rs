@@ -72,6 +72,10 @@ pub struct Build {
     /// EC2 may still show them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub deregistered_before: BTreeMap<String, Timestamp>,
+    /// When imports of attempts of which no status is left were looked for, before another was begun, for this version or for
+    /// an earlier one: later attempts do not look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked_for_imports_at: Option<Timestamp>,
     /// Why the image failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
@@ -99,6 +103,7 @@ impl Build {
             deleting: Vec::new(),
             orphans: Vec::new(),
             deregistered_before: BTreeMap::new(),
+            looked_for_imports_at: None,
             failure: None,
         }
     }

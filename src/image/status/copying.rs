@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::Failure;
 use super::publishing::Settings;
 use super::records::Waiting;
-use crate::image::words::is_zero;
+use crate::image::words::{FailureKind, is_zero};
 
 /// What was asked of CopyImage for one Region.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -57,11 +57,36 @@ pub struct CopyRequest {
 }
 
 impl CopyRequest {
-    /// Whether EC2 was asked, and it is not known what came of it: there may be a copy.
+    /// When EC2 was last asked, by this attempt or by one before it of which it is not known what came of it.
+    #[must_use]
+    pub fn last_asked_at(&self) -> Option<Timestamp> {
+        self.asked_at.or(self.unanswered_at)
+    }
+
+    /// When the last request was sent of which it is not known what came of it.
+    #[must_use]
+    pub fn last_unanswered(&self) -> Option<Timestamp> {
+        let last = self.asked_at.filter(|_| !self.is_refused);
+        last.or(self.unanswered_at)
+    }
+
+    /// Whether EC2 was asked, and it is not known what came of it: there may be a copy, and its Region is not given up.
     #[must_use]
     pub fn is_unanswered(&self) -> bool {
-        let is_known = self.is_refused && self.unanswered_at.is_none();
-        self.asked_at.is_some() && self.failure.is_none() && !is_known
+        self.failure.is_none() && self.last_unanswered().is_some()
+    }
+
+    /// Whether there may be a copy that nobody has seen, also where its Region is given up.
+    #[must_use]
+    pub fn may_have_begun(&self) -> bool {
+        let is_known = |it: &Failure| match &it.kind {
+            // It was searched for before, for as long as EC2 may not show it.
+            FailureKind::RequestRefused { action } => action == "CopyImage",
+            // They are named.
+            FailureKind::SeveralImages { .. } => true,
+            _ => false,
+        };
+        self.last_unanswered().is_some() && !self.failure.as_ref().is_some_and(is_known)
     }
 
     /// Whether this is the request that was written down as `other`, whatever came of it since.

@@ -73,10 +73,10 @@ impl Status {
         })
     }
 
-    /// The copies that EC2 was asked for, and of which it is not known whether it makes them.
+    /// The copies that EC2 was asked for, and of which it is not known whether it makes them: also where they were given up.
     fn unanswered_copies(&self) -> BTreeMap<String, CopyRequest> {
         let asked = self.copies.iter().filter(|(region, request)| {
-            request.is_unanswered() && !self.regions.contains_key(*region)
+            request.may_have_begun() && !self.regions.contains_key(*region)
         });
         asked
             .map(|(region, request)| (region.clone(), request.clone()))

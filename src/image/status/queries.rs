@@ -59,18 +59,6 @@ impl Status {
         !self.build.tasks.is_empty() || !self.regions.is_empty()
     }
 
-    /// Whether an attempt before this one came to a step that makes something, as far as the history tells. What was rejected,
-    /// replaced or cancelled before that has not even looked what EC2 may be making for attempts of which no status is left.
-    #[must_use]
-    pub fn has_made_before(&self) -> bool {
-        let place = |step: Step| format!("{}/{step}", State::Working);
-        let begins = place(Step::CheckManifest);
-        let current = self.history.iter().rposition(|it| it.to == begins);
-        let mut earlier = self.history.iter().take(current.unwrap_or(0));
-        let making = [Step::StartTask, Step::RegisterImage].map(place);
-        earlier.any(|it| making.contains(&it.to))
-    }
-
     /// When an AMI of this image was last seen to be as the manifest says.
     #[must_use]
     pub fn last_verified(&self) -> Option<Timestamp> {
@@ -173,10 +161,10 @@ impl Status {
         let all = own
             .map(|it| (it, false))
             .chain(earlier.map(|it| (it, true)));
-        let unseen = all.filter(|((_, request), _)| request.is_unanswered());
+        let unseen = all.filter(|((_, request), _)| request.may_have_begun());
         unseen
             .filter_map(|((region, request), is_earlier)| {
-                Some((region, is_earlier, request.asked_at?))
+                Some((region, is_earlier, request.last_asked_at()?))
             })
             .collect()
     }

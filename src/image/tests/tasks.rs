@@ -65,18 +65,43 @@ fn a_resumed_task_makes_the_status_that_of_its_attempt() {
     }
 }
 
-/// What began nothing before has not looked what EC2 does either.
+/// What ends before it begins an import has not looked what EC2 does either, and what only finds one may not have.
 #[test]
-fn it_is_known_whether_an_attempt_before_came_to_make_something() {
-    let first = open(None, manifest("0000"), after(0));
-    let second = open(Some(first), manifest("1111"), after(1));
-    assert_eq!((second.build.attempt, second.has_made_before()), (1, false));
-
+fn it_is_known_whether_an_attempt_before_has_looked_for_imports() {
+    let looked = |status: &Status| status.build.looked_for_imports_at;
     let first = to_be_started(SourceKind::Disk);
-    assert!(!first.has_made_before());
-    let second = open(Some(first), manifest("1111"), after(1));
-    let third = open(Some(second.clone()), manifest("2222"), after(2));
-    assert!(second.has_made_before() && third.has_made_before());
+    let second = open(Some(first.clone()), manifest("1111"), after(1));
+    assert_eq!((second.build.attempt, looked(&second)), (1, None));
+
+    let mut found = first;
+    let seen = seen_task(TaskKind::ImportSnapshot, "active");
+    let task = Task::started(TaskKind::ImportSnapshot, REGION, &seen, after(3));
+    let origin = Origin::Found;
+    advance(&mut found, Evidence::TaskStarted { task, origin }, 3);
+    for status in [&found, &started(TaskKind::CopyImage)] {
+        assert_eq!((status.build.tasks.len(), looked(status)), (1, None));
+    }
+
+    for kind in [TaskKind::ImportSnapshot, TaskKind::ImportImage] {
+        let first = started(kind);
+        let at = looked(&first);
+        assert!(at.is_some(), "{kind}");
+        let second = open(Some(first), manifest("1111"), after(9));
+        let third = open(Some(second.clone()), manifest("2222"), after(10));
+        assert_eq!([looked(&second), looked(&third)], [at; 2], "{kind}");
+    }
+}
+
+/// EC2 has begun something with the token before, and does not show it yet.
+#[test]
+fn imports_are_looked_for_again_once_another_token_is_used() {
+    let mut status = to_be_started(SourceKind::Disk);
+    status.build.looked_for_imports_at = Some(after(0));
+    let ended = |task| Evidence::AttemptEnded { task, next: 2 };
+    advance(&mut status, ended(Some("import-snap-1".to_owned())), 3);
+    assert_eq!(status.build.looked_for_imports_at, Some(after(0)));
+    advance(&mut status, ended(None), 4);
+    assert_eq!(status.build.looked_for_imports_at, None);
 }
 
 /// Its tags and its client token are others then.

@@ -82,6 +82,8 @@ pub(super) enum Rate {
 /// for them the request is reserved before.
 pub(super) async fn within_rate(context: Context<'_>, next: Next, status: &Status) -> Rate {
     let action = match next {
+        // It is waited for, and counted how long, what an import has made that has ended: nothing is sent before that is over.
+        Next::Do(Step::StartTask) if start_task::is_looking(status) => None,
         Next::Do(Step::StartTask) => status.build.source.and_then(start_task::action),
         Next::Do(Step::RegisterImage) => {
             return match context.aws.reserve(register_image::ACTION).await {

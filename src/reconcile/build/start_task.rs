@@ -8,7 +8,7 @@ mod import;
 mod request;
 
 pub(super) use bundle_instance::is_refused_until_now;
-pub(super) use import::Earlier;
+pub(super) use import::{Earlier, is_looking};
 
 use super::{check_object, encryption, sources};
 use crate::image::message::failures;
@@ -116,11 +116,12 @@ pub(super) async fn adopt(step: &StepContext<'_>) -> Result<Option<StepOutcome>,
 }
 
 /// Takes over the import of an attempt of which no status is left, as where it was deleted while EC2 imports. Once an attempt has
-/// come this far, later ones do not look: their status knows how those before them ended (`docs/decisions.md`). No manifest is
-/// needed for what is only to be cancelled.
+/// looked and begun another, later ones do not look: their status knows how those before them ended (`docs/decisions.md`). No
+/// manifest is needed for what is only to be cancelled.
 pub(super) async fn resume(step: &StepContext<'_>, spec: Option<&Spec>) -> Result<Earlier, Error> {
-    match step.status.build.source {
-        Some(SourceKind::Disk | SourceKind::Vm) if !step.status.has_made_before() => {
+    let build = &step.status.build;
+    match build.source {
+        Some(SourceKind::Disk | SourceKind::Vm) if build.looked_for_imports_at.is_none() => {
             Box::pin(import::resume(step, spec)).await
         }
         _ => Ok(Earlier::Nothing),

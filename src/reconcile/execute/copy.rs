@@ -60,11 +60,9 @@ pub(super) fn intend(
         } => {
             let is_again = known.attempt == *attempt && known.asked_at.is_some();
             let asked_since = known.asked_since.or(known.asked_at);
-            // What became of a request is not known where it is not written down.
-            let unanswered_at = match known.is_refused {
-                true => known.unanswered_at,
-                false => known.asked_at,
-            };
+            // What became of a request is not known where it is not written down, also of one with another token.
+            let is_unseen = step.status.image_in(&what.region).is_none();
+            let unanswered_at = known.last_unanswered().filter(|_| is_unseen);
             let settings = Settings {
                 description: desired.description.clone(),
                 tags: desired.tags.clone(),
@@ -77,7 +75,7 @@ pub(super) fn intend(
                 asked_at: Some(step.now()),
                 asked_since: asked_since.filter(|_| is_again).or(Some(step.now())),
                 is_refused: false,
-                unanswered_at: unanswered_at.filter(|_| is_again),
+                unanswered_at,
                 removed: known.removed,
                 is_unusable: false,
                 kms_key_id: kms_key_id.clone(),

@@ -86,7 +86,8 @@ pub(super) async fn outlast(stack: &TestStack, manifest: &str) {
 
 /// What emails say of a copy that was not seen.
 pub(super) const UNSEEN: &str = "us-west-2, asked for at 2026-11-21T";
-const EARLIER_UNSEEN: &str = "us-west-2, of an earlier version, asked for at 2026-11-21T";
+pub(super) const EARLIER_UNSEEN: &str =
+    "us-west-2, of an earlier version, asked for at 2026-11-21T";
 
 async fn is_at_rest(stack: &TestStack) {
     let (known, told, before) = (copies(stack), stack.emails().len(), looks(stack));

@@ -15,16 +15,16 @@ use crate::support::{
 const KEY: &str = "golden/web.image.yaml";
 const OTHER: &str = "team/web.image.yaml";
 
-const IMPORTS: [TaskKind; 2] = [TaskKind::ImportSnapshot, TaskKind::ImportImage];
+pub(super) const IMPORTS: [TaskKind; 2] = [TaskKind::ImportSnapshot, TaskKind::ImportImage];
 
 /// What is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lost {
+pub(super) enum Lost {
     Status,
     StatusAndMarker,
 }
 
-async fn lose(stack: &TestStack, lost: Lost) {
+pub(super) async fn lose(stack: &TestStack, lost: Lost) {
     stack.remove_state(&keys::status_key(KEY)).await;
     if lost == Lost::StatusAndMarker {
         stack.remove_state(&keys::open_key(KEY)).await;
@@ -32,7 +32,7 @@ async fn lose(stack: &TestStack, lost: Lost) {
 }
 
 /// How many imports EC2 lists.
-async fn imports(stack: &TestStack) -> usize {
+pub(super) async fn imports(stack: &TestStack) -> usize {
     let aws = stack.aws();
     let disks = aws.list_import_snapshot_tasks().await.unwrap();
     let machines = aws.list_import_image_tasks().await.unwrap();
@@ -40,7 +40,7 @@ async fn imports(stack: &TestStack) -> usize {
 }
 
 /// So many imports have made one AMI, nothing is left over, and the same manifest changes nothing.
-async fn is_made(stack: &TestStack, manifest: &str, before: &Before, by: usize) {
+pub(super) async fn is_made(stack: &TestStack, manifest: &str, before: &Before, by: usize) {
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "available", "{status:#}");
     assert_eq!(before.now(stack).await, (1, Vec::new()), "{status:#}");
@@ -144,7 +144,7 @@ async fn an_import_that_failed_or_was_cancelled_is_begun_anew() {
 }
 
 /// Somebody removes the AMI and its only snapshot.
-async fn remove_ami(stack: &TestStack, before: &Before) {
+pub(super) async fn remove_ami(stack: &TestStack, before: &Before) {
     stack.deregister(&stack.only_image().id).await;
     stack.world.run_for(minutes(10)).await;
     let (_, left) = before.now(stack).await;
@@ -295,7 +295,7 @@ async fn an_import_is_cancelled_with_the_upload_that_would_have_taken_it_up() {
 }
 
 /// Everything that is known of it is deleted, and the sweep comes to the manifest that is still there.
-async fn swept(stack: &TestStack) {
+pub(super) async fn swept(stack: &TestStack) {
     lose(stack, Lost::StatusAndMarker).await;
     stack.world.run_for(minutes(16)).await;
     stack.rest().await;

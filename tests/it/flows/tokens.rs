@@ -1,10 +1,12 @@
 //! EC2 has had a client token with other parameters, and shows nothing that was begun with it: another token is used.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use localaws::ec2::TaskKind;
-use localaws::faults::Call;
+use localaws::faults::{Call, Fault};
 
+use super::status_lost::{IMPORTS, imports};
 use crate::support::{Before, TestStack, making, minutes, refused, starting_call};
 
 const KEY: &str = "golden/web.image.yaml";
@@ -61,4 +63,42 @@ async fn an_image_fails_whose_every_token_is_known() {
     assert_eq!(status["build"]["failure"]["code"], KNOWN, "{status:#}");
     let attempts = status["build"]["attempt"].as_u64().unwrap();
     assert!((2..=4).contains(&attempts), "{status:#}");
+}
+
+/// It comes into sight while the next token cannot be used, of a version before which another has looked for imports.
+#[tokio::test(start_paused = true)]
+async fn an_import_that_was_begun_with_an_earlier_token_is_taken_up() {
+    for kind in IMPORTS {
+        let (stack, manifest) = making(kind).await;
+        stack.drop_and_rest(KEY, &manifest).await;
+        let (ec2, faults, call) = (stack.world.ec2(), stack.world.faults(), starting_call(kind));
+        faults.on("ec2", call, 1, Fault::Crash);
+        ec2.set_visibility_delay(minutes(25));
+        let next = manifest.replacen("name: web", "name: next", 1);
+        stack.drop_file(KEY, next).await;
+        stack.world.run_for(Duration::from_secs(10)).await;
+        ec2.set_visibility_delay(Duration::ZERO);
+        let calls = stack.world.calls().into_iter();
+        let asked: Vec<Call> = calls.filter(|it| it.action == call).collect();
+        assert_eq!(asked.len(), 2);
+        let token = asked[1].field("ClientToken").map(str::to_owned);
+        for (is_first, answer) in [(true, refused(KNOWN)), (false, Fault::Throttle)] {
+            let first = token.clone();
+            let is_meant = move |it: &Call| {
+                let is_same = it.field("ClientToken") == first.as_deref();
+                it.action == call && is_same == is_first
+            };
+            faults.each(is_meant, answer);
+        }
+        stack.world.run_for(minutes(20)).await;
+        let status = stack.status(KEY).await;
+        assert_eq!(status["build"]["step"], "start-task", "{status:#}");
+        assert_eq!(status["build"]["attempt"], 2, "{status:#}");
+
+        stack.rest().await;
+        let status = stack.status(KEY).await;
+        assert_eq!(status["state"], "available", "{status:#}");
+        assert_eq!(status["build"]["attempt"], 1, "{status:#}");
+        assert_eq!(imports(&stack).await, 2, "{status:#}");
+    }
 }

@@ -12,7 +12,7 @@ use crate::image::outcome::{Evidence, Resumed, StepOutcome};
 use crate::image::ownership::{self, Attempt};
 use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::publish::has_failed;
-use crate::image::status::SourceObject;
+use crate::image::status::{SourceObject, Status};
 use crate::image::task::{Phase, Task, TaskKind, phase};
 use crate::image::words::{SourceKind, WaitReason};
 use crate::manifest::disk_format::Expected;
@@ -170,7 +170,7 @@ pub(super) async fn resume(step: &StepContext<'_>, spec: Option<&Spec>) -> Resul
 }
 
 /// What comes before an import whose client token EC2 knows: by those of this very attempt, or of later ones of the same upload,
-/// none of which goes on. Only while nothing can have been sent for this attempt: else it may be its own import that has ended,
+/// none of which goes on. Only while nothing was sent for this attempt: else it may be its own import that has ended,
 /// before anybody heard of it, and the same request gets that. `tasks` has the last one first.
 fn has_ended(step: &StepContext<'_>, tasks: &[(Attempt, &ObservedTask)]) -> Earlier {
     let own = Attempt::of(step.status);
@@ -184,7 +184,8 @@ fn has_ended(step: &StepContext<'_>, tasks: &[(Attempt, &ObservedTask)]) -> Earl
         what: task.id.clone(),
     };
     let waiting = step.status.build.waiting.as_ref();
-    if !step.is_first && !waiting.is_some_and(|it| it.reason.is_same(&reason)) {
+    let is_unsent = step.is_first || is_held_back(step);
+    if !is_unsent && !waiting.is_some_and(|it| it.reason.is_same(&reason)) {
         return Earlier::Nothing;
     }
     // What was made of it may not be shown yet: then it is found, and nothing is made twice. One that is being cancelled may be
@@ -197,6 +198,21 @@ fn has_ended(step: &StepContext<'_>, tasks: &[(Attempt, &ObservedTask)]) -> Earl
             next: last.number.saturating_add(1),
         })
     }))
+}
+
+/// Whether what an import has made that has ended is waited for, before another is begun.
+pub(in crate::reconcile::build) fn is_looking(status: &Status) -> bool {
+    let waiting = status.build.waiting.as_ref();
+    waiting.is_some_and(|it| matches!(it.reason, WaitReason::Unproven { .. }))
+}
+
+/// Whether the request rate is used up ever since the step began: then nothing was sent for it. Unless by an invocation that died
+/// since; what it began and failed by now is begun once more then.
+fn is_held_back(step: &StepContext<'_>) -> bool {
+    let build = &step.status.build;
+    build.waiting.as_ref().is_some_and(|it| {
+        matches!(it.reason, WaitReason::RateLimited { .. }) && it.since == build.step_since
+    })
 }
 
 /// Whether what a completed task has made is there, and no attempt has tagged it yet.

@@ -163,7 +163,7 @@ fn copy_of<'a>(
 
 /// Whether EC2 was asked for it no longer than this ago.
 fn is_asked_within(limit: SignedDuration, step: &StepContext<'_>, request: &CopyRequest) -> bool {
-    let asked_at = request.asked_at;
+    let asked_at = request.last_asked_at();
     asked_at.is_some_and(|at| step.now().duration_since(at) <= limit)
 }
 
