@@ -10,6 +10,7 @@ mod empty;
 mod endings;
 mod forged;
 pub(crate) mod guardrails;
+mod guardrails_again;
 mod identity;
 mod lost_then_ended;
 mod lost_then_refused;
