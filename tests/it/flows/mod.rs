@@ -64,6 +64,7 @@ mod replaced_meanwhile;
 mod requests;
 mod requests_kept;
 mod status_lost;
+mod still_shown;
 mod tasks;
 mod tasks_ended;
 mod tokens;
