@@ -14,6 +14,7 @@ use crate::image::outcome::Publishing;
 use crate::image::plan;
 use crate::image::status::{Drift, Failure, ManifestVersion, Status};
 use crate::image::words::{CancelBy, FailureKind, SourceKind, State};
+use crate::manifest::key;
 use crate::status_store::Loaded;
 
 /// Whether a final status has to be reconciled again: its manifest, or the bundle that names, is another one now.
@@ -79,6 +80,10 @@ async fn is_judged_anew(
     let is_again = upload.uploaded_at > status.manifest.last_uploaded_at();
     if !is_again || status.state != State::Rejected {
         return Ok(false);
+    }
+    // What is not named as a manifest is told of for each upload.
+    if key::kind(&upload.key).is_none() {
+        return Ok(true);
     }
     let guardrails = &context.config.guardrails;
     let content = object.content.as_deref();
