@@ -267,16 +267,12 @@ fn import_tagged(status: &mut Status, imported: Imported, now: Timestamp) {
 
 /// The upload does not pass the checks. A bundle that EC2 made is not a mistake of the manifest: its image
 /// fails.
-fn reject(status: &mut Status, mut found: Vec<Problem>, now: Timestamp) {
+fn reject(status: &mut Status, found: Vec<Problem>, now: Timestamp) {
     if let Some(failure) = problems::of_task(status, &found) {
         return ending::fail(status, failure, now);
     }
     let why = problems::summary(found.len());
-    let surplus = found.len().saturating_sub(PROBLEMS_KEPT);
-    status.problems_omitted = u32::try_from(surplus).unwrap_or(u32::MAX);
-    found.truncate(PROBLEMS_KEPT);
-    found.iter_mut().for_each(Problem::shorten);
-    status.problems = found;
+    (status.problems, status.problems_omitted) = kept(found);
     move_to(status, State::Rejected, status.build.step, why, now);
     // It is no mistake of the manifest, which was not even checked.
     let kind = match key::kind(&status.manifest.key) {
@@ -284,6 +280,22 @@ fn reject(status: &mut Status, mut found: Vec<Problem>, now: Timestamp) {
         None => NoticeKind::Ignored,
     };
     record_notice(status, kind, now);
+}
+
+/// The problems that a status keeps, and how many it does not.
+fn kept(mut found: Vec<Problem>) -> (Vec<Problem>, u32) {
+    let surplus = found.len().saturating_sub(PROBLEMS_KEPT);
+    found.truncate(PROBLEMS_KEPT);
+    found.iter_mut().for_each(Problem::shorten);
+    (found, u32::try_from(surplus).unwrap_or(u32::MAX))
+}
+
+/// Whether just these problems are what the image was rejected for.
+#[must_use]
+pub fn is_rejected_for(status: &Status, found: Vec<Problem>) -> bool {
+    let (problems, omitted) = kept(found);
+    status.state == State::Rejected
+        && (&status.problems, status.problems_omitted) == (&problems, omitted)
 }
 
 fn claim(status: &mut Status, claim: Claim, now: Timestamp) {

@@ -218,9 +218,10 @@ pub fn has_tags(tags: &BTreeMap<String, String>, expected: &BTreeMap<String, Str
         .all(|(key, value)| tags.get(key) == Some(value))
 }
 
-/// Judges the AMIs that have our manifest's ownership tag or the name.
+/// Judges the AMIs that have our manifest's ownership tag or the name. One that EC2 may only still show (`is_going`) counts
+/// where there is no other.
 #[must_use]
-pub fn judge(status: &Status, found: &[ObservedImage]) -> Lookup {
+pub fn judge(status: &Status, found: &[ObservedImage], is_going: impl Fn(&str) -> bool) -> Lookup {
     let ownership = ownership_tags(status);
     let is_ours = |image: &&ObservedImage| has_tags(&image.tags, &ownership);
     let mut ours: Vec<&ObservedImage> = found
@@ -230,6 +231,10 @@ pub fn judge(status: &Status, found: &[ObservedImage]) -> Lookup {
         .collect();
     ours.sort_by(|one, other| one.id.cmp(&other.id));
     ours.dedup_by(|one, other| one.id == other.id);
+    match ours.iter().all(|image| is_going(&image.id)) {
+        true => ours.truncate(1),
+        false => ours.retain(|image| !is_going(&image.id)),
+    }
     match ours.as_slice() {
         [only] => return Lookup::Ours((*only).clone()),
         [] => {}
@@ -237,7 +242,8 @@ pub fn judge(status: &Status, found: &[ObservedImage]) -> Lookup {
     }
     found
         .iter()
-        .find(|image| status.build.name.as_deref() == Some(&image.name) && exists(image))
+        .filter(|image| status.build.name.as_deref() == Some(&image.name) && exists(image))
+        .min_by_key(|image| is_going(&image.id))
         .map_or(Lookup::Absent, |image| Lookup::NameTaken(image.clone()))
 }
 

@@ -2,16 +2,19 @@
 
 use jiff::Timestamp;
 
-use super::build::bundle_is_replaced;
+use super::build::{self, bundle_is_replaced};
 use super::context::{Context, Error};
 use super::identity::{digest, manifest_version};
+use super::manifest_reader::ManifestRead;
 use super::spec::Spec;
+use super::step_context::StepContext;
 use crate::aws::{AwsError, Object};
-use crate::image::apply::{note_repetition, open, publish_again, republish};
+use crate::image::apply::{is_rejected_for, note_repetition, open, publish_again, republish};
 use crate::image::outcome::Publishing;
 use crate::image::plan;
 use crate::image::status::{Drift, Failure, ManifestVersion, Status};
-use crate::image::words::{CancelBy, FailureKind, SourceKind, State, Step};
+use crate::image::words::{CancelBy, FailureKind, SourceKind, State};
+use crate::manifest::key;
 use crate::status_store::Loaded;
 
 /// Whether a final status has to be reconciled again: its manifest, or the bundle that names, is another one now.
@@ -60,33 +63,49 @@ fn is_asked_again(status: &Status, uploaded_at: Timestamp) -> bool {
         .is_some_and(|cancel| {
             cancel.by == CancelBy::ManifestRemoved || uploaded_at > cancel.uploaded_at
         });
-    // Where the object was refused, another one may be there now; the manifest itself was right.
-    let is_about_object = status.state == State::Rejected && status.build.step == Step::CheckObject;
-    let is_again = uploaded_at > status.manifest.last_uploaded_at();
     let failure = status.build.failure.as_ref();
     let is_gone = failure.is_some_and(|it| it.kind == FailureKind::ManifestGone);
-    is_gone || cancelled || (is_about_object && is_again)
+    is_gone || cancelled
 }
 
-/// Whether a manifest that was rejected may pass when it is uploaded again: the stack's owner may have opened meanwhile
-/// what it asks for, or EC2 may say now that its sources are of owners that are allowed.
-fn may_pass_now(
+/// Whether a manifest that was rejected is judged anew when it is uploaded again: it is not refused any more for what it was
+/// rejected for. The stack's owner may have opened or closed something meanwhile, EC2 may say now that its sources are of
+/// owners that are allowed, or another object may be there.
+async fn is_judged_anew(
     context: Context<'_>,
     object: &Object,
     status: &Status,
     upload: &ManifestVersion,
-) -> bool {
+) -> Result<bool, Error> {
     let is_again = upload.uploaded_at > status.manifest.last_uploaded_at();
-    let (true, State::Rejected, Some(content)) =
-        (is_again, status.state, object.content.as_deref())
-    else {
-        return false;
+    if !is_again || status.state != State::Rejected {
+        return Ok(false);
+    }
+    // What is not named as a manifest is told of for each upload.
+    if key::kind(&upload.key).is_none() {
+        return Ok(true);
+    }
+    let guardrails = &context.config.guardrails;
+    let content = object.content.as_deref();
+    let manifest = match content.map(|content| Spec::parse(upload, content, guardrails)) {
+        Some(Ok(spec)) => ManifestRead::Spec(spec),
+        Some(Err(problems)) => ManifestRead::Invalid(problems),
+        None => ManifestRead::Unread,
     };
-    let is_about_manifest = matches!(
-        status.build.step,
-        Step::CheckManifest | Step::CheckBundle | Step::StartTask | Step::RegisterImage
-    );
-    is_about_manifest && Spec::parse(upload, content, &context.config.guardrails).is_ok()
+    let started = open(Some(status.clone()), upload.clone(), context.now);
+    let step = StepContext {
+        context,
+        status: &started,
+        manifest: &manifest,
+        is_first: true,
+        claimed: None,
+        observed: None,
+        uploaded: Some(object),
+        described: None,
+        reserved: None,
+    };
+    let refusal = Box::pin(build::refusal(&step, status.build.step)).await?;
+    Ok(refusal.is_none_or(|problems| !is_rejected_for(status, problems)))
 }
 
 /// What is to be done about what is at a manifest's key.
@@ -157,8 +176,8 @@ pub(super) async fn decide(
     }
     if status.retry.is_some()
         || is_asked_again(status, upload.uploaded_at)
-        || may_pass_now(context, object, status, &upload)
         || (!same_content && !has_image)
+        || Box::pin(is_judged_anew(context, object, status, &upload)).await?
     {
         return Ok(start(context, Some(before), upload));
     }

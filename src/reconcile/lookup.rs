@@ -1,5 +1,7 @@
 //! Look before creating: the AMIs that are, or could be taken for, the one that is to be made.
 
+use jiff::Timestamp;
+
 use super::context::{Context, Error};
 use super::step_context::StepContext;
 use crate::image::message::failures;
@@ -13,7 +15,7 @@ use crate::image::words::WaitReason;
 /// Looks for AMIs with this manifest's ownership tag.
 pub(super) async fn by_tag(context: Context<'_>, status: &Status) -> Result<Lookup, Error> {
     let found = tagged(context, status).await?;
-    Ok(ownership::judge(status, &found))
+    Ok(judge(status, &found, context.now))
 }
 
 /// Looks for AMIs with this manifest's ownership tag, or with the name.
@@ -23,7 +25,12 @@ pub(super) async fn by_tag_and_name(
 ) -> Result<Lookup, Error> {
     let mut found = tagged(context, status).await?;
     found.extend(named(context, status).await?);
-    Ok(ownership::judge(status, &found))
+    Ok(judge(status, &found, context.now))
+}
+
+/// Judges the AMIs that have the manifest's ownership tag or the name.
+pub(super) fn judge(status: &Status, found: &[ObservedImage], now: Timestamp) -> Lookup {
+    ownership::judge(status, found, |image| is_going(status, image, now))
 }
 
 async fn named(context: Context<'_>, status: &Status) -> Result<Vec<ObservedImage>, Error> {
@@ -63,7 +70,10 @@ pub(super) async fn tagged_snapshots(
 /// What is to be done about what was found; none if nothing is in the way of making the AMI.
 pub(super) fn outcome(step: &StepContext<'_>, found: Lookup) -> Option<StepOutcome> {
     Some(match found {
-        Lookup::Ours(image) if is_going(step, &image.id) => {
+        // Its name is about to be free, too.
+        Lookup::Ours(image) | Lookup::NameTaken(image)
+            if is_going(step.status, &image.id, step.now()) =>
+        {
             StepOutcome::Wait(WaitReason::DeletionNotVisible)
         }
         Lookup::Ours(image) => registered(step, &image, Origin::Found),
@@ -75,14 +85,14 @@ pub(super) fn outcome(step: &StepContext<'_>, found: Lookup) -> Option<StepOutco
 
 /// Whether EC2 was asked a moment ago to deregister this AMI, when it was an earlier version's: another invocation may
 /// still be about to ask, and what is shown may be from before.
-pub(super) fn is_going(step: &StepContext<'_>, image: &str) -> bool {
-    let versions = step.status.previous.iter();
+pub(super) fn is_going(status: &Status, image: &str, now: Timestamp) -> bool {
+    let versions = status.previous.iter();
     let known = versions.flat_map(|version| version.regions.values());
     let known = known.filter(|it| it.image == image);
     let asked_at = known.filter_map(|it| it.retiring.asked_at);
-    let gone_at = step.status.build.deregistered_before.get(image).copied();
+    let gone_at = status.build.deregistered_before.get(image).copied();
     let mut all = asked_at.chain(gone_at);
-    all.any(|at| step.now().duration_since(at) < VISIBILITY_GRACE)
+    all.any(|at| now.duration_since(at) < VISIBILITY_GRACE)
 }
 
 /// EC2 has the AMI.

@@ -126,6 +126,11 @@ pub(crate) async fn preview(
     let (meaning, status) = match decision {
         Decision::Open(status, _) => (Meaning::Build, *status),
         Decision::Publish(status, _) => (Meaning::Change, *status),
+        // It was rejected, and would be again for the same.
+        Decision::Note(status, _) if status.state == State::Rejected => {
+            preview.problems = status.problems;
+            return Ok(preview);
+        }
         Decision::Note(status, _) => (rest(&status), *status),
         Decision::Continue(loaded) => {
             let status = loaded.status;

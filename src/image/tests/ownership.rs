@@ -3,8 +3,8 @@
 use super::*;
 use crate::image::observed::ATTEMPT_TAG;
 use crate::image::ownership::{
-    Attempt, CLOCKS, Lookup, attempt_of_version, creation_tags, has_tags, is_later_attempt,
-    is_of_other_attempt, is_previous, judge, ownership_tags,
+    self, Attempt, CLOCKS, Lookup, attempt_of_version, creation_tags, has_tags, is_later_attempt,
+    is_of_other_attempt, is_previous, ownership_tags,
 };
 use crate::image::status::{PreviousVersion, RegionStatus};
 
@@ -13,6 +13,11 @@ fn other(id: &str) -> ObservedImage {
         id: id.to_owned(),
         ..seen("available")
     }
+}
+
+/// Judges what EC2 shows, none of which is about to go.
+fn judge(status: &Status, found: &[ObservedImage]) -> Lookup {
+    ownership::judge(status, found, |_| false)
 }
 
 #[test]
@@ -56,6 +61,33 @@ fn two_of_ours_are_for_a_person_to_judge() {
     let found = [other("ami-2"), other("ami-1")];
     let both = vec!["ami-1".to_owned(), "ami-2".to_owned()];
     assert_eq!(judge(&to_be_registered(), &found), Lookup::Several(both));
+}
+
+#[test]
+fn one_that_is_only_still_shown_counts_where_there_is_no_other() {
+    let judge = |found: &[ObservedImage], going: &[&str]| {
+        ownership::judge(&to_be_registered(), found, |id| going.contains(&id))
+    };
+    let ours = ["ami-1", "ami-2", "ami-3"].map(other);
+    let is_ours = |image: &ObservedImage| Lookup::Ours(image.clone());
+    assert_eq!(judge(&ours, &["ami-1", "ami-2"]), is_ours(&ours[2]));
+    assert_eq!(
+        judge(&ours, &["ami-1", "ami-2", "ami-3"]),
+        is_ours(&ours[0])
+    );
+    let both = vec!["ami-1".to_owned(), "ami-3".to_owned()];
+    assert_eq!(judge(&ours, &["ami-2"]), Lookup::Several(both));
+
+    let named = ours.map(|mut image| {
+        image.tags.clear();
+        image
+    });
+    let has_name = |image: &ObservedImage| Lookup::NameTaken(image.clone());
+    assert_eq!(judge(&named, &["ami-1"]), has_name(&named[1]));
+    assert_eq!(
+        judge(&named, &["ami-1", "ami-2", "ami-3"]),
+        has_name(&named[0])
+    );
 }
 
 #[test]

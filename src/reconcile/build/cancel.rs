@@ -39,6 +39,10 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         }
         (Step::RegisterImage, _) => Ok(match lookup::by_tag(step.context, step.status).await? {
             Lookup::Absent | Lookup::NameTaken(_) => nothing_found(&step),
+            // It is an earlier version's, and EC2 only still shows it.
+            Lookup::Ours(image) if lookup::is_going(step.status, &image.id, step.now()) => {
+                nothing_found(&step)
+            }
             Lookup::Ours(image) => lookup::registered(&step, &image, Origin::Found),
             Lookup::Several(ids) => ended(ids.into_iter().map(several).collect()),
         }),

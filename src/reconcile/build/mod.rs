@@ -12,6 +12,7 @@ mod last_look;
 mod preview;
 mod probe_task;
 mod proven;
+mod refusal;
 mod register_image;
 mod sources;
 mod start_task;
@@ -21,6 +22,7 @@ mod tag_imported;
 pub(crate) use check_bundle::image_manifest_beside;
 pub(super) use check_bundle::is_replaced as bundle_is_replaced;
 pub(super) use preview::{Looked, look};
+pub(super) use refusal::refusal;
 
 use super::context::{Context, Error};
 use super::execute;

@@ -43,6 +43,7 @@ pub(in crate::reconcile) async fn look(
     let mut looked = Looked::default();
     let mut taken = None;
     let conflict = match found {
+        Lookup::Ours(image) if lookup::is_going(step.status, &image.id, step.now()) => None,
         Lookup::Ours(image) => {
             looked.existing = Some(image);
             return Ok(looked);
@@ -51,6 +52,7 @@ pub(in crate::reconcile) async fn look(
             taken = Some(image);
             None
         }
+        Lookup::NameTaken(image) if lookup::is_going(step.status, &image.id, step.now()) => None,
         Lookup::NameTaken(image) => Some(failures::name_taken(step.status, &image)),
         Lookup::Several(ids) => Some(failures::several_images(ids)),
         Lookup::Absent => None,

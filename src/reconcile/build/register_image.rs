@@ -7,7 +7,7 @@ use crate::aws::{AwsError, BundleFault, Registered, Remedy};
 use crate::image::message::failures;
 use crate::image::observed::ObservedImage;
 use crate::image::outcome::{Evidence, Origin, StepOutcome};
-use crate::image::ownership::{self, Lookup};
+use crate::image::ownership::Lookup;
 use crate::image::plan::{REGISTER_GRACE, VISIBILITY_GRACE};
 use crate::image::status::RegionStatus;
 use crate::image::task::TaskKind;
@@ -37,7 +37,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     };
     // That the name is taken, EC2 says itself.
     let found = match &seen {
-        Some(Ok(seen)) => ownership::judge(step.status, &seen.users.own),
+        Some(Ok(seen)) => lookup::judge(step.status, &seen.users.own, step.now()),
         _ => lookup::by_tag(step.context, step.status).await?,
     };
     let taken = goes_first(&step, &found).cloned();

@@ -94,6 +94,19 @@ async fn a_manifest_under_another_name_is_told_of_once_for_each_upload() {
     assert_eq!(stack.subjects().len(), 5);
 }
 
+/// Also of the same content: whoever uploads it again waits for an AMI.
+#[tokio::test(start_paused = true)]
+async fn a_manifest_that_is_uploaded_under_another_name_again_is_told_of_again() {
+    let stack = TestStack::new().await;
+    for times in 1..=2 {
+        stack.drop_file("web.yaml", stack.manifest("web")).await;
+        for _ in 0..2 {
+            sweep(&stack).await;
+        }
+        assert_eq!(stack.subjects().len(), times);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn nothing_is_read_or_told_where_that_is_switched_off() {
     let off = |builder: localaws::world::Builder| builder.parameter("NotifyIgnored", "false");

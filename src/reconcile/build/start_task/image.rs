@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::request::{answered, found};
 use crate::aws::{CopiedImage, RestoredImage};
-use crate::image::message::{failures, problems};
+use crate::image::message::problems;
 use crate::image::observed::ObservedImage;
 use crate::image::outcome::StepOutcome;
 use crate::image::ownership::{self, Lookup};
@@ -123,18 +123,16 @@ async fn already_there(
     step: &StepContext<'_>,
     kind: TaskKind,
 ) -> Result<Option<StepOutcome>, Error> {
-    let found_images = lookup::by_tag_and_name(step.context, step.status).await?;
-    Ok(Some(match found_images {
-        Lookup::Ours(image) => taken_over(step, kind, &image),
-        Lookup::NameTaken(image) => StepOutcome::Fail(failures::name_taken(step.status, &image)),
-        Lookup::Several(ids) => StepOutcome::Fail(failures::several_images(ids)),
-        Lookup::Absent => return Ok(None),
-    }))
+    let found = lookup::by_tag_and_name(step.context, step.status).await?;
+    Ok(match found {
+        Lookup::Ours(image) => Some(taken_over(step, kind, &image)),
+        Lookup::NameTaken(_) | Lookup::Several(_) | Lookup::Absent => lookup::outcome(step, found),
+    })
 }
 
 /// The AMI is there, unless EC2 only still shows it.
 fn taken_over(step: &StepContext<'_>, kind: TaskKind, image: &ObservedImage) -> StepOutcome {
-    if lookup::is_going(step, &image.id) {
+    if lookup::is_going(step.status, &image.id, step.now()) {
         return StepOutcome::Wait(WaitReason::DeletionNotVisible);
     }
     found(task(step, kind, image))

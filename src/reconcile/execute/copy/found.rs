@@ -3,12 +3,12 @@
 use crate::aws::{Aws, AwsError};
 use crate::image::message::failures;
 use crate::image::observed::{MANIFEST_TAG, ObservedImage};
-use crate::image::ownership::{self, Lookup};
+use crate::image::ownership::Lookup;
 use crate::image::publish::has_failed;
 use crate::image::status::{CopyRequest, Status};
 use crate::image::words::WaitReason;
 use crate::reconcile::execute::refused::Refused;
-use crate::reconcile::lookup::is_going;
+use crate::reconcile::lookup;
 use crate::reconcile::proof::is_own_image;
 use crate::reconcile::step_context::StepContext;
 
@@ -29,8 +29,8 @@ pub(super) async fn find(
         .into_iter()
         .filter(is_own)
         .partition(|image| has_failed(&image.state));
-    match ownership::judge(status, &live) {
-        Lookup::Ours(image) if is_going(step, &image.id) => {
+    match lookup::judge(status, &live, step.now()) {
+        Lookup::Ours(image) if lookup::is_going(status, &image.id, step.now()) => {
             Err(Refused::NotYet(WaitReason::DeletionNotVisible))
         }
         Lookup::Ours(image) => Ok(Some(image)),

@@ -14,6 +14,7 @@ use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE};
 use crate::image::publish::{Pending, Plan, has_failed};
 use crate::image::status::{Action, CopyRequest, PreviousVersion, RegionAction, Status};
 use crate::reconcile::execute::refused::Refused;
+use crate::reconcile::lookup;
 use crate::reconcile::step_context::{StepContext, is_final};
 
 /// How long a Region that does not answer is waited for. The manifest may have stopped naming it because it does not.
@@ -119,7 +120,7 @@ async fn earlier(
         .await;
     for (version, request) in requests {
         let image = match &found {
-            Ok(found) => copy_of(status, version, request, found).cloned(),
+            Ok(found) => copy_of(step, version, request, found).cloned(),
             Err(_) => None,
         };
         let may_pass = |error| !is_final(error) && is_asked_within(REGION_GRACE, step, request);
@@ -137,13 +138,15 @@ async fn earlier(
     }
 }
 
-/// The copy that was made for an earlier version, by its tags: not one that is known. One that has not failed comes first.
+/// The copy that was made for an earlier version, by its tags: not one that is known, or that EC2 only still shows. One that
+/// has not failed comes first.
 fn copy_of<'a>(
-    status: &Status,
+    step: &StepContext<'_>,
     version: &PreviousVersion,
     request: &CopyRequest,
     found: &'a [ObservedImage],
 ) -> Option<&'a ObservedImage> {
+    let status = step.status;
     let versions = status.previous.iter().map(|version| &version.regions);
     let known = versions.chain([&status.regions]);
     let known: BTreeSet<&String> = known
@@ -155,6 +158,7 @@ fn copy_of<'a>(
             && version.digest.is_some()
             && !request.removed.contains(&it.id)
             && !known.contains(&it.id)
+            && !lookup::is_going(status, &it.id, step.now())
             && ownership::is_of_version(status, version.digest.as_ref(), &it.tags)
     };
     let meant = found.iter().filter(is_meant);
