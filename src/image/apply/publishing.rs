@@ -11,6 +11,7 @@ use super::polled::keep;
 use super::{conditions, earlier, release, retiring, told};
 use crate::image::message;
 use crate::image::outcome::{PublishIntent, PublishObserved, PublishPerformed, Publishing};
+use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::publish::COPY_ATTEMPTS;
 use crate::image::status::{
     Action, Applied, CopyRequest, Failure, ManifestVersion, RegionAction, RegionStatus, Status,
@@ -103,9 +104,12 @@ pub(super) fn begin_again(status: &mut Status, why: &str, now: Timestamp) {
         copy.failed = 0;
         copy.waiting = None;
         let unanswered_at = copy.last_unanswered().filter(|_| copy.may_have_begun());
-        // What EC2 refused is asked for anew: another token, and what the manifest says now. What it may have begun with the one
+        let is_failed = copy.failure.take().is_some() && !status.regions.contains_key(region);
+        // What EC2 was asked for a moment ago it may not show yet: the same token begins no other copy.
+        let is_fresh = |at| now.duration_since(at) <= VISIBILITY_GRACE;
+        // What it refused is asked for anew: another token, and what the manifest says now. What it may have begun with the one
         // before is still searched for.
-        if copy.failure.take().is_some() && !status.regions.contains_key(region) {
+        if is_failed && !unanswered_at.is_some_and(is_fresh) {
             next_attempt(copy);
             copy.unanswered_at = unanswered_at;
         }

@@ -284,11 +284,11 @@ fn end(status: &mut Status, mut ended: Retirement, now: Timestamp) {
         RetireOutcome::Deprecated | RetireOutcome::Kept => {
             let is_to_go = ended.why.as_ref().is_some_and(KeptReason::may_pass);
             let kept_at = (is_to_go && !status.is_removed()).then_some(now);
-            let has_no_successor = ended.why == Some(KeptReason::NoSuccessor);
+            let told = ended.why.as_ref().and_then(KeptReason::lasting);
             for known in known(status, region, image) {
                 *known.retiring = Retiring {
                     kept_at,
-                    has_no_successor,
+                    told,
                     ..Retiring::default()
                 };
             }

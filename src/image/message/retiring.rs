@@ -220,6 +220,10 @@ pub fn kept_text(why: &KeptReason) -> String {
         KeptReason::NoSuccessor => {
             "there is no AMI in its Region that replaces it, or none that is available".to_owned()
         }
+        KeptReason::RegionClosed => {
+            "the stack's parameter CopyRegions does not list its Region, where nothing is changed for that"
+                .to_owned()
+        }
         KeptReason::NotAllowed { message } => quoted(message),
         KeptReason::NotAskedAnyMore => "the manifest does not ask for it any more".to_owned(),
         KeptReason::UploadedAgain => "the manifest was uploaded again".to_owned(),

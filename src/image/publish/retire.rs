@@ -19,11 +19,10 @@ use super::ours::{self, Ours};
 use super::protect::soon;
 use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::status::{
-    Action, KeptReason, Protection, RegionAction, Retire, RetireOutcome, Retirement,
+    Action, KeptReason, Lasting, Protection, RegionAction, Retire, RetireOutcome, Retirement,
 };
 use next::end;
 
-pub use closed::why_closed;
 pub use gone::given_up;
 pub(super) use next::Next;
 pub use next::retirement;
@@ -127,10 +126,10 @@ fn next(asked: Retire, target: &Target, (seen, going): (&Seen, &Going), now: Tim
     let retiring = &target.known.retiring;
     if seen.is_closed {
         // People know.
-        if retiring.has_no_successor && !retiring.is_begun() {
+        if retiring.told == Some(Lasting::RegionClosed) && !retiring.is_begun() {
             return Next::Nothing;
         }
-        return closed::next(target, seen, &why_closed(&target.region), now);
+        return closed::next(target, seen, &KeptReason::RegionClosed, now);
     }
     if retiring.deregistered_at.is_some() {
         return gone::next(target, (seen, going), now);
@@ -153,7 +152,7 @@ fn next(asked: Retire, target: &Target, (seen, going): (&Seen, &Going), now: Tim
             return Next::Do(vec![action]);
         }
         // People know.
-        if retiring.has_no_successor {
+        if retiring.told == Some(Lasting::NoSuccessor) {
             return Next::Nothing;
         }
         return end(

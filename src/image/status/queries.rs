@@ -164,7 +164,7 @@ impl Status {
         let unseen = all.filter(|((_, request), _)| request.may_have_begun());
         unseen
             .filter_map(|((region, request), is_earlier)| {
-                Some((region, is_earlier, request.last_asked_at()?))
+                Some((region, is_earlier, request.last_unanswered()?))
             })
             .collect()
     }

@@ -30,9 +30,9 @@ pub struct Retiring {
     /// version is not forgotten for that it is an old one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept_at: Option<Timestamp>,
-    /// Whether it was kept because no AMI replaces it, which is told once.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub has_no_successor: bool,
+    /// Why it was kept, where that may last for many versions: it is told once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told: Option<Lasting>,
     /// The deregistration protection that it had, from before EC2 is asked to switch it off until it is on again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protection: Option<Protection>,
@@ -209,6 +209,8 @@ pub enum KeptReason {
     Protected,
     /// The AMI that replaces it is not there, or not available.
     NoSuccessor,
+    /// The stack's parameter `CopyRegions` does not list its Region: the role may change nothing there.
+    RegionClosed,
     /// The manifest is gone, or the stack does not allow any more what it asks for.
     NotAllowed {
         /// What is in the way.
@@ -233,7 +235,27 @@ pub enum KeptReason {
     },
 }
 
+/// Why an AMI is kept for many versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lasting {
+    /// No AMI replaces it.
+    NoSuccessor,
+    /// The stack's parameter `CopyRegions` does not list its Region.
+    RegionClosed,
+}
+
 impl KeptReason {
+    /// What is told once, as it may last for many versions.
+    #[must_use]
+    pub fn lasting(&self) -> Option<Lasting> {
+        match self {
+            Self::NoSuccessor => Some(Lasting::NoSuccessor),
+            Self::RegionClosed => Some(Lasting::RegionClosed),
+            _ => None,
+        }
+    }
+
     /// Whether an AMI that is kept for this is to be retired once this has passed.
     #[must_use]
     pub fn may_pass(&self) -> bool {
@@ -243,6 +265,7 @@ impl KeptReason {
             | Self::ProtectedAgain
             | Self::Protected
             | Self::NoSuccessor
+            | Self::RegionClosed
             | Self::Refused { .. }
             | Self::NotKnown { .. } => true,
             Self::Unproven

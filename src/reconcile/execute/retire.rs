@@ -12,7 +12,7 @@ use crate::image::message::wait_text;
 use crate::image::outcome::{Claim, Evidence, Gone, PublishIntent, Retired, StepOutcome};
 use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE, WAITING_LONG};
 use crate::image::publish::retire::{
-    PassedOn, Pending, Plan, Seen, Target, given_up, plan, targets, why_closed,
+    PassedOn, Pending, Plan, Seen, Target, given_up, plan, targets,
 };
 use crate::image::publish::withdraw::{gone, leaves_shares, withdraw};
 use crate::image::publish::{Asked, Observation, copying};
@@ -231,7 +231,7 @@ fn decide(
             continue;
         }
         let ended = |(it, seen): &(Target, Seen)| match why {
-            Pending::NotShown if seen.is_closed => gone(it, &why_closed(&region), step.now()),
+            Pending::NotShown if seen.is_closed => gone(it, &KeptReason::RegionClosed, step.now()),
             Pending::NotShown => gone(it, why_kept, step.now()),
             Pending::NoSuccessor => given_up(it, None, &KeptReason::NoSuccessor, step.now()),
             Pending::Unknown

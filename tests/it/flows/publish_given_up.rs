@@ -158,3 +158,32 @@ async fn a_copy_that_was_begun_with_an_earlier_token_is_found() {
     assert_eq!(status["regions"][OREGON]["image"], copy.as_str());
     assert_eq!(copies(&stack), [copy]);
 }
+
+/// EC2 began it a moment before its Region was switched off, and does not show it yet when that is on again and the image is
+/// retried.
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_does_not_show_yet_is_not_made_again_by_a_retry() {
+    const CAPE_TOWN: &str = "af-south-1";
+    let stack = TestStack::built(|builder| builder.parameter("CopyRegions", CAPE_TOWN)).await;
+    let ec2 = stack.world.ec2();
+    ec2.set_opted_in(CAPE_TOWN, true);
+    ec2.set_visibility_delay(minutes(10));
+    stack.world.faults().on("ec2", "CopyImage", 1, Fault::Crash);
+    let manifest = first(&stack, &format!("regions: {{{CAPE_TOWN}: {{}}}}\n"));
+    stack.drop_file(KEY, manifest).await;
+    while stack.count("CopyImage") == 0 {
+        stack.world.run_for(Duration::from_secs(1)).await;
+    }
+    ec2.set_opted_in(CAPE_TOWN, false);
+    while stack.status(KEY).await["state"] != "incomplete" {
+        stack.world.run_for(minutes(1)).await;
+    }
+    ec2.set_opted_in(CAPE_TOWN, true);
+    stack.retry(KEY).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    let copies = ec2.images(CAPE_TOWN);
+    assert_eq!(copies.len(), 1, "{status:#}");
+    let known = &status["regions"][CAPE_TOWN]["image"];
+    assert_eq!(known, copies[0].id.as_str());
+}

@@ -88,7 +88,7 @@ async fn a_copy_of_a_removed_manifest_is_kept() {
     assert!(email.contains("CopyRegions does not list"), "{email}");
     let retired = status["retired"].as_array().unwrap();
     let mut kept = retired.iter().filter(|it| it["image"] == copy.id.as_str());
-    assert_eq!(kept.next().unwrap()["why"]["reason"], "not-allowed");
+    assert_eq!(kept.next().unwrap()["why"]["reason"], "region-closed");
 }
 
 /// Its protection was switched off to deregister it, and holds for its cooldown: nobody can switch it on again.
@@ -104,6 +104,7 @@ async fn a_protection_that_was_switched_off_is_told_of() {
     assert_eq!(waiting["reason"], "protection-cooldown", "{status:#}");
     let begun = copies(&stack);
     close(&stack);
+    stack.world.run_for(Duration::from_secs(24 * 3600)).await;
     stack.rest().await;
     is_at_rest(&stack).await;
     assert_eq!(copies(&stack), begun);

@@ -148,7 +148,7 @@ async fn an_import_that_fails_after_it_was_taken_up_is_begun_anew_with_a_new_num
         faults.on("ec2", call, 1, Fault::Crash);
         ec2.fail_next_task(kind, BROKEN);
         ec2.set_task_time(kind, minutes(120));
-        ec2.set_visibility_delay(minutes(20));
+        ec2.set_visibility_delay(minutes(40));
         stack.drop_file(KEY, &manifest).await;
         stack.world.run_for(Duration::from_secs(10)).await;
         let asked = stack.world.calls().into_iter().find(|it| it.action == call);
@@ -159,7 +159,7 @@ async fn an_import_that_fails_after_it_was_taken_up_is_begun_anew_with_a_new_num
         ec2.set_visibility_delay(Duration::ZERO);
         ec2.set_task_time(kind, Duration::from_secs(5));
         ec2.fail_next_task(kind, BROKEN);
-        stack.world.run_for(minutes(24)).await;
+        stack.world.run_for(minutes(35)).await;
         let status = stack.status(KEY).await;
         let ended = (&status["state"], &status["build"]["attempt"]);
         assert_eq!(ended, (&json!("failed"), &json!(1)), "{status:#}");

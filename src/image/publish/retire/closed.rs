@@ -10,16 +10,6 @@ use crate::image::publish::difference::STALE_READS;
 use crate::image::publish::observation::Observation;
 use crate::image::status::KeptReason;
 
-/// Why nothing is retired in this Region.
-#[must_use]
-pub fn why_closed(region: &str) -> KeptReason {
-    KeptReason::NotAllowed {
-        message: format!(
-            "this stack changes nothing in {region}: its parameter CopyRegions does not list that Region"
-        ),
-    }
-}
-
 /// What is next for one: it stays. EC2 may have deregistered it before the Region was closed. Of a protection that was switched
 /// off it is told that it may still be.
 pub(in crate::image::publish) fn next(

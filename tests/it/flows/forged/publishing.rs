@@ -22,7 +22,7 @@ const PARTS: [&str; 4] = ["regions", "copies", "previous", "release"];
 /// Why something failed, waits or is kept: it is told, and nothing is done by it. Each of these has forms of its own.
 const TOLD: [&str; 8] = [
     "failure",
-    "hasNoSuccessor",
+    "told",
     "lastError",
     "waiting",
     "billing",
