@@ -125,8 +125,8 @@ pub(super) fn collect(seen: &[(Target, Seen)], next: impl Fn(&Target, &Seen) -> 
 fn next(asked: Retire, target: &Target, (seen, going): (&Seen, &Going), now: Timestamp) -> Next {
     let retiring = &target.known.retiring;
     if seen.is_closed {
-        // People know.
-        if retiring.told == Some(Lasting::RegionClosed) && !retiring.is_begun() {
+        // People know that it stays.
+        if retiring.told.is_some() && !retiring.is_begun() {
             return Next::Nothing;
         }
         return closed::next(target, seen, &KeptReason::RegionClosed, now);
