@@ -4,11 +4,11 @@
 //! What is to be done is decided anew at every visit, from what EC2 shows then: an AMI that came into use while its
 //! protection ran out is kept. What EC2 does not tell is not taken for "not in use".
 
-pub(super) mod closed;
 mod gone;
 mod next;
 mod seen;
-pub(super) mod shares;
+mod shares;
+pub(super) mod stay;
 mod targets;
 
 use jiff::{SignedDuration, Timestamp};
@@ -24,10 +24,10 @@ use crate::image::status::{
 use next::end;
 
 pub use gone::given_up;
-pub(super) use next::Next;
-pub use next::retirement;
+use next::Next;
+pub use next::{protect_again, retirement};
 pub use seen::{InUse, Pending, Seen, SharesSeen, Shown, SnapshotSeen};
-pub(super) use shares::Going;
+use shares::Going;
 pub use shares::{PassedOn, granted};
 pub(super) use targets::of_previous;
 pub use targets::{Target, is_due, targets};
@@ -129,7 +129,7 @@ fn next(asked: Retire, target: &Target, (seen, going): (&Seen, &Going), now: Tim
         if retiring.told.is_some() && !retiring.is_begun() {
             return Next::Nothing;
         }
-        return closed::next(target, seen, &KeptReason::RegionClosed, now);
+        return stay::next(target, seen, &KeptReason::RegionClosed, now);
     }
     if retiring.deregistered_at.is_some() {
         return gone::next(target, (seen, going), now);
@@ -250,18 +250,6 @@ fn deregister(
     }
     let cooldown = shown.protection == "enabled-with-cooldown";
     Next::Do(vec![Action::UnprotectPrevious { image, cooldown }])
-}
-
-/// Switches the protection of an AMI that stays on again. That it shows as on does not matter: the read may be older than
-/// the request that switched it off, and to switch on what is on changes nothing.
-#[must_use]
-pub fn protect_again(target: &Target) -> Option<Action> {
-    let retiring = &target.known.retiring;
-    let protection = retiring.protection.filter(|_| !retiring.stays_unprotected);
-    protection.map(|protection| Action::ProtectPrevious {
-        image: target.known.image.clone(),
-        protection,
-    })
 }
 
 /// Deprecates it, if it is not deprecated yet. `why` it is not deregistered. It stays: a protection that was switched off

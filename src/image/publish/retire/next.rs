@@ -41,3 +41,15 @@ pub fn retirement(
         ..Retirement::of(region, image, outcome, at)
     }
 }
+
+/// Switches the protection of an AMI that stays on again. That it shows as on does not matter: the read may be older than
+/// the request that switched it off, and to switch on what is on changes nothing.
+#[must_use]
+pub fn protect_again(target: &Target) -> Option<Action> {
+    let retiring = &target.known.retiring;
+    let protection = retiring.protection.filter(|_| !retiring.stays_unprotected);
+    protection.map(|protection| Action::ProtectPrevious {
+        image: target.known.image.clone(),
+        protection,
+    })
+}
