@@ -93,17 +93,7 @@ async fn is_judged_anew(
         None => ManifestRead::Unread,
     };
     let started = open(Some(status.clone()), upload.clone(), context.now);
-    let step = StepContext {
-        context,
-        status: &started,
-        manifest: &manifest,
-        is_first: true,
-        claimed: None,
-        observed: None,
-        uploaded: Some(object),
-        described: None,
-        reserved: None,
-    };
+    let step = StepContext::of_upload(context, &started, &manifest, object);
     let refusal = Box::pin(build::refusal(&step, status.build.step)).await?;
     Ok(refusal.is_none_or(|problems| !is_rejected_for(status, problems)))
 }

@@ -163,26 +163,6 @@ fn rest(status: &Status) -> Meaning {
     }
 }
 
-/// What the steps get.
-fn step<'a>(
-    context: Context<'a>,
-    status: &'a Status,
-    manifest: &'a ManifestRead,
-    object: &'a Object,
-) -> StepContext<'a> {
-    StepContext {
-        context,
-        status,
-        manifest,
-        is_first: true,
-        claimed: None,
-        observed: None,
-        uploaded: Some(object),
-        described: None,
-        reserved: None,
-    }
-}
-
 impl Preview {
     /// Looks at all that is asked for.
     async fn look(
@@ -210,7 +190,7 @@ impl Preview {
         }
         let has_image = made.is_some() || !status.regions.is_empty();
         if has_image && status.state != State::Superseded {
-            let step = step(context, &status, manifest, object);
+            let step = StepContext::of_upload(context, &status, manifest, object);
             self.publishing = Some(Box::pin(execute::preview_publishing(&step, spec, made)).await?);
             let replacing = self.build.iter().flat_map(|build| &build.replacing);
             let done = replacing.filter(|it| it.replaced.is_some());
@@ -240,7 +220,12 @@ async fn build(
         ) {
             break;
         }
-        match build::run(next, step(context, status, manifest, object)).await? {
+        match build::run(
+            next,
+            StepContext::of_upload(context, status, manifest, object),
+        )
+        .await?
+        {
             // Whether the functions may read it is theirs to find out.
             StepOutcome::Fail(failure) if is_denied(&failure) => {
                 denied = Some(failure);
@@ -258,13 +243,17 @@ async fn build(
     let looked = match &obstacle {
         // What it waits for may be there in time, and what is looked at here is another thing.
         None | Some(StepOutcome::Wait(_)) => {
-            Box::pin(build::look(&step(context, status, manifest, object), spec)).await?
+            Box::pin(build::look(
+                &StepContext::of_upload(context, status, manifest, object),
+                spec,
+            ))
+            .await?
         }
         Some(_) => Looked::default(),
     };
     if let Some(image) = &looked.existing {
         let found = lookup::registered(
-            &step(context, status, manifest, object),
+            &StepContext::of_upload(context, status, manifest, object),
             image,
             Origin::Found,
         );

@@ -35,6 +35,26 @@ pub(super) struct StepContext<'a> {
 }
 
 impl<'a> StepContext<'a> {
+    /// What a step gets where it is only looked what this upload would come to.
+    pub(super) fn of_upload(
+        context: Context<'a>,
+        status: &'a Status,
+        manifest: &'a ManifestRead,
+        uploaded: &'a Object,
+    ) -> Self {
+        Self {
+            context,
+            status,
+            manifest,
+            is_first: true,
+            claimed: None,
+            observed: None,
+            uploaded: Some(uploaded),
+            described: None,
+            reserved: None,
+        }
+    }
+
     pub(super) fn aws(&self) -> &'a Aws {
         self.context.aws
     }
