@@ -221,7 +221,7 @@ pub fn kept_text(why: &KeptReason) -> String {
             "there is no AMI in its Region that replaces it, or none that is available".to_owned()
         }
         KeptReason::RegionClosed => {
-            "the stack's parameter CopyRegions does not list its Region, where nothing is changed for that"
+            "the stack's parameter CopyRegions does not list its Region: retire it manually if it is to go"
                 .to_owned()
         }
         KeptReason::NotAllowed { message } => quoted(message),
