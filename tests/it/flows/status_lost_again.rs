@@ -100,6 +100,14 @@ async fn look_again(stack: &TestStack, used_up: Option<&'static str>) -> Value {
     status["build"]["waiting"]["reason"].clone()
 }
 
+/// The import was begun once more, with the next number.
+async fn is_begun_anew(stack: &TestStack, manifest: &str, before: &Before) {
+    stack.rest().await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["build"]["attempt"], 1, "{status:#}");
+    is_made(stack, manifest, before, 2).await;
+}
+
 /// The first look comes later, and is one.
 #[tokio::test(start_paused = true)]
 async fn an_import_that_failed_is_begun_anew_where_the_first_look_had_to_wait() {
@@ -112,10 +120,7 @@ async fn an_import_that_failed_is_begun_anew_where_the_first_look_had_to_wait() 
         lose(&stack, Lost::StatusAndMarker).await;
         let waits_for = look_again(&stack, Some(starting_call(kind))).await;
         assert_eq!(waits_for, "rate-limited", "{kind:?}");
-        stack.rest().await;
-        let status = stack.status(KEY).await;
-        assert_eq!(status["build"]["attempt"], 1, "{status:#}");
-        is_made(&stack, &manifest, &before, 2).await;
+        is_begun_anew(&stack, &manifest, &before).await;
     }
 }
 
@@ -132,10 +137,7 @@ async fn an_ami_that_somebody_has_removed_is_imported_anew_whatever_the_request_
             let waits_for = look_again(&stack, used_up).await;
             assert_eq!(waits_for, "unproven", "{kind:?} {used_up:?}");
         }
-        stack.rest().await;
-        let status = stack.status(KEY).await;
-        assert_eq!(status["build"]["attempt"], 1, "{status:#}");
-        is_made(&stack, &manifest, &before, 2).await;
+        is_begun_anew(&stack, &manifest, &before).await;
     }
 }
 
