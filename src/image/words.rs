@@ -209,6 +209,12 @@ impl SourceKind {
             Self::Image => &["CopyImage"],
         }
     }
+
+    /// Whether EC2 makes snapshots for the AMI, of an import, a copy or a stored AMI.
+    #[must_use]
+    pub fn makes_snapshots(self) -> bool {
+        matches!(self, Self::Disk | Self::Vm | Self::Stored | Self::Image)
+    }
 }
 
 impl From<&Source> for SourceKind {

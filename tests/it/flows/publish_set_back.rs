@@ -6,9 +6,10 @@ use std::time::Duration;
 use localaws::ec2::DeregistrationProtection::{
     self, CoolingDown, Disabled, EnabledWithCooldown, EnabledWithoutCooldown,
 };
+use localaws::ec2::Image;
 use localaws::faults::{Call, Fault};
 
-use crate::support::{REGION, TestStack, changes_since, faults, minutes};
+use crate::support::{DISK, REGION, TestStack, changes_since, faults, minutes, vmdk};
 
 const KEY: &str = "golden/web.image.yaml";
 const OREGON: &str = "us-west-2";
@@ -248,4 +249,38 @@ async fn amis_that_are_still_shown_after_they_were_deregistered_are_made_anew() 
         assert_eq!(changes_since(&stack, before.0), []);
         assert_eq!(stack.emails().len(), before.1);
     }
+}
+
+/// The value of a tag of a snapshot.
+fn team(stack: &TestStack, id: &str) -> Option<String> {
+    let snapshots = stack.world.ec2().snapshots(REGION);
+    let snapshot = snapshots.iter().find(|it| it.id == id);
+    snapshot.unwrap().tags.get("team").cloned()
+}
+
+/// No task of this attempt has made its AMI, which is found.
+#[tokio::test(start_paused = true)]
+async fn an_ami_that_is_current_again_and_its_snapshots_have_the_same_tags() {
+    let stack = TestStack::new().await;
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    let first = DISK.replace("{date}", "{digest}");
+    stack.drop_and_rest(KEY, &first).await;
+    let own = |image: &Image| image.snapshot_ids().next().unwrap().clone();
+    let first_image = stack.only_image();
+    let (image, snapshot) = (&first_image.id, own(&first_image));
+    let second = format!("{first}register: {{imdsSupport: v2.0}}\n");
+    stack.drop_and_rest(KEY, second).await;
+    let images = stack.images();
+    let other = own(images.iter().find(|it| it.id != *image).unwrap());
+    for (tags, expected) in [("tags: {team: api}\n", Some("api")), ("", None)] {
+        let manifest = first.replace("tags: {team: web}\n", tags);
+        for _ in 0..2 {
+            stack.drop_and_rest(KEY, &manifest).await;
+            let status = stack.status(KEY).await;
+            assert_eq!(status["regions"][REGION]["image"], **image, "{status:#}");
+            assert_eq!(team(&stack, &snapshot).as_deref(), expected);
+            assert_eq!(team(&stack, &other).as_deref(), Some("web"));
+        }
+    }
+    assert_eq!(stack.count("ImportSnapshot"), 2);
 }
