@@ -51,6 +51,11 @@ pub fn apply(status: &mut Status, outcome: StepOutcome, now: Timestamp) -> bool 
     let changed = match outcome {
         StepOutcome::Advance(evidence) => advance_readably(status, evidence, now),
         StepOutcome::Wait(reason) => wait(status, reason, now),
+        StepOutcome::NotBegun(reason) => {
+            let store = status.store.as_mut();
+            let was_claimed = store.is_some_and(|store| store.asked_at.take().is_some());
+            wait(status, reason, now) | was_claimed
+        }
         StepOutcome::Reject(problems) => {
             reject(status, problems, now);
             true

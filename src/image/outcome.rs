@@ -20,6 +20,9 @@ pub enum StepOutcome {
     Advance(Evidence),
     /// It cannot proceed yet.
     Wait(WaitReason),
+    /// What it claimed has begun nothing, as it was not sent or was refused before any effect: the claim is over, and it
+    /// waits.
+    NotBegun(WaitReason),
     /// The upload does not pass the checks.
     Reject(Vec<Problem>),
     /// The image will not come to be.

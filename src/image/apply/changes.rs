@@ -18,12 +18,6 @@ const CHANGES_KEPT: usize = 200;
 pub(super) fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> bool {
     let since = status.waiting_since(&reason, now);
     let has_date = reason.has_date();
-    if reason.has_begun_nothing()
-        && let Some(store) = &mut status.store
-    {
-        // The claim is over: nothing was sent, or nothing was begun.
-        store.asked_at = None;
-    }
     // The same error in other words (a time, a request id) is not worth a write.
     let before = status.build.waiting.as_ref();
     let mut changed = !before.is_some_and(|before| before.reason.is_same(&reason));

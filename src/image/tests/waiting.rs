@@ -126,8 +126,14 @@ fn a_claim_to_store_is_over_when_nothing_was_sent() {
     wait(&mut status, retrying(Some("Slow"), "no"), 3);
     assert_eq!(asked_at(&status), Some(after(2)));
     let action = "CreateStoreImageTask".to_owned();
-    wait(&mut status, WaitReason::RateLimited { action }, 3);
+    let limited = WaitReason::RateLimited { action };
+    // Something else was not sent: what was claimed before may have been.
+    wait(&mut status, limited.clone(), 3);
+    assert_eq!(asked_at(&status), Some(after(2)));
+    let not_begun = StepOutcome::NotBegun(limited);
+    assert!(apply(&mut status, not_begun.clone(), after(4)));
     assert_eq!(asked_at(&status), None);
+    assert!(!apply(&mut status, not_begun, after(5)));
 }
 
 #[test]

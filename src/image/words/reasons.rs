@@ -157,24 +157,6 @@ impl WaitReason {
         matches!(self, Self::ProtectionCooldown { .. })
     }
 
-    /// Whether the request that led to this wait has begun nothing: it was not sent, or was refused before any effect.
-    #[must_use]
-    pub fn has_begun_nothing(&self) -> bool {
-        match self {
-            Self::RateLimited { .. } => true,
-            Self::Retrying { code, .. } => matches!(
-                code.as_deref(),
-                Some(
-                    "IncorrectState"
-                        | "InvalidAMIID.NotFound"
-                        | "InvalidAMIID.Unavailable"
-                        | "ResourceLimitExceeded"
-                )
-            ),
-            _ => false,
-        }
-    }
-
     /// Whether EC2 has had the request's client token with other parameters.
     #[must_use]
     pub fn is_token_known(&self) -> bool {

@@ -83,18 +83,23 @@ async fn ask(step: &StepContext<'_>, bucket: &str, id: &str) -> StepOutcome {
             };
             started(step, &seen, Origin::Created)
         }
-        // Nothing was begun by this request.
         Err(error) if error.is_throttled() || error.is_rate_limited_locally() => {
             let action = ACTION.to_owned();
-            StepOutcome::Wait(WaitReason::RateLimited { action })
+            StepOutcome::NotBegun(WaitReason::RateLimited { action })
         }
-        // The AMI was made a moment ago; what EC2 answers is eventually consistent. Nothing was begun.
+        // The AMI was made a moment ago; what EC2 answers is eventually consistent.
         Err(error) if is_not_seen_yet(&error) && !step.step_exceeds(VISIBILITY_GRACE) => {
-            StepOutcome::Wait(retrying(&error))
+            StepOutcome::NotBegun(retrying(&error))
         }
         Err(error) if error.remedy == Remedy::Never => refused(error),
+        Err(error) if is_refused_for_now(&error) => StepOutcome::NotBegun(retrying(&error)),
         Err(error) => StepOutcome::Wait(retrying(&error)),
     }
+}
+
+/// Whether EC2 has begun nothing and may take the request later: a state or a quota kept it from that.
+fn is_refused_for_now(error: &AwsError) -> bool {
+    error.has_code("IncorrectState") || error.is_about_capacity() || is_not_seen_yet(error)
 }
 
 /// Whether EC2 does not know the AMI that we have just seen.

@@ -68,6 +68,7 @@ mod requests_kept;
 mod status_lost;
 mod status_lost_again;
 mod still_shown;
+mod stored_once;
 mod tasks;
 mod tasks_ended;
 mod tokens;

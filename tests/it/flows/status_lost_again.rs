@@ -81,6 +81,13 @@ async fn a_version_after_one_that_has_looked_does_not_look() {
 
 /// The same upload is looked at again, also where the rate of requests of this action is used up. What it waits for then.
 async fn look_again(stack: &TestStack, used_up: Option<&'static str>) -> Value {
+    let status = visit(stack, used_up).await;
+    assert_eq!(status["build"]["step"], "start-task", "{status:#}");
+    status["build"]["waiting"]["reason"].clone()
+}
+
+/// Looks after an image once, by a process that has used up the rate of requests of this action. Its status then.
+pub(super) async fn visit(stack: &TestStack, used_up: Option<&'static str>) -> Value {
     let (aws, config) = (stack.aws(), stack.config());
     let limiter = aws.rate_limiter();
     let longest = Duration::from_secs(3);
@@ -95,9 +102,7 @@ async fn look_again(stack: &TestStack, used_up: Option<&'static str>) -> Value {
     let now = whole_seconds(stack.world.clock().now());
     let looked = reconcile(Context::new(&aws, &config, now), KEY, None).await;
     assert!(looked.is_ok(), "{used_up:?}");
-    let status = stack.status(KEY).await;
-    assert_eq!(status["build"]["step"], "start-task", "{status:#}");
-    status["build"]["waiting"]["reason"].clone()
+    stack.status(KEY).await
 }
 
 /// The import was begun once more, with the next number.

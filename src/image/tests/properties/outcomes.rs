@@ -244,10 +244,11 @@ fn orphans(choice: &mut Choice) -> Vec<Orphan> {
 /// What the current step may come to.
 pub(super) fn any_outcome(status: &Status, choice: &mut Choice, minutes: i64) -> StepOutcome {
     let step = status.build.step;
-    let general = choice.of(vec![0, 0, 0, 0, 0, 1, 2, 3]);
+    let general = choice.of(vec![0, 0, 0, 0, 0, 1, 2, 3, 4]);
     match general {
         1 => return StepOutcome::Wait(any_wait(choice)),
         2 => return StepOutcome::Unchanged,
+        4 => return StepOutcome::NotBegun(any_wait(choice)),
         3 if step == Step::CheckManifest
             || step == Step::CheckObject
             || step == Step::CheckBundle =>
