@@ -138,7 +138,7 @@ fn is_off(setting: &bool) -> bool {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RegionCopy {
-    /// The KMS key, of that Region, that encrypts the copy: id, ARN, `alias/NAME` or alias ARN.
+    /// The KMS key, of that Region, that encrypts the copy: its ARN, as the stack's parameter `KmsKeys` lists it.
     pub kms_key_id: Option<String>,
     /// Whether the image is released only once this copy is finished: it is, unless this is `false`.
     pub required: Option<bool>,

@@ -92,7 +92,7 @@ pub struct Disk {
     pub format: DiskFormat,
     /// Whether the snapshot is encrypted.
     pub encrypted: Option<bool>,
-    /// The KMS key of an encrypted snapshot: id, ARN, `alias/NAME` or alias ARN.
+    /// The KMS key of an encrypted snapshot: its ARN, as the stack's parameter `KmsKeys` lists it.
     pub kms_key_id: Option<String>,
 }
 
@@ -135,7 +135,7 @@ pub struct Vm {
     pub license_specifications: Vec<String>,
     /// Whether the AMI's snapshots are encrypted.
     pub encrypted: Option<bool>,
-    /// The KMS key of encrypted snapshots: id, ARN, `alias/NAME` or alias ARN.
+    /// The KMS key of encrypted snapshots: its ARN, as the stack's parameter `KmsKeys` lists it.
     pub kms_key_id: Option<String>,
 }
 
@@ -345,7 +345,7 @@ pub struct Image {
     pub region: String,
     /// Whether the copy's snapshots are encrypted, also where the AMI's are not.
     pub encrypted: Option<bool>,
-    /// The KMS key, of the stack's Region, that encrypts the copy: id, ARN, `alias/NAME` or alias ARN.
+    /// The KMS key, of the stack's Region, that encrypts the copy: its ARN, as the stack's parameter `KmsKeys` lists it.
     pub kms_key_id: Option<String>,
     /// Whether the copy gets the tags of the AMI, too.
     pub copy_tags: Option<bool>,

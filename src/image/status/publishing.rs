@@ -112,7 +112,7 @@ pub enum Grantee {
 pub enum Action {
     /// CopyImage, in the Region of the copy.
     CopyImage {
-        /// The attempt (see [`super::CopyRequest::attempt`]).
+        /// How many copies were begun there before.
         attempt: u32,
         /// The KMS key that the copy is encrypted with, of its Region; none to leave it as the AMI is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
