@@ -262,8 +262,13 @@ fn copied(status: &mut Status, what: &RegionAction, now: Timestamp) {
             status.regions.insert(region.clone(), copy);
         }
         Action::RemoveFailedCopy { image, .. } => {
-            status.regions.remove(region);
             let request = status.copies.entry(region.clone()).or_default();
+            // Another invocation has removed it as well and written that: what is there now is the next copy.
+            if request.removed.contains(image) {
+                return;
+            }
+            let regions = &mut status.regions;
+            regions.retain(|at, known| at != region || known.image != *image);
             request.removed.push(image.clone());
             let surplus = request.removed.len().saturating_sub(REMOVED_KEPT);
             request.removed.drain(..surplus);

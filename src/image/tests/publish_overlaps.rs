@@ -6,8 +6,10 @@ use jiff::SignedDuration;
 
 use super::publish::{Ami, account, fields};
 use super::*;
+use crate::image::outcome::PublishPerformed;
 use crate::image::publish::{Asked, AskedRegion, Desired, Observation, Observed, plan};
-use crate::image::status::{Action, CopyRequest, Grantee};
+use crate::image::status::{Action, CopyRequest, Grantee, RegionAction};
+use crate::image::words::Step;
 
 pub(super) const OTHER_REGION: &str = "us-west-2";
 
@@ -278,4 +280,41 @@ fn what_was_asked_for_long_ago_is_asked_for_again() {
         (1, 0),
         "{again:?}"
     );
+}
+
+fn performed(action: Action) -> Evidence {
+    let region = OTHER_REGION.to_owned();
+    Evidence::PublishPerformed(PublishPerformed {
+        done: vec![RegionAction { region, action }],
+        ..PublishPerformed::default()
+    })
+}
+
+/// Two invocations find it failed, and the slower one writes what it did once the next copy was begun.
+#[test]
+fn a_failed_copy_that_was_removed_twice_has_failed_once() {
+    let copy = |attempt, image: &str| {
+        performed(Action::CopyImage {
+            attempt,
+            kms_key_id: None,
+            image: Some(image.to_owned()),
+        })
+    };
+    let removed = || {
+        performed(Action::RemoveFailedCopy {
+            image: "ami-2".to_owned(),
+            reason: "it failed".to_owned(),
+        })
+    };
+    let mut status = registered();
+    status.build.step = Step::Publish;
+    advance(&mut status, copy(0, "ami-2"), 1);
+    advance(&mut status, removed(), 2);
+    advance(&mut status, copy(1, "ami-3"), 3);
+    advance(&mut status, removed(), 3);
+    assert_eq!(status.regions[OTHER_REGION].image, "ami-3");
+    let request = &status.copies[OTHER_REGION];
+    assert_eq!((request.attempt, request.failed), (1, 1));
+    assert_eq!(request.removed, ["ami-2"]);
+    assert_eq!(request.failure, None);
 }
