@@ -6,8 +6,9 @@ use super::settings::{Compared, Difference, Shown};
 use crate::image::status::{Action, Protection};
 use crate::image::words::Blocker;
 
-/// EC2 takes no time of deprecation in the past, and rounds to minutes (EnableImageDeprecation, DeprecateAt).
-const SOON: SignedDuration = SignedDuration::from_mins(1);
+/// EC2 takes no time of deprecation in the past, and rounds to minutes (EnableImageDeprecation, DeprecateAt): as much later as a
+/// function's clock may be slow, and a request may take.
+const SOON: SignedDuration = SignedDuration::from_mins(5);
 
 pub(super) fn difference(compared: &Compared<'_>) -> Difference {
     let mut found = Difference::default();
@@ -25,7 +26,7 @@ pub(super) fn to_minute(at: Timestamp) -> Timestamp {
     at.round(round).unwrap_or(at)
 }
 
-/// The first whole minute that is at least a minute away.
+/// The first whole minute that is surely not past when EC2 hears of it.
 pub(super) fn soon(now: Timestamp) -> Timestamp {
     let up = TimestampRound::new()
         .smallest(Unit::Minute)
