@@ -313,8 +313,10 @@ fn conflict(ours: &ParameterStatus, shown: &ObservedParameter) -> Option<Conflic
     // Written by us, although we have not seen that before: SSM's answer was lost, or nobody looked until now.
     let put = ours.put.as_ref();
     let is_put = |put: &ParameterPut| {
-        let is_value = put.value == shown.value || put.earlier.as_ref() == Some(&shown.value);
-        is_value && put.after < shown.version
+        let is_value = put.value == shown.value && put.after < shown.version;
+        // While its successor is validated, the value before shows in the version that was read then.
+        let is_earlier = put.earlier.as_ref() == Some(&shown.value) && put.after <= shown.version;
+        is_value || is_earlier
     };
     let is_last =
         |(value, version): &(&String, u64)| **value == shown.value && *version == shown.version;

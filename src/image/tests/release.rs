@@ -253,10 +253,24 @@ fn written() -> Vec<Case> {
         ),
         (
             "of a version before, which shows late",
-            with_put(unknown(), earlier),
+            with_put(unknown(), earlier.clone()),
             false,
             seen("ami-2", 4),
             put(4),
+        ),
+        (
+            "of a version before, which showed when this one was written, and still does",
+            with_put(unknown(), earlier.clone()),
+            false,
+            seen("ami-2", 3),
+            put(3),
+        ),
+        (
+            "what somebody else had written when this one was written",
+            with_put(unknown(), earlier),
+            false,
+            seen(OTHER, 3),
+            Do::Conflict(ConflictReason::NotOurs),
         ),
     ]
 }
