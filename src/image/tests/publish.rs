@@ -399,7 +399,7 @@ fn an_ami_that_should_be_deprecated_by_now_is() {
         let mut ami = Ami::new();
         ami.shown.deprecate_at = shown;
         let done = ami.bring_to(&wanted);
-        let soon = start() + SignedDuration::from_mins(1);
+        let soon = start() + SignedDuration::from_mins(5);
         let expected = Action::SetDeprecation { at: Some(soon) };
         let expected: Vec<Action> = (!is_deprecated).then_some(expected).into_iter().collect();
         assert_eq!(done, expected, "{shown:?}");
