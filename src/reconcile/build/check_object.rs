@@ -73,8 +73,10 @@ struct Changed {
 
 async fn changed(step: &StepContext<'_>) -> Result<Changed, AwsError> {
     let mut changed = Changed::default();
-    let known = step.status.build.object.iter();
-    for known in known.flat_map(SourceObject::all) {
+    let guardrails = &step.config().guardrails;
+    let known = step.status.build.object.iter().flat_map(SourceObject::all);
+    // The stack's owner may have closed a bucket since.
+    for known in known.filter(|it| guardrails.allows_source_bucket(&it.bucket)) {
         match step.aws().head_object(&known.bucket, &known.key).await {
             Ok(Some(current)) if current.etag != known.etag => {
                 changed.replaced.insert(known.uri());
