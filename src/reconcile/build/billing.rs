@@ -51,7 +51,8 @@ pub(super) async fn look(
     of.sort();
     of.dedup();
     let images = step.aws().users_of_snapshots(&snapshots, &of).await;
-    let images = images.map_err(|error| not_seen(step, "DescribeImages", error))?;
+    let home = &step.config().region;
+    let images = images.map_err(|error| not_seen(step, home, "DescribeImages", error))?;
     let (mut own, mut users) = (Vec::new(), Vec::new());
     for image in images {
         if Some(&image.owner) == step.config().account_id.as_ref() {

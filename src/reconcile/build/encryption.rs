@@ -29,7 +29,7 @@ pub(super) async fn check(
         Ok(account) => account,
         Err(error) => {
             let action = error.action;
-            return Some(not_seen(step, action, error));
+            return Some(not_seen(step, home, action, error));
         }
     };
     let why = making(wanted, encryption, account)?;

@@ -80,8 +80,8 @@ pub(in crate::reconcile) async fn look(
             match step.aws().named_snapshots(ids).await {
                 Ok(named) => named.into_iter().map(|it| (it.id, it.owner)).collect(),
                 Err(error) => {
-                    let action = "DescribeSnapshots";
-                    looked.obstacle = Some(sources::not_seen(step, action, error));
+                    let (home, action) = (&step.config().region, "DescribeSnapshots");
+                    looked.obstacle = Some(sources::not_seen(step, home, action, error));
                     return Ok(looked);
                 }
             }

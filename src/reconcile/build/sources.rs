@@ -41,7 +41,7 @@ pub(super) async fn look(
     if spec.named_sources().is_empty() {
         return Ok(Ok(found));
     }
-    let own = step.config().account_id()?;
+    let (own, home) = (step.config().account_id()?, &step.config().region);
     let (snapshots, images): (Vec<&NamedSource>, _) = spec
         .named_sources()
         .iter()
@@ -56,7 +56,7 @@ pub(super) async fn look(
                 let owners = snapshots.into_iter().map(|it| (it.id, it.owner));
                 found.owners.extend(owners);
             }
-            Err(error) => return Ok(Err(not_seen(step, "DescribeSnapshots", error))),
+            Err(error) => return Ok(Err(not_seen(step, home, "DescribeSnapshots", error))),
         }
     }
     for image in images {
@@ -68,7 +68,7 @@ pub(super) async fn look(
                 found.has_failed |= seen.has_failed;
                 found.image = Some(seen);
             }
-            Err(error) => return Ok(Err(not_seen(step, "DescribeImages", error))),
+            Err(error) => return Ok(Err(not_seen(step, region, "DescribeImages", error))),
         }
     }
     let refuse = |source: &NamedSource| {
@@ -97,11 +97,19 @@ fn not_copyable(spec: &Spec, found: &Sources) -> Option<Problem> {
     None
 }
 
-/// Without an answer nothing is made. A Region that is not there does not answer, either: that ends after a while. A
-/// service that answers that it is not well will be again, however long that takes.
-pub(super) fn not_seen(step: &StepContext<'_>, action: &str, error: AwsError) -> StepOutcome {
+/// Without an answer nothing is made. A Region that is not there does not answer, either: that ends after a while. The stack's
+/// is there; it, and a service that answers that it is not well, will answer again, however long that takes.
+pub(super) fn not_seen(
+    step: &StepContext<'_>,
+    region: &str,
+    action: &str,
+    error: AwsError,
+) -> StepOutcome {
     let waiting = retrying(&error);
-    let is_busy = error.remedy == Remedy::Later && error.status.is_some();
+    let is_busy = match error.status {
+        Some(_) => error.remedy == Remedy::Later,
+        None => error.remedy != Remedy::Never && region == step.config().region,
+    };
     let passes = is_busy || error.is_throttled() || error.is_rate_limited_locally();
     let may_pass = error.remedy != Remedy::Never && !step.has_waited(&waiting, REGISTER_GRACE);
     if passes || may_pass {

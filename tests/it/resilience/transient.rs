@@ -129,6 +129,23 @@ async fn two_invocations_at_once_register_one_ami() {
     assert_eq!(stack.emails().len(), 1);
 }
 
+/// Whose it is has to be known first, and the stack's own Region will answer again.
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_of_which_ec2_does_not_say_for_hours_whose_it_is_is_waited_for() {
+    let stack = TestStack::new().await;
+    let faults = stack.world.faults();
+    faults.always("ec2", "DescribeSnapshots", Fault::LoseAnswer);
+    stack.drop_file(KEY, stack.manifest("web")).await;
+    stack.world.run_for(Duration::from_secs(3 * 3600)).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "working", "{status:#}");
+    faults.clear();
+    stack.rest().await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    assert_eq!(stack.count("RegisterImage"), 1);
+}
+
 /// An AMI that was seen a moment ago.
 #[tokio::test(start_paused = true)]
 async fn an_ami_that_is_not_found_when_it_is_to_be_stored_is_asked_for_again() {
