@@ -1,70 +1,265 @@
 //! What may keep an image from becoming available. What the functions are to outlast is none of it: calls that fail for a
 //! while, answers that are lost, invocations that die, events that do not come, and reads that are stale.
+//!
+//! Each excuse is as narrow as can be said of a script: what happens to another manifest, or to what no version of this one
+//! uses, is none.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::manifest::key as manifest_key;
-use super::script::{Event, Manifest, Script, Wrong};
-
-/// Storms that last as long are given up.
-const LONG: u64 = 5_000;
+use super::manifest::{key as manifest_key, short};
+use super::script::{
+    COPY_REGIONS, Edit, Event, Kind, Manifest, Meant, Object, Script, Source, Wrong,
+};
+use super::setting::region;
+use crate::support::REGION;
 
 /// A parameter whose validation takes as long may be given up: it is written twice, and five minutes are waited each time.
 const VALIDATED: u64 = 600;
 
-/// Tasks that take as long may be given up.
-const STALLED: u64 = 40_000;
+/// The Region of the AMI that manifests copy.
+const SOURCE_REGION: &str = COPY_REGIONS[1];
 
-/// Whether something in the script may keep a manifest's image from becoming available.
-pub(super) fn is_excused(script: &Script, key: &str) -> bool {
+/// Whether something in the script may keep a manifest's image from becoming available; `state` is how it ended.
+pub(super) fn is_excused(script: &Script, key: &str, state: &str) -> bool {
+    let wanted = Wanted::of(script, key);
     let mut events = script.moves.iter().map(|each| &each.event);
-    events.any(|event| is_excuse(event, key)) || has_other_keys(script, key)
+    events.any(|event| wanted.is_excuse(event, state))
+        || wanted.is_name_taken()
+        || wanted.is_parameter_taken()
+        || wanted.has_other_keys()
+        || wanted.may_be_refused()
 }
 
-/// Whether the copies of a version are to have other KMS keys than they had: EC2 cannot change that.
-fn has_other_keys(script: &Script, key: &str) -> bool {
-    let events = script.moves.iter().map(|each| &each.event);
-    let keys = events.filter_map(|event| match event {
-        Event::Drop {
-            key: at, manifest, ..
-        } if manifest_key(*at) == key => Some(&manifest.keys),
-        _ => None,
-    });
-    keys.collect::<BTreeSet<_>>().len() > 1
+/// What a manifest's versions want, and what others do.
+struct Wanted<'a> {
+    script: &'a Script,
+    key: &'a str,
+    /// All versions that were dropped.
+    versions: Vec<&'a Manifest>,
+    /// The manifests of other keys, and of the other stack, with their keys.
+    others: Vec<(&'static str, &'a Manifest)>,
 }
 
-fn is_excuse(event: &Event, key: &str) -> bool {
-    let is_its = |at: &usize| manifest_key(*at) == key;
-    match event {
-        Event::Cancel { key } | Event::ShowTask { key, .. } | Event::DropObject { key, .. } => {
-            is_its(key)
+impl<'a> Wanted<'a> {
+    fn of(script: &'a Script, key: &'a str) -> Self {
+        let (mut versions, mut others) = (Vec::new(), Vec::new());
+        for each in &script.moves {
+            match &each.event {
+                Event::Drop {
+                    key: at, manifest, ..
+                } if manifest_key(*at) == key => versions.push(manifest),
+                Event::Drop {
+                    key: at, manifest, ..
+                }
+                | Event::DropBeside {
+                    key: at, manifest, ..
+                } => {
+                    others.push((manifest_key(*at), manifest));
+                }
+                _ => {}
+            }
         }
-        Event::Drop {
-            key: at, manifest, ..
-        } => is_crowded(manifest) || (is_its(at) && may_be_refused(manifest)),
-        // Two manifests that say the same want the same name.
-        Event::DropBeside {
-            key: at, manifest, ..
-        } => is_crowded(manifest) || is_its(at),
-        Event::Storm { fault, seconds, .. } => {
-            *fault == Wrong::Denied || *seconds >= LONG || matches!(fault, Wrong::Slow(_))
+        Self {
+            script,
+            key,
+            versions,
+            others,
         }
-        Event::Validation { fails, seconds } => *fails || *seconds >= VALIDATED,
-        Event::OptIn { on, .. } => !on,
-        Event::Encrypts { on, .. } => *on,
-        Event::TaskTime { seconds, .. } => *seconds >= STALLED,
-        Event::Edit { .. } | Event::FailNext { .. } | Event::Quota { .. } => true,
-        _ => false,
+    }
+
+    fn any(&self, is_so: impl Fn(&Manifest) -> bool) -> bool {
+        self.versions.iter().any(|it| is_so(it))
+    }
+
+    fn is_excuse(&self, event: &Event, state: &str) -> bool {
+        let is_its = |at: &usize| manifest_key(*at) == self.key;
+        match event {
+            Event::Cancel { key } => is_its(key) && state == "cancelled",
+            Event::ShowTask { key, .. } => is_its(key),
+            Event::DropObject { key, what, .. } => is_its(key) && self.uses(*what),
+            Event::Edit { key, edit, .. } => is_its(key) && self.may_be_kept_by(*edit),
+            Event::Storm { what, fault, .. } => *fault == Wrong::Denied && self.needs(what),
+            Event::FailNext { kind, .. } => self.any(|it| is_made_by(it, *kind)),
+            Event::Validation { fails, seconds } => {
+                (*fails || *seconds >= VALIDATED) && self.has_parameters()
+            }
+            Event::OptIn { region: at, on } => !on && self.is_in(region(*at)),
+            Event::Quota { shares, .. } => self.entities() > *shares,
+            Event::Encrypts { region: at, on } => {
+                *on && self.any(is_shared) && self.is_in(region(*at))
+            }
+            _ => false,
+        }
+    }
+
+    fn uses(&self, what: Object) -> bool {
+        let source = match what {
+            Object::Disk => Source::Disk,
+            Object::Machine => Source::Vm,
+            Object::BundleManifest | Object::BundlePart => Source::Bundle,
+        };
+        self.any(|it| it.source == source)
+    }
+
+    /// Whether it has AMIs in a Region, or takes what is there.
+    fn is_in(&self, region: &str) -> bool {
+        self.any(|it| {
+            region == REGION
+                || it.copies().any(|(copy, _)| copy == region)
+                || (it.source == Source::Image && region == SOURCE_REGION)
+        })
+    }
+
+    fn has_parameters(&self) -> bool {
+        self.any(|it| !it.parameters(self.key).is_empty())
+    }
+
+    /// Whether what somebody does to its AMIs by hand may keep it from being as its manifest says.
+    fn may_be_kept_by(&self, edit: Edit) -> bool {
+        match edit {
+            Edit::Deregister | Edit::Disable => true,
+            Edit::Parameter => self.has_parameters(),
+            // The earlier AMI may have to go before there can be another of its name.
+            Edit::UseInTemplate | Edit::Protect => self.any(has_own_name),
+            _ => false,
+        }
+    }
+
+    /// Whether it cannot do without these calls.
+    fn needs(&self, what: &Meant) -> bool {
+        match what {
+            Meant::Region(at) => self.is_in(region(*at)),
+            Meant::Service(service) => self.needs_action(service, ""),
+            Meant::Action(service, action) => self.needs_action(service, action),
+        }
+    }
+
+    fn needs_action(&self, service: &str, action: &str) -> bool {
+        match (service, action) {
+            ("sns", _) => false,
+            ("ssm", _) => self.has_parameters(),
+            (_, "RegisterImage") => self.any(|it| is_made_by(it, None)),
+            (_, "ImportSnapshot") => self.any(|it| is_made_by(it, Some(Kind::ImportSnapshot))),
+            (_, "CopyImage") => self.any(|it| is_made_by(it, Some(Kind::CopyImage))),
+            (_, "ModifySnapshotAttribute") => self.any(|it| it.copy),
+            (_, "ModifyImageAttribute") => self.any(|it| is_shared(it) || it.description.is_some()),
+            (_, "EnableImageDeprecation") => self.any(|it| it.deprecate.is_some()),
+            (_, "EnableImageDeregistrationProtection") => self.any(|it| it.protect.is_some()),
+            // The earlier AMI may have to go first.
+            (_, "DeregisterImage" | "DeleteSnapshot" | "DescribeImageReferences") => {
+                self.any(has_own_name)
+            }
+            _ => true,
+        }
+    }
+
+    /// How many its AMIs may be shared with at once, if with any: somebody may add one.
+    fn entities(&self) -> usize {
+        let accounts = self.versions.iter().flat_map(|it| it.accounts());
+        let accounts: BTreeSet<_> = accounts.collect();
+        let named = accounts.len() + usize::from(self.any(|it| it.organization));
+        let is_granted = self.happens(|event| {
+            matches!(event, Event::Edit { key, edit: Edit::Grant, .. } if manifest_key(*key) == self.key)
+        });
+        match named {
+            0 => 0,
+            named => named + usize::from(is_granted),
+        }
+    }
+
+    fn happens(&self, is_meant: impl Fn(&Event) -> bool) -> bool {
+        self.script.moves.iter().any(|it| is_meant(&it.event))
+    }
+
+    /// Whether another AMI may have its name: one of another manifest, or of an earlier version.
+    fn is_name_taken(&self) -> bool {
+        let named = self.versions.iter().map(|it| (name(self.key, it), it));
+        let mut builds: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (name, version) in named {
+            builds.entry(name).or_default().insert(build(version));
+        }
+        let mut others = self.others.iter().map(|(key, it)| name(key, it));
+        let is_replaced = self.happens(|event| match event {
+            Event::DropObject { key, what, .. } => {
+                manifest_key(*key) == self.key && self.uses(*what)
+            }
+            _ => false,
+        });
+        others.any(|it| builds.contains_key(&it))
+            || builds.values().any(|it| it.len() > 1)
+            || (is_replaced && self.any(has_own_name))
+    }
+
+    /// Whether another manifest may have its parameter.
+    fn is_parameter_taken(&self) -> bool {
+        let own = self.versions.iter().flat_map(|it| it.parameters(self.key));
+        let own: BTreeSet<String> = own.collect();
+        let others = self.others.iter();
+        let mut others = others.flat_map(|(key, it)| it.parameters(key));
+        others.any(|it| own.contains(&it))
+    }
+
+    /// Whether the copies of a version are to have other KMS keys than they had: EC2 cannot change that.
+    fn has_other_keys(&self) -> bool {
+        let is_other = |one: &Manifest, other: &Manifest| {
+            let regions = one.copies().map(|(region, _)| region);
+            let mut both = regions.filter(|it| other.copies().any(|(region, _)| region == *it));
+            let is_same =
+                (name(self.key, one), build(one)) == (name(self.key, other), build(other));
+            is_same && both.any(|it| one.kms_key(it) != other.kms_key(it))
+        };
+        self.any(|one| self.any(|other| is_other(one, other)))
+    }
+
+    /// Whether it wants a product code that none can lose, or what the account blocks: that AMIs are public.
+    fn may_be_refused(&self) -> bool {
+        self.any(|it| it.public || it.product_code)
     }
 }
 
-/// Whether it wants what another may have.
-fn is_crowded(manifest: &Manifest) -> bool {
-    manifest.shared_name || manifest.shared_parameter
+/// What makes a version, but for its name and what is in its object.
+fn build(manifest: &Manifest) -> String {
+    let Manifest {
+        source,
+        encrypted,
+        imds,
+        volume,
+        ..
+    } = manifest;
+    format!("{source:?} {encrypted} {imds} {volume:?}")
 }
 
-/// Whether an earlier version may have its name, or a product code that none can lose, or the account blocks that AMIs are
-/// public.
-fn may_be_refused(manifest: &Manifest) -> bool {
-    manifest.fixed_name || manifest.public || manifest.product_code
+/// The name of its AMI: one that has the version's digest in it is another for each version.
+fn name(key: &str, manifest: &Manifest) -> String {
+    match (manifest.shared_name, manifest.fixed_name) {
+        (true, _) => "shared".to_owned(),
+        (false, true) => short(key).to_owned(),
+        (false, false) => format!("{}-{}", short(key), build(manifest)),
+    }
+}
+
+/// Whether other versions of it may have the same name.
+fn has_own_name(manifest: &Manifest) -> bool {
+    manifest.fixed_name || manifest.shared_name
+}
+
+/// Whether others than its owner may have its AMI.
+fn is_shared(manifest: &Manifest) -> bool {
+    !manifest.accounts.is_empty() || manifest.organization || manifest.public
+}
+
+/// Whether its AMIs are made by such a task; `None` is registration.
+fn is_made_by(manifest: &Manifest, kind: Option<Kind>) -> bool {
+    match kind {
+        None => matches!(
+            manifest.source,
+            Source::Snapshot(_) | Source::Disk | Source::Bundle | Source::Instance
+        ),
+        Some(Kind::ImportSnapshot) => manifest.source == Source::Disk,
+        Some(Kind::ImportImage) => manifest.source == Source::Vm,
+        Some(Kind::BundleInstance) => manifest.source == Source::Instance,
+        Some(Kind::CopyImage) => manifest.source == Source::Image || !manifest.regions.is_empty(),
+        Some(Kind::StoreImage) => manifest.store,
+        Some(Kind::RestoreImage) => manifest.source == Source::Stored,
+    }
 }

@@ -6,10 +6,11 @@ use amiwright::image::observed::ObservedImage;
 use amiwright::image::status::Grantee;
 use serde_json::Value;
 
+use super::by_drift::ByHand;
 use super::excuses::is_excused;
 use super::play::Played;
 use super::rest::{of_version, wanted_regions};
-use super::script::{Manifest, ORGANIZATION, PARTNERS, Protect, Source, Stack};
+use super::script::{Event, Manifest, ORGANIZATION, PARTNERS, Protect, Source, Stack};
 use super::text;
 use crate::support::REGION;
 
@@ -50,7 +51,7 @@ pub(super) async fn check(
         }
     }
     let state = text(status, "/state");
-    if state != "available" && !was_refused && !is_excused(&played.script, key) {
+    if state != "available" && !was_refused && !is_excused(&played.script, key, state) {
         say("did not become available although nothing kept it from that");
     }
     if !["available", "incomplete"].contains(&state) {
@@ -76,17 +77,20 @@ pub(super) async fn check(
     }
 }
 
-/// Whether a status says why something about the AMI of a Region is not as its manifest says, and will not be.
+/// Whether a status says why something about the AMI of a Region is not as its manifest says, and will not be. That it could not
+/// be stored it says once all else is done.
 fn is_named_as_failed(status: &Value, region: &str) -> bool {
     let of_region = ["regions", "copies"].map(|of| &status[of][region]["failure"]);
-    let parameters = status["release"]["parameters"]
-        .as_object()
-        .into_iter()
-        .flatten();
-    let mut parameters = parameters.filter(|(id, _)| id.starts_with(region));
+    let is_after = ["store-image", "await-store"].contains(&text(status, "/build/step"));
     of_region.iter().any(|failure| !failure.is_null())
-        || parameters.any(|(_, it)| !it["failure"].is_null())
-        || !status["build"]["failure"].is_null()
+        || (!is_after && !status["build"]["failure"].is_null())
+}
+
+/// Whether an AMI is as it should be wherever that is required, as far as its status says: then its parameters are set.
+fn is_released(status: &Value, manifest: &Manifest) -> bool {
+    let copies = manifest.copies().filter(|(_, is_required)| *is_required);
+    let mut required = std::iter::once(REGION).chain(copies.map(|(region, _)| region));
+    !required.any(|region| is_named_as_failed(status, region))
 }
 
 async fn check_region(
@@ -101,16 +105,18 @@ async fn check_region(
     };
     let place = (region, id.to_owned());
     let edits = played.edited.get(&place).cloned().unwrap_or_default();
-    let is_by_hand = !edits.is_empty() || !played.edited_parameters.is_empty();
+    let by_hand = ByHand {
+        region,
+        edits: edits.clone(),
+        parameters: &played.edited_parameters,
+        drift: &status["drift"],
+    };
     // An AMI whose manifest does not pass the checks any more is not audited.
-    if is_by_hand && manifest.is_refused(&played.given) {
-        return None;
-    }
-    let drift = &status["drift"];
-    let is_named = !drift.is_null() && drift.to_string().contains(region);
+    let is_audited = !manifest.is_refused(&played.given);
     if edits.contains("Deregister") || edits.contains("Disable") {
         // Disabled while it was being published, it cannot be seen as finished.
-        return (!is_named).then(|| format!("nobody was told that {id} is gone"));
+        let is_told = !is_audited || by_hand.is_told_gone();
+        return (!is_told).then(|| format!("nobody was told that {id} is gone"));
     }
     let images = played.ours(region).await;
     let found = of_version(&images, key, status);
@@ -121,30 +127,14 @@ async fn check_region(
         return Some(format!("its AMI is {}", image.id));
     }
     let mut differs = differences(played, manifest, region, image, &edits).await.0;
-    // They wait for all Regions that are required.
-    if text(status, "/state") == "available" {
-        differs.extend(parameters(played, (key, manifest), region, id));
-    }
-    if differs.is_empty() {
-        return None;
-    }
-    let is_repaired = manifest.repair && !is_out_of_service(drift);
-    match is_by_hand && is_named && !is_repaired {
-        true => None,
-        // A parameter is set back only if the manifest may take it over.
-        false if is_by_hand && is_named && differs.iter().all(|it| it.starts_with('/')) => None,
-        false => Some(format!(
-            "{} of {image:#?}\n{manifest:#?}",
-            differs.join(", ")
-        )),
-    }
-}
-
-/// Whether an AMI of the image was disabled or deregistered by hand: nothing of the image is repaired meanwhile.
-fn is_out_of_service(drift: &Value) -> bool {
-    let mut found = drift["found"].as_array().into_iter().flatten();
-    let gone = ["not-available", "deregistered"].map(Value::from);
-    found.any(|it| gone.contains(&it["difference"]))
+    differs.extend(parameters(played, (key, manifest), status, (region, id)));
+    let is_repaired = manifest.repair && by_hand.is_repairable();
+    let is_left = |word: &String| {
+        let may_stay = !is_audited || (by_hand.is_told(word) && !is_repaired);
+        by_hand.explains(word) && may_stay
+    };
+    differs.retain(|word| !is_left(word));
+    (!differs.is_empty()).then(|| format!("{} of {image:#?}\n{manifest:#?}", differs.join(", ")))
 }
 
 /// What is not as it should be, in words.
@@ -211,7 +201,7 @@ async fn differences(
         "registration",
     );
     differs.unless(image.public == manifest.public, "public");
-    shares(played, manifest, image, (region, edits), &mut differs).await;
+    shares(played, manifest, image, region, &mut differs).await;
     differs
 }
 
@@ -220,7 +210,7 @@ async fn shares(
     played: &Played,
     manifest: &Manifest,
     image: &ObservedImage,
-    (region, edits): (&'static str, &BTreeSet<String>),
+    region: &'static str,
     differs: &mut Differences,
 ) {
     let aws = played.stack.aws().in_region(region);
@@ -230,10 +220,7 @@ async fn shares(
     differs.unless(of_manifests == asked, "grants");
     if manifest.exact {
         let others = granted.difference(&asked).any(|it| *it != Grantee::Public);
-        differs.unless(
-            !others || (!manifest.repair && edits.contains("Grant")),
-            "exact",
-        );
+        differs.unless(!others, "exact");
     }
     let readers_asked: BTreeSet<String> = match manifest.copy {
         true => manifest.accounts().map(str::to_owned).collect(),
@@ -284,19 +271,22 @@ fn is_of_source(played: &Played, manifest: &Manifest, region: &str, image: &Obse
     }
 }
 
-/// Whether its snapshots have the KMS key that its manifest names.
+/// Whether its snapshots have the KMS key that its manifest names, and none if it names none.
 fn is_encrypted_as_asked(
     played: &Played,
     manifest: &Manifest,
     region: &str,
     image: &ObservedImage,
 ) -> bool {
-    let Some(key) = manifest.kms_key(region) else {
-        return true;
-    };
     let snapshots = played.stack.world.ec2().snapshots(region).into_iter();
     let mut own = snapshots.filter(|it| image.snapshots.contains(&it.id));
-    own.all(|it| it.kms_key_id.as_ref() == Some(&key))
+    if let Some(key) = manifest.kms_key(region) {
+        return own.all(|it| it.kms_key_id.as_ref() == Some(&key));
+    }
+    // Copies of what is encrypted are, too, and so is what is made where the account encrypts by default.
+    let encrypts = |event: &Event| matches!(event, Event::Encrypts { on: true, .. });
+    let may_be = manifest.encrypted || played.script.moves.iter().any(|it| encrypts(&it.event));
+    may_be || own.all(|it| !it.encrypted)
 }
 
 /// Whether it was registered with what its manifest says.
@@ -341,23 +331,27 @@ pub(super) fn is_described_by_others(manifest: &Manifest) -> bool {
     matches!(manifest.source, Source::Vm | Source::Image | Source::Stored)
 }
 
-/// The parameters that do not point to an AMI, each by its name.
+/// The parameters that do not point to an AMI although nothing has failed that keeps them from that, each by its name.
 fn parameters(
     played: &Played,
     (key, manifest): (&str, &Manifest),
-    region: &'static str,
-    id: &str,
+    status: &Value,
+    (region, id): (&'static str, &str),
 ) -> Vec<String> {
+    // They wait for all Regions that are required.
+    if !is_released(status, manifest) {
+        return Vec::new();
+    }
     let own = Manifest {
         // Another manifest may have it.
         shared_parameter: false,
         ..manifest.clone()
     };
     let mut names = own.parameters(key);
-    // A Region that is not required may have failed.
     names.retain(|name| {
+        let of_status = &status["release"]["parameters"][format!("{region}:{name}")];
         let value = played.stack.world.ssm().parameter(region, name);
-        value.as_deref() != Some(id)
+        value.as_deref() != Some(id) && of_status["failure"].is_null()
     });
     names
 }

@@ -159,6 +159,8 @@ impl Generator {
 
 /// Without what the checks refuse of manifests that have nothing to do with the stack.
 fn coherent(mut manifest: Manifest) -> Manifest {
+    // It says only one of the two names, and what is not said makes no other version.
+    manifest.fixed_name &= !manifest.shared_name;
     let is_instance_store = matches!(manifest.source, Source::Instance | Source::Bundle);
     if is_instance_store {
         manifest.regions.clear();

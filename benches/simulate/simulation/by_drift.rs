@@ -1,0 +1,94 @@
+//! What of an AMI differs because somebody has changed just that by hand, and whether its status says so.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+/// What was changed by hand about an AMI, and what its image's status says of that.
+pub(super) struct ByHand<'a> {
+    pub(super) region: &'static str,
+    /// How the AMI was edited.
+    pub(super) edits: BTreeSet<String>,
+    /// The parameters that were.
+    pub(super) parameters: &'a BTreeSet<(&'static str, String)>,
+    /// The status' `drift`.
+    pub(super) drift: &'a Value,
+}
+
+impl ByHand<'_> {
+    /// Whether somebody has made this differ; a parameter is named, anything else is a word of what was compared.
+    pub(super) fn explains(&self, word: &str) -> bool {
+        match word.starts_with('/') {
+            true => self.parameters.contains(&(self.region, word.to_owned())),
+            false => edits(word).iter().any(|it| self.edits.contains(*it)),
+        }
+    }
+
+    /// Whether the status says that this differs.
+    pub(super) fn is_told(&self, word: &str) -> bool {
+        self.found().any(|it| match word.starts_with('/') {
+            true => it["difference"] == "parameter" && it["name"] == word,
+            false => it["difference"] == "setting" && is_about(&it["change"], word),
+        })
+    }
+
+    /// Whether the status says that the AMI is disabled or deregistered.
+    pub(super) fn is_told_gone(&self) -> bool {
+        self.found().any(is_out_of_service)
+    }
+
+    /// What differs in the Region, as the status says.
+    fn found(&self) -> impl Iterator<Item = &Value> {
+        let all = self.drift["found"].as_array().into_iter().flatten();
+        all.filter(|it| it["region"] == self.region)
+    }
+
+    /// Whether all that the status says of the image can be set back. As long as something of an AMI cannot, nothing is, and a
+    /// parameter that is not to be overwritten keeps others as they are.
+    pub(super) fn is_repairable(&self) -> bool {
+        let all = || self.drift["found"].as_array().into_iter().flatten();
+        let is_parameter = |it: &&Value| it["difference"] == "parameter";
+        let may_be = |it: &Value| !is_out_of_service(it) && is_open(&it["blocked"]);
+        match all().any(|it| !is_parameter(&it)) {
+            true => all().filter(|it| !is_parameter(it)).all(may_be),
+            false => all().all(may_be),
+        }
+    }
+}
+
+fn is_out_of_service(deviation: &Value) -> bool {
+    let gone = ["not-available", "deregistered"].map(Value::from);
+    gone.contains(&deviation["difference"])
+}
+
+/// Whether nothing keeps it from being set back.
+fn is_open(blocked: &Value) -> bool {
+    blocked.is_null() || *blocked == false
+}
+
+/// The edits that make an AMI differ so. There is none for most: nobody changes by hand what it is made of.
+fn edits(word: &str) -> &'static [&'static str] {
+    match word {
+        "description" => &["Describe"],
+        "tags" => &["Tag", "Untag"],
+        "protection" => &["Protect", "Unprotect"],
+        "deprecation" => &["Deprecate"],
+        "grants" | "public" => &["Revoke"],
+        "exact" => &["Grant"],
+        _ => &[],
+    }
+}
+
+/// Whether a change that would set something right is about this.
+fn is_about(change: &Value, word: &str) -> bool {
+    let names = |who: &str| change[who].as_array().is_some_and(|it| !it.is_empty());
+    match (word, change["action"].as_str().unwrap_or_default()) {
+        ("description", "set-description")
+        | ("tags", "set-tags" | "remove-tags")
+        | ("protection", "set-protection")
+        | ("deprecation", "set-deprecation") => true,
+        ("grants" | "public", "change-grants") => names("add"),
+        ("exact", "change-grants") => names("remove"),
+        _ => false,
+    }
+}
