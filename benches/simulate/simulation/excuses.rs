@@ -6,11 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use super::manifest::{key as manifest_key, short};
 use super::script::{
     COPY_REGIONS, Edit, Event, Kind, Manifest, Meant, Object, Script, Source, Wrong,
 };
 use super::setting::region;
+use super::text;
 use crate::support::REGION;
 
 /// A parameter whose validation takes as long may be given up: it is written twice, and five minutes are waited each time.
@@ -19,15 +22,51 @@ const VALIDATED: u64 = 600;
 /// The Region of the AMI that manifests copy.
 const SOURCE_REGION: &str = COPY_REGIONS[1];
 
-/// Whether something in the script may keep a manifest's image from becoming available; `state` is how it ended.
-pub(super) fn is_excused(script: &Script, key: &str, state: &str) -> bool {
+/// What kept a manifest's image from becoming available that nothing in the script explains, in the words of its status: the kinds
+/// of its failures, or how it ended without one.
+pub(super) fn unexplained(script: &Script, key: &str, status: &Value) -> Vec<String> {
     let wanted = Wanted::of(script, key);
-    let mut events = script.moves.iter().map(|each| &each.event);
-    events.any(|event| wanted.is_excuse(event, state))
-        || wanted.is_name_taken()
-        || wanted.is_parameter_taken()
-        || wanted.has_other_keys()
-        || wanted.may_be_refused()
+    let events = script.moves.iter().map(|each| &each.event);
+    let explained = events.flat_map(|it| wanted.explained_by(it));
+    let mut explained: BTreeSet<String> = explained.map(|it| (*it).to_owned()).collect();
+    explained.extend(
+        script
+            .moves
+            .iter()
+            .filter_map(|it| wanted.refused_by(&it.event)),
+    );
+    let others = [
+        (wanted.is_name_taken(), "name-taken"),
+        (wanted.is_parameter_taken(), "parameter-conflict"),
+        (wanted.has_other_keys(), "copy-unusable"),
+        // The account blocks that AMIs are public.
+        (wanted.any(|it| it.public), "not-shareable"),
+        // None can lose the product code that it has.
+        (wanted.any(|it| it.product_code), "blocked"),
+    ];
+    let others = others.iter().filter(|(is, _)| *is);
+    explained.extend(others.map(|(_, kind)| (*kind).to_owned()));
+    let mut ended = failures(status);
+    if ended.is_empty() {
+        ended.insert(text(status, "/state").to_owned());
+    }
+    ended.retain(|it| {
+        let kind = it.split(' ').next().unwrap_or_default();
+        !explained.contains(it) && !explained.contains(kind)
+    });
+    ended.into_iter().collect()
+}
+
+/// The kinds of the failures that a status names, with the action that was refused.
+fn failures(status: &Value) -> BTreeSet<String> {
+    let all = ["/regions", "/copies", "/release/parameters"].map(|it| status.pointer(it));
+    let all = all.into_iter().flatten().filter_map(Value::as_object);
+    let of_places = all.flat_map(|it| it.values());
+    let all = of_places.chain([&status["build"]]);
+    let said = all.map(|it| (text(it, "/failure/kind"), text(it, "/failure/action")));
+    let said = said.filter(|(kind, _)| !kind.is_empty());
+    said.map(|(kind, action)| format!("{kind} {action}").trim_end().to_owned())
+        .collect()
 }
 
 /// What a manifest's versions want, and what others do.
@@ -71,25 +110,65 @@ impl<'a> Wanted<'a> {
         self.versions.iter().any(|it| is_so(it))
     }
 
-    fn is_excuse(&self, event: &Event, state: &str) -> bool {
+    /// How the image may end for this, if that is about it.
+    fn explained_by(&self, event: &Event) -> &'static [&'static str] {
         let is_its = |at: &usize| manifest_key(*at) == self.key;
         match event {
-            Event::Cancel { key } => is_its(key) && state == "cancelled",
-            Event::ShowTask { key, .. } => is_its(key),
-            Event::DropObject { key, what, .. } => is_its(key) && self.uses(*what),
-            Event::Edit { key, edit, .. } => is_its(key) && self.may_be_kept_by(*edit),
-            Event::Storm { what, fault, .. } => *fault == Wrong::Denied && self.needs(what),
-            Event::FailNext { kind, .. } => self.any(|it| is_made_by(it, *kind)),
-            Event::Validation { fails, seconds } => {
-                (*fails || *seconds >= VALIDATED) && self.has_parameters()
+            Event::Cancel { key } if is_its(key) => &["cancelled"],
+            Event::ShowTask { key, .. } if is_its(key) => &["task-failed", "image-failed"],
+            // What an import has made is proven to be ours by its task alone.
+            Event::HideTask { key } if is_its(key) && self.any(has_task) => &["task-lost"],
+            Event::DropObject { key, what, .. } if is_its(key) && self.uses(*what) => match what {
+                // Each is a disk or a machine.
+                Object::Disk | Object::Machine => &[],
+                Object::BundleManifest | Object::BundlePart => &["bundle-invalid", "rejected"],
+            },
+            Event::Edit { key, edit, .. } if is_its(key) => self.explained_by_edit(*edit),
+            Event::Storm { what, fault, .. } if *fault == Wrong::Denied && self.needs(what) => {
+                &["not-published"]
             }
-            Event::OptIn { region: at, on } => !on && self.is_in(region(*at)),
-            Event::Quota { shares, .. } => self.entities() > *shares,
+            Event::FailNext { kind, .. } if self.any(|it| is_made_by(it, *kind)) => match kind {
+                None => &["image-failed"],
+                Some(Kind::CopyImage) => &["image-failed", "copy-failed"],
+                Some(Kind::RestoreImage) => &["image-failed", "task-failed"],
+                Some(_) => &["task-failed"],
+            },
+            Event::Validation { fails, seconds }
+                if (*fails || *seconds >= VALIDATED) && self.has_parameters() =>
+            {
+                &["parameter-not-validated", "request-refused PutParameter"]
+            }
+            Event::OptIn { region: at, on } if !on && self.is_in(region(*at)) => {
+                &["region-disabled", "request-refused", "not-published"]
+            }
+            Event::Quota { shares, .. } if self.entities() > *shares => {
+                &["request-refused ModifyImageAttribute"]
+            }
             Event::Encrypts { region: at, on } => {
-                *on && self.any(is_shared) && self.is_in(region(*at))
+                match *on && self.any(is_shared) && self.is_in(region(*at)) {
+                    true => &["not-shareable"],
+                    false => &[],
+                }
             }
-            _ => false,
+            _ => &[],
         }
+    }
+
+    /// What is refused for this: one action, or any.
+    fn refused_by(&self, event: &Event) -> Option<String> {
+        let Event::Storm {
+            what,
+            fault: Wrong::Denied,
+            ..
+        } = event
+        else {
+            return None;
+        };
+        let refused = match what {
+            Meant::Action(_, action) => format!("request-refused {action}"),
+            Meant::Service(_) | Meant::Region(_) => "request-refused".to_owned(),
+        };
+        self.needs(what).then_some(refused)
     }
 
     fn uses(&self, what: Object) -> bool {
@@ -114,14 +193,15 @@ impl<'a> Wanted<'a> {
         self.any(|it| !it.parameters(self.key).is_empty())
     }
 
-    /// Whether what somebody does to its AMIs by hand may keep it from being as its manifest says.
-    fn may_be_kept_by(&self, edit: Edit) -> bool {
+    /// How the image may end for what somebody does to its AMIs by hand.
+    fn explained_by_edit(&self, edit: Edit) -> &'static [&'static str] {
         match edit {
-            Edit::Deregister | Edit::Disable => true,
-            Edit::Parameter => self.has_parameters(),
+            Edit::Deregister => &["image-deregistered"],
+            Edit::Disable => &["image-disabled", "copy-unusable"],
+            Edit::Parameter if self.has_parameters() => &["parameter-conflict"],
             // The earlier AMI may have to go before there can be another of its name.
-            Edit::UseInTemplate | Edit::Protect => self.any(has_own_name),
-            _ => false,
+            Edit::UseInTemplate | Edit::Protect if self.any(has_own_name) => &["name-taken"],
+            _ => &[],
         }
     }
 
@@ -210,11 +290,6 @@ impl<'a> Wanted<'a> {
         };
         self.any(|one| self.any(|other| is_other(one, other)))
     }
-
-    /// Whether it wants a product code that none can lose, or what the account blocks: that AMIs are public.
-    fn may_be_refused(&self) -> bool {
-        self.any(|it| it.public || it.product_code)
-    }
 }
 
 /// What makes a version, but for its name and what is in its object.
@@ -246,6 +321,15 @@ fn has_own_name(manifest: &Manifest) -> bool {
 /// Whether others than its owner may have its AMI.
 fn is_shared(manifest: &Manifest) -> bool {
     !manifest.accounts.is_empty() || manifest.organization || manifest.public
+}
+
+/// Whether it is made or stored by a task that EC2 lists by itself.
+fn has_task(manifest: &Manifest) -> bool {
+    let has_own = matches!(
+        manifest.source,
+        Source::Disk | Source::Vm | Source::Instance
+    );
+    has_own || manifest.store
 }
 
 /// Whether its AMIs are made by such a task; `None` is registration.

@@ -7,7 +7,7 @@ use amiwright::image::status::Grantee;
 use serde_json::Value;
 
 use super::by_drift::ByHand;
-use super::excuses::is_excused;
+use super::excuses::unexplained;
 use super::play::Played;
 use super::rest::{of_version, wanted_regions};
 use super::script::{Event, Manifest, ORGANIZATION, PARTNERS, Protect, Source, Stack};
@@ -51,8 +51,12 @@ pub(super) async fn check(
         }
     }
     let state = text(status, "/state");
-    if state != "available" && !was_refused && !is_excused(&played.script, key, state) {
-        say("did not become available although nothing kept it from that");
+    if state != "available" && !was_refused {
+        let unexplained = unexplained(&played.script, key, status);
+        if !unexplained.is_empty() {
+            let what = "did not become available although nothing kept it from that";
+            say(&format!("{what}: {unexplained:?}"));
+        }
     }
     if !["available", "incomplete"].contains(&state) {
         return;
