@@ -14,12 +14,14 @@ mod generate;
 mod logs;
 mod manifest;
 mod monitor;
+mod orphans;
 mod play;
 mod rest;
 mod script;
 mod setting;
 mod settled;
 mod shrink;
+mod told;
 mod unwanted;
 mod weather;
 

@@ -14,7 +14,8 @@ use super::monitor::own_images;
 use super::play::Played;
 use super::script::{Event, Manifest, STRANGER};
 use super::setting::regions;
-use super::{settled, text, unwanted};
+use super::told::Told;
+use super::{orphans, settled, text, unwanted};
 use crate::support::{REGION, changes_since};
 
 /// What is wrong with the world at rest, and with what more time does to it.
@@ -36,6 +37,7 @@ pub(super) async fn check(played: &Played) -> Vec<String> {
     check_once(played, &mut wrong).await;
     check_nothing_is_lost(played, &statuses, &mut wrong).await;
     unwanted::check(played, &statuses, &mut wrong).await;
+    orphans::check(played, &mut wrong);
     check_told(played, &mut wrong);
     check_strangers(played, &mut wrong).await;
     for prefix in [keys::OPEN, keys::DUE_MARKERS] {
@@ -240,9 +242,9 @@ async fn check_nothing_is_lost(
     wrong: &mut Vec<String>,
 ) {
     // What a retired AMI leaves is the user's: its email told, and the status forgets it in time.
-    let emails = played.stack.emails();
-    let is_told = |id: &str| emails.iter().any(|email| email.text.contains(id));
-    let known: String = statuses.values().map(Value::to_string).collect();
+    let told = Told::by(played);
+    let is_told = |id: &str| told.stays(id);
+    let known: String = statuses.values().map(known).collect();
     for region in regions() {
         let (mut used, mut there) = (BTreeSet::new(), BTreeSet::new());
         for image in played.ours(region).await {
@@ -276,11 +278,31 @@ async fn check_nothing_is_lost(
     }
 }
 
+/// What a status says is there, without what it only tells of the past.
+fn known(status: &Value) -> String {
+    let mut status = status.clone();
+    let mut forget = |of: &str, what: &str| {
+        let known = status.pointer_mut(of).and_then(Value::as_object_mut);
+        known.and_then(|it| it.remove(what))
+    };
+    for what in ["history", "changes", "notices"] {
+        let _past = forget("", what);
+    }
+    let _deleted = forget("/build", "deleted");
+    let retired = status["retired"].as_array_mut().into_iter().flatten();
+    for it in retired.filter_map(Value::as_object_mut) {
+        let is_gone = ["deregistered", "gone"]
+            .iter()
+            .any(|gone| it["outcome"] == *gone);
+        it.retain(|what, _| what != "deleted" && !(is_gone && what == "image"));
+    }
+    status.to_string()
+}
+
 /// Whether an import has made this that EC2 had shown as failed, and which went on in truth.
 pub(super) fn is_made_after_failing(played: &Played, snapshot: &Snapshot) -> bool {
-    let is_shown = |it: &Event| matches!(it, Event::ShowTask { state, .. } if state == "error");
-    let mut moves = played.script.moves.iter();
-    snapshot.description.contains(" for import-") && moves.any(|it| is_shown(&it.event))
+    let task = snapshot.description.rsplit_once(" for ");
+    task.is_some_and(|(_, task)| played.monitor.was_shown_as_failed(task))
 }
 
 /// Every notice that was ever recorded has been published.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use amiwright::image::observed::ObservedImage;
 use amiwright::image::status::Orphan;
 use amiwright::keys;
-use localaws::ec2::{Image, Snapshot};
+use localaws::ec2::{Image, Permission, Snapshot};
 use serde_json::Value;
 
 use super::by_hand::OTHER;
@@ -15,6 +15,7 @@ use super::rest::is_made_after_failing;
 use super::script::{KEYS, Manifest, Retire};
 use super::setting::regions;
 use super::text;
+use super::told::Told;
 use crate::support::REGION;
 
 /// An AMI of ours, where it is.
@@ -35,7 +36,11 @@ pub(super) async fn check(
         let tag = format!("s3://{}/{key}", played.stack.bucket);
         let of_key = images.iter().filter(|(region, image)| {
             let edits = played.edited.get(&(*region, image.id.clone()));
-            image.tags.get("amiwright:manifest") == Some(&tag) && edits.is_none()
+            let is_taken_out = |edits: &BTreeSet<String>| {
+                let mut outs = ["Deprecate", "Disable", "Deregister"].iter();
+                outs.any(|it| edits.contains(*it))
+            };
+            image.tags.get("amiwright:manifest") == Some(&tag) && !edits.is_some_and(is_taken_out)
         });
         let of_key: Vec<&Found> = of_key.collect();
         for (region, image) in unwanted(played, key, status, &of_key) {
@@ -188,13 +193,7 @@ async fn check_bundles(
 
 /// Whoever had an AMI with its snapshots does not keep them once it is gone, unless people were told.
 fn check_shares(played: &Played, wrong: &mut Vec<String>) {
-    let emails = played.stack.emails();
-    let is_told = |id: &str| {
-        let mut lines = emails.iter().flat_map(|email| email.text.lines());
-        lines.any(|line| {
-            line.contains(id) && line.contains("share") && !line.contains("no longer shared")
-        })
-    };
+    let told = Told::by(played);
     for region in regions() {
         let ec2 = played.stack.world.ec2();
         let images = ec2.images(region);
@@ -206,11 +205,8 @@ fn check_shares(played: &Played, wrong: &mut Vec<String>) {
         for snapshot in played.snapshots(region) {
             let (id, readers) = (&snapshot.id, &snapshot.create_volume_permissions);
             let is_ours = !played.snapshots_before.contains(id);
-            if is_ours
-                && !readers.is_empty()
-                && !used.contains(id)
-                && !is_left_by_hand(id)
-                && !is_told(id)
+            let is_told = |it: &Permission| told.stays_shared(id, it);
+            if is_ours && !readers.iter().all(is_told) && !used.contains(id) && !is_left_by_hand(id)
             {
                 wrong.push(format!(
                     "{id} in {region} has no AMI, and {readers:?} have it"

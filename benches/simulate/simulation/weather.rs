@@ -78,6 +78,9 @@ pub(super) async fn happen(played: &Played, event: &Event) -> bool {
         Event::ShowTask { key: at, state } => {
             for id in tasks(played, key(*at)).await {
                 world.ec2().show_task_as(&id, Some(state));
+                if state == "error" {
+                    played.monitor.show_as_failed(&id);
+                }
             }
         }
         event => return of_ec2(world, event),

@@ -31,6 +31,7 @@ impl State {
             self.judge_once(call);
             self.judge_making(call, sent);
         }
+        self.note_protection(call, sent);
         match call.action.as_str() {
             "ModifyImageAttribute" => self.judge_grant(call, sent),
             "ModifySnapshotAttribute" => self.judge_share(call, sent),

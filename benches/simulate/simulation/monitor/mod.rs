@@ -1,5 +1,6 @@
 //! Watches every call as soon as it has taken effect, and notes what must never be so, not even for a moment.
 
+mod claims;
 mod given;
 mod images;
 mod log;
@@ -19,6 +20,7 @@ use localaws::ssm::Ssm;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
+use self::claims::Claims;
 pub(crate) use self::log::Line;
 use self::secrets::Secrets;
 use self::statuses::Written;
@@ -63,6 +65,7 @@ pub(super) struct State {
     /// What belongs to others, as it was in the beginning, by Region and id.
     foreign: BTreeMap<(String, String), String>,
     written: Written,
+    claims: Claims,
     secrets: Secrets,
     /// The import tasks that the stack has begun.
     imports: BTreeSet<String>,

@@ -38,7 +38,7 @@ impl Going {
 }
 
 /// Whether AMIs that are not wanted any more are being retired: all else is done.
-fn is_retiring(status: &Value) -> bool {
+pub(super) fn is_retiring(status: &Value) -> bool {
     text(status, "/build/step") == "retire" && text(status, "/state") == "working"
 }
 

@@ -110,6 +110,7 @@ impl State {
         }
         self.judge_told(call, (&before, &status), &new);
         self.judge_allowed(call, key, (&before, &status), &new);
+        self.judge_claims(call, key, &before, &status);
         for (seq, kind) in new {
             let id = format!("s3://{}/{key}#{seq}", self.eyes().bucket);
             let version = text(&status, "/manifest/sha256").to_owned();

@@ -1,0 +1,160 @@
+//! What the judge at rest has to know of what was said and done on the way.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use localaws::ec2::Image;
+use localaws::faults::Call;
+use serde_json::Value;
+
+use super::images::made_for;
+use super::retiring::is_retiring;
+use super::{Monitor, State, field, text};
+use crate::simulation::script::Manifest;
+use crate::support::{REGION, TestStack};
+
+/// How old an AMI is at least that is left because it was available for long: a day, but for clocks that are ahead.
+const FOR_LONG: SignedDuration = SignedDuration::from_mins(24 * 60 - 5);
+
+/// How long an AMI may get at most what a replaced version asks for: the event is lost, or the longest storm rages.
+const REPLACED_FOR: SignedDuration = SignedDuration::from_hours(6);
+
+/// What was said and done.
+#[derive(Default)]
+pub(super) struct Claims {
+    /// What was left, as statuses have said: by manifest and what it is.
+    orphans: BTreeMap<(String, String), Value>,
+    /// AMIs whose protection a function switched off so that they can go, and did not switch on again, by Region.
+    unprotected: BTreeSet<(String, String)>,
+    /// The tasks that EC2 has shown as failed, and that went on in truth.
+    shown_as_failed: BTreeSet<String>,
+    /// When somebody changed an AMI by hand first, by Region and id.
+    edited_at: BTreeMap<(String, String), Timestamp>,
+}
+
+impl Monitor {
+    /// EC2 shows a task as failed that goes on in truth.
+    pub(in crate::simulation) fn show_as_failed(&self, task: &str) {
+        self.lock().claims.shown_as_failed.insert(task.to_owned());
+    }
+
+    /// Somebody changes an AMI by hand.
+    pub(in crate::simulation) fn note_edit(&self, stack: &TestStack, region: &str, id: &str) {
+        let (place, at) = (
+            (region.to_owned(), id.to_owned()),
+            stack.world.clock().now(),
+        );
+        self.lock().claims.edited_at.entry(place).or_insert(at);
+    }
+
+    /// The versions of an AMI's manifest that may have been asked for since somebody changed the AMI by hand first.
+    pub(in crate::simulation) fn versions_since_edit(
+        &self,
+        region: &str,
+        id: &str,
+    ) -> Option<Vec<Manifest>> {
+        let state = self.lock();
+        let place = (region.to_owned(), id.to_owned());
+        let (manifest, _) = made_for(state.images.get(&place)?)?;
+        let since = state
+            .claims
+            .edited_at
+            .get(&place)?
+            .checked_sub(REPLACED_FOR)
+            .ok()?;
+        let (versions, at) = (state.wanted.get(manifest)?, state.wanted_at.get(manifest)?);
+        let until = at.iter().skip(1).copied().chain([Timestamp::MAX]);
+        let asked = versions
+            .iter()
+            .zip(until)
+            .filter(|(_, until)| *until >= since);
+        Some(asked.map(|(version, _)| version.clone()).collect())
+    }
+
+    /// Whether EC2 has shown a task as failed that went on in truth.
+    pub(in crate::simulation) fn was_shown_as_failed(&self, task: &str) -> bool {
+        self.lock().claims.shown_as_failed.contains(task)
+    }
+
+    /// What was left, as statuses have said: manifests, each with something and the reason.
+    pub(in crate::simulation) fn orphans(&self) -> Vec<(String, Value)> {
+        let state = self.lock();
+        let orphans = state.claims.orphans.iter();
+        orphans
+            .map(|((key, _), it)| (key.clone(), it.clone()))
+            .collect()
+    }
+
+    /// The AMIs whose protection a function has switched off last so that they can go, each with its Region.
+    pub(in crate::simulation) fn unprotected(&self) -> BTreeSet<(String, String)> {
+        self.lock().claims.unprotected.clone()
+    }
+
+    /// The AMIs of a Region as they were last seen, also those that are gone.
+    pub(in crate::simulation) fn images(&self, region: &str) -> Vec<Image> {
+        let state = self.lock();
+        let of_region = state.images.iter().filter(|((of, _), _)| of == region);
+        of_region.map(|(_, image)| image.clone()).collect()
+    }
+
+    /// The address of the manifest that an AMI was made for, also of one that is gone.
+    pub(in crate::simulation) fn made_for(&self, region: &str, id: &str) -> Option<String> {
+        let state = self.lock();
+        let image = state.images.get(&(region.to_owned(), id.to_owned()))?;
+        made_for(image).map(|(manifest, _)| manifest.to_owned())
+    }
+}
+
+impl State {
+    /// Notes what a status says was left, and that it is repaired, which its manifest has to allow.
+    pub(super) fn judge_claims(&mut self, call: &Call, key: &str, before: &Value, status: &Value) {
+        let listed = |status: &Value| status["build"]["orphans"].as_array().cloned();
+        let known = listed(before).unwrap_or_default();
+        for orphan in listed(status).unwrap_or_default() {
+            if known.contains(&orphan) {
+                continue;
+            }
+            let what = text(&orphan, "/what").to_owned();
+            let image = self.images.get(&(REGION.to_owned(), what.clone()));
+            let is_young = image.is_some_and(|it| call.at.duration_since(it.created_at) < FOR_LONG);
+            if text(&orphan, "/reason") == "available-for-long" && is_young {
+                self.wrong(call, &format!("{what} was not available for a day"));
+            }
+            let place = (key.to_owned(), what);
+            self.claims.orphans.insert(place, orphan);
+        }
+        let is_repaired = |status: &Value| status["drift"]["repairing"] == true;
+        let uri = format!("s3://{}/{key}", self.eyes().bucket);
+        let mut versions = self.wanted.get(&uri).into_iter().flatten();
+        if is_repaired(status) && !is_repaired(before) && !versions.any(|it| it.repair) {
+            self.wrong(call, "it is repaired, and no version says so");
+        }
+    }
+
+    /// Notes whose protection is off: an AMI's that is to go, and may stay in the end.
+    pub(super) fn note_protection(&mut self, call: &Call, sent: &[(String, String)]) {
+        let id = field(sent, "ImageId").unwrap_or_default();
+        let place = (call.region.clone(), id.to_owned());
+        let made = self.images.get(&place).and_then(made_for);
+        let prefix = format!("s3://{}/", self.eyes().bucket);
+        let Some((key, digest)) =
+            made.and_then(|(manifest, digest)| Some((manifest.strip_prefix(&prefix)?, digest)))
+        else {
+            return;
+        };
+        // That of the newest version is off where its manifest does not ask for it.
+        let is_going =
+            self.written.last.get(key).is_some_and(|status| {
+                is_retiring(status) || text(status, "/build/digest") != digest
+            });
+        match call.action.as_str() {
+            "DisableImageDeregistrationProtection" if is_going => {
+                self.claims.unprotected.insert(place);
+            }
+            "EnableImageDeregistrationProtection" => {
+                self.claims.unprotected.remove(&place);
+            }
+            _ => {}
+        }
+    }
+}
