@@ -8,9 +8,10 @@ use serde_json::Value;
 
 use super::by_drift::ByHand;
 use super::excuses::unexplained;
+use super::made::{self, Made};
 use super::play::Played;
 use super::rest::{of_version, wanted_regions};
-use super::script::{Event, Manifest, ORGANIZATION, PARTNERS, Protect, Source, Stack};
+use super::script::{Manifest, ORGANIZATION, PARTNERS, Protect, Source, Stack};
 use super::text;
 use crate::support::REGION;
 
@@ -130,6 +131,18 @@ async fn check_region(
     if image.id != id {
         return Some(format!("its AMI is {}", image.id));
     }
+    let made = Made {
+        region,
+        image,
+        status,
+        edits: &edits,
+    };
+    // None of that comes from what people change about an AMI.
+    let otherwise = made::differences(played, (key, manifest), made).await;
+    if !otherwise.is_empty() {
+        let otherwise = otherwise.join(", ");
+        return Some(format!("{otherwise} of {image:#?}\n{manifest:#?}"));
+    }
     let mut differs = differences(played, manifest, region, image, &edits).await.0;
     differs.extend(parameters(played, (key, manifest), status, (region, id)));
     let is_repaired = manifest.repair && by_hand.is_repairable();
@@ -195,10 +208,6 @@ async fn differences(
     differs.unless(
         has_product_code(played, manifest, region, image),
         "product code",
-    );
-    differs.unless(
-        is_encrypted_as_asked(played, manifest, region, image),
-        "KMS key",
     );
     differs.unless(
         is_registered_as_asked(played, manifest, region, image),
@@ -273,24 +282,6 @@ fn is_of_source(played: &Played, manifest: &Manifest, region: &str, image: &Obse
         }
         _ => true,
     }
-}
-
-/// Whether its snapshots have the KMS key that its manifest names, and none if it names none.
-fn is_encrypted_as_asked(
-    played: &Played,
-    manifest: &Manifest,
-    region: &str,
-    image: &ObservedImage,
-) -> bool {
-    let snapshots = played.stack.world.ec2().snapshots(region).into_iter();
-    let mut own = snapshots.filter(|it| image.snapshots.contains(&it.id));
-    if let Some(key) = manifest.kms_key(region) {
-        return own.all(|it| it.kms_key_id.as_ref() == Some(&key));
-    }
-    // Copies of what is encrypted are, too, and so is what is made where the account encrypts by default.
-    let encrypts = |event: &Event| matches!(event, Event::Encrypts { on: true, .. });
-    let may_be = manifest.encrypted || played.script.moves.iter().any(|it| encrypts(&it.event));
-    may_be || own.all(|it| !it.encrypted)
 }
 
 /// Whether it was registered with what its manifest says.
