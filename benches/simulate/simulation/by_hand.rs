@@ -48,6 +48,7 @@ pub(super) async fn edit(played: &mut Played, key: &str, region: &'static str, e
             }
         }
         played.monitor.touch(region, &id);
+        played.monitor.note_edit(&played.stack, region, &id);
         let edits = played.edited.entry((region, id)).or_default();
         edits.insert(format!("{edit:?}"));
     }

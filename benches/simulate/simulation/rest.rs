@@ -15,7 +15,7 @@ use super::play::Played;
 use super::script::{Event, Manifest, STRANGER};
 use super::setting::regions;
 use super::told::Told;
-use super::{orphans, settled, text, unwanted};
+use super::{orphans, others, settled, source_shares, text, unwanted};
 use crate::support::{REGION, changes_since};
 
 /// What is wrong with the world at rest, and with what more time does to it.
@@ -38,6 +38,8 @@ pub(super) async fn check(played: &Played) -> Vec<String> {
     check_nothing_is_lost(played, &statuses, &mut wrong).await;
     unwanted::check(played, &statuses, &mut wrong).await;
     orphans::check(played, &mut wrong);
+    others::check(played, &statuses, &mut wrong);
+    source_shares::check(played, &statuses, &mut wrong);
     check_told(played, &mut wrong);
     check_strangers(played, &mut wrong).await;
     for prefix in [keys::OPEN, keys::DUE_MARKERS] {
