@@ -66,6 +66,10 @@ pub(crate) async fn play(script: &Script, monitor: &Arc<Monitor>) -> Played {
         let pause = Duration::from_secs(each.pause);
         played.stack.world.run_for(pause).await;
         monitor.say(&played.stack, &each.event);
+        if let Some(beside) = &played.beside {
+            let event = each.event.beside();
+            beside.monitor.hear(event.as_ref().unwrap_or(&each.event));
+        }
         played.happen(&each.event).await;
     }
     played.end().await;

@@ -6,6 +6,7 @@ use amiwright::image::observed::ObservedImage;
 use amiwright::image::status::Orphan;
 use amiwright::keys;
 use localaws::ec2::{Image, Permission, Snapshot};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::by_hand::OTHER;
@@ -71,7 +72,7 @@ fn unwanted<'a>(
     };
     let is_silent = |it: &Found| match retired.get(&it.1.id).map(String::as_str) {
         _ if it.1.state != "available" => false,
-        Some("kept") => false,
+        Some("kept") => !is_answered(status, &it.1.id),
         Some("deprecated") => it.1.deprecate_at.is_none(),
         _ => true,
     };
@@ -108,6 +109,18 @@ fn unwanted<'a>(
     }
 }
 
+/// Whether a status says why an AMI stays: what became of it when it was last to go, that it is given up, or that people know of
+/// what keeps it for many versions.
+fn is_answered(status: &Value, id: &str) -> bool {
+    let said = [&status["retired"], &status["forgotten"]["images"]];
+    let mut said = said.into_iter().filter_map(Value::as_array).flatten();
+    let previous = status["previous"].as_array().into_iter().flatten();
+    let images = previous.filter_map(|version| version["regions"].as_object());
+    let mut images = images.flat_map(|regions| regions.values());
+    said.any(|it| text(it, "/image") == id)
+        || images.any(|it| text(it, "/image") == id && !it["retiring"]["told"].is_null())
+}
+
 /// Whether an email says that an AMI of an earlier version is kept.
 fn is_told_as_kept(played: &Played, id: &str) -> bool {
     let emails = played.stack.emails();
@@ -118,14 +131,17 @@ fn is_told_as_kept(played: &Played, id: &str) -> bool {
     })
 }
 
-/// Of each AMI that was deprecated or deregistered because nobody wants it any more, an email says so.
+/// Of each AMI that nobody wants any more an email says what became of it, whatever that is.
 fn check_retired(played: &Played, wrong: &mut Vec<String>) {
     let emails = played.stack.emails();
-    for (image, outcome) in played.monitor.retired() {
-        let is_told = |text: &str| text.contains(&format!("{image} {outcome}"));
-        let is_done = ["deregistered", "deprecated"].contains(&outcome.as_str());
-        if is_done && !emails.iter().any(|email| is_told(&email.text)) {
-            wrong.push(format!("no email says that {image} was {outcome}"));
+    for (image, outcome) in played.monitor.outcomes() {
+        let words = match outcome.as_str() {
+            "gone" => "was deregistered by somebody else before",
+            outcome => outcome,
+        };
+        let words = format!("{image} {words}");
+        if !emails.iter().any(|email| email.text.contains(&words)) {
+            wrong.push(format!("no email says that {image} is {outcome}"));
         }
     }
 }
@@ -223,6 +239,23 @@ fn check_requests(played: &Played, statuses: &BTreeMap<String, Value>, wrong: &m
         if status["cancel"].is_null() {
             wrong.push(format!(
                 "{key} was to be cancelled, and nothing says so: {status:#}"
+            ));
+        }
+    }
+    for (key, status) in statuses {
+        if !status["retry"].is_null() {
+            wrong.push(format!("{key} was to be tried again, and was not"));
+        }
+        let uploaded_at = played.monitor.uploaded_at(&played.stack, key);
+        // S3 tells whole seconds.
+        let uploaded_at = uploaded_at.map(|at| at.as_second());
+        let asked_for = text(status, "/cancel/uploadedAt").parse::<Timestamp>();
+        let is_again = text(status, "/cancel/by") == "manifest-removed"
+            || uploaded_at > asked_for.ok().map(|at| at.as_second());
+        let is_there = played.manifests.contains_key(key.as_str());
+        if text(status, "/state") == "cancelled" && is_there && is_again {
+            wrong.push(format!(
+                "{key} was uploaded again after it was cancelled: {status:#}"
             ));
         }
     }

@@ -1,13 +1,17 @@
 //! Watches every call as soon as it has taken effect, and notes what must never be so, not even for a moment.
 
 mod claims;
+mod causes;
 mod given;
+mod happened;
 mod images;
 mod log;
 mod parameters;
+mod requests;
 mod retiring;
 mod secrets;
 mod statuses;
+mod staying;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -22,6 +26,7 @@ use serde_json::Value;
 
 use self::claims::Claims;
 pub(crate) use self::log::Line;
+use self::requests::Asked;
 use self::secrets::Secrets;
 use self::statuses::Written;
 pub(crate) use self::statuses::own_images;
@@ -48,6 +53,8 @@ pub(super) struct State {
     lines: Vec<Line>,
     /// Whether lines are to have what was sent and answered.
     is_thorough: bool,
+    /// What has happened so far.
+    happened: Vec<Event>,
     /// All versions that were dropped of each manifest.
     wanted: BTreeMap<String, Vec<Manifest>>,
     /// When they were.
@@ -66,6 +73,7 @@ pub(super) struct State {
     foreign: BTreeMap<(String, String), String>,
     written: Written,
     claims: Claims,
+    asked: Asked,
     secrets: Secrets,
     /// The import tasks that the stack has begun.
     imports: BTreeSet<String>,
@@ -83,6 +91,7 @@ struct Eyes {
     state_bucket: String,
     state_folder: PathBuf,
     sources: Vec<String>,
+    made_from: Sources,
 }
 
 impl Monitor {
@@ -111,6 +120,7 @@ impl Monitor {
             state_bucket: stack.state_bucket.clone(),
             state_folder: s3.join(&stack.state_bucket),
             sources: sources.snapshots.clone(),
+            made_from: sources.clone(),
         });
         state.foreign = state.others();
     }
@@ -151,6 +161,7 @@ impl Monitor {
         let at = stack.world.clock().now();
         let mut state = self.lock();
         state.coverage.event(event);
+        state.happened.push(event.clone());
         let text = serde_json::to_string(event).unwrap_or_default();
         state.lines.push(Line::said(at, text));
     }
@@ -168,8 +179,11 @@ impl Monitor {
         let mut state = self.lock();
         let line = Line::called(exchange, state.is_thorough);
         state.lines.push(line);
-        if state.eyes.is_none() || exchange.call.function.is_none() {
+        if state.eyes.is_none() {
             return;
+        }
+        if exchange.call.function.is_none() {
+            return state.hear_request(exchange);
         }
         state.coverage.call(exchange);
         state.judge(exchange);
@@ -206,17 +220,6 @@ impl Monitor {
         let of_region = state.images.iter().filter(|((of, _), _)| of == region);
         let users = of_region.filter(|(_, image)| image.snapshot_ids().any(|it| it == snapshot));
         users.map(|(_, image)| image.id.clone()).collect()
-    }
-
-    /// An operator asked to cancel a manifest's image, and was not refused.
-    pub(crate) fn asked_to_cancel(&self, key: &str) {
-        self.lock().asked_to_cancel.insert(key.to_owned());
-    }
-
-    /// The manifests whose cancelling was asked for, and of which no status says so, nor why not.
-    pub(crate) fn cancelled_unheard(&self) -> BTreeSet<String> {
-        let state = self.lock();
-        &state.asked_to_cancel - &state.written.cancelled
     }
 
     /// Whether this stack may have made a snapshot, by the task that EC2's description of it names.
@@ -273,6 +276,7 @@ impl State {
         }
         let sent = fields(exchange);
         self.secrets.learn(call, &sent);
+        self.hear_end(call, &sent);
         match call.service.as_str() {
             "s3" => self.judge_objects(exchange),
             "sns" => self.judge_notice(exchange, &sent),

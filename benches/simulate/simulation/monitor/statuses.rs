@@ -24,6 +24,8 @@ pub(super) struct Written {
     pub(super) notices: BTreeMap<String, String>,
     /// The AMIs of which a status said what became of them when they were not wanted any more, with what it said last.
     pub(super) retired: BTreeMap<String, String>,
+    /// All that was ever said of them.
+    pub(super) outcomes: BTreeSet<(String, String)>,
     /// The manifests of which a status said that somebody asked to cancel their image.
     pub(super) cancelled: BTreeSet<String>,
     /// The AMIs that a status named when a notice of how its image has ended was recorded.
@@ -111,17 +113,32 @@ impl State {
         self.judge_told(call, (&before, &status), &new);
         self.judge_allowed(call, key, (&before, &status), &new);
         self.judge_claims(call, key, &before, &status);
+        self.judge_failures(call, key, (&before, &status));
+        self.judge_staying(call, key, (&before, &status));
+        self.judge_intent(call, key, (&before, &status));
+        self.judge_requests(call, key, (&before, &status));
+        self.remember(key, status, new);
+    }
+
+    /// Remembers what a status said.
+    fn remember(&mut self, key: &str, status: Value, new: Vec<(u64, String)>) {
         for (seq, kind) in new {
             let id = format!("s3://{}/{key}#{seq}", self.eyes().bucket);
             let version = text(&status, "/manifest/sha256").to_owned();
             self.written.versions.insert(id.clone(), version);
             self.written.notices.insert(id, kind);
         }
+        let dealt_with = status["retired"].as_array().into_iter().flatten();
+        let outcome = |it: &Value| {
+            (
+                text(it, "/image").to_owned(),
+                text(it, "/outcome").to_owned(),
+            )
+        };
+        self.written.outcomes.extend(dealt_with.map(outcome));
         let retired = [&status["forgotten"]["images"], &status["retired"]];
         let retired = retired.into_iter().filter_map(Value::as_array).flatten();
-        let said = |it: &Value, of: &str| text(it, of).to_owned();
-        let retired = retired.map(|it| (said(it, "/image"), said(it, "/outcome")));
-        self.written.retired.extend(retired);
+        self.written.retired.extend(retired.map(outcome));
         let mut lines = status["history"].as_array().into_iter().flatten();
         let is_asked = !status["cancel"].is_null()
             || lines.any(|line| text(line, "/why").contains("request to cancel was ignored"));

@@ -1,0 +1,224 @@
+//! Why something failed, as statuses say: each kind of failure has causes of its own, and one of them has to have happened.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use localaws::faults::Call;
+use serde_json::Value;
+
+use super::happened::UNCLEAR;
+use super::{State, text};
+use crate::simulation::manifest::key as manifest_key;
+use crate::simulation::script::{Edit, Event, Kind, Source};
+use crate::simulation::setting::region;
+
+/// Codes of errors that pass ("Error codes for the Amazon EC2 API", and the error lists of S3, SNS and SSM): the request is sent
+/// again, for however long they last.
+const PASSING: [&str; 8] = [
+    "InternalError",
+    "RequestLimitExceeded",
+    "ServiceUnavailable",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "Unavailable",
+];
+
+/// Actions that begin work. How much of it runs at once is limited, and that passes when some of it has ended.
+const STARTS_WORK: [&str; 7] = [
+    "BundleInstance",
+    "CopyImage",
+    "CreateRestoreImageTask",
+    "CreateStoreImageTask",
+    "ImportImage",
+    "ImportSnapshot",
+    "RegisterImage",
+];
+
+/// Failures that are told in the words of a task or an AMI, not of an answer to a request.
+const OF_TASKS: [&str; 3] = ["task-failed", "image-failed", "copy-failed"];
+
+/// Tasks that make an AMI.
+const MAKES_IMAGE: [Kind; 3] = [Kind::ImportImage, Kind::CopyImage, Kind::RestoreImage];
+
+/// What people do to an AMI that may keep it from becoming as its manifest says.
+pub(super) const EDITS: [Edit; 3] = [Edit::Deregister, Edit::Disable, Edit::Protect];
+
+/// A parameter is given up if SSM takes as long to validate it, in seconds: it is written twice, and five minutes are waited each
+/// time.
+const VALIDATED: u64 = 600;
+
+/// The sources of which instance-store AMIs are made.
+const INSTANCE_STORE: [Source; 2] = [Source::Bundle, Source::Instance];
+
+impl State {
+    /// What fails now and did not before has a cause.
+    pub(super) fn judge_failures(
+        &mut self,
+        call: &Call,
+        key: &str,
+        (before, status): (&Value, &Value),
+    ) {
+        let known = failures(before);
+        for (place, failure) in failures(status) {
+            if known.get(&place) == Some(&failure) {
+                continue;
+            }
+            let what = if passes(&failure) {
+                "an error that passes ends it"
+            } else if self.has_cause(key, &place, status, &failure) {
+                continue;
+            } else {
+                "it fails without a cause"
+            };
+            self.wrong(call, &format!("{key}: {what}, in {place}: {failure}"));
+        }
+    }
+
+    /// Whether something has happened that leads to a failure of this kind.
+    fn has_cause(&self, key: &str, place: &str, status: &Value, failure: &Value) -> bool {
+        match text(failure, "/kind") {
+            "task-lost" => self.is_shown_otherwise(key),
+            "task-failed" => self.is_failing(key, |_| true),
+            "copy-failed" => self.is_failing(key, |it| it == Some(Kind::CopyImage)),
+            "image-failed" => {
+                self.is_failing(key, |it| it.is_none_or(|kind| MAKES_IMAGE.contains(&kind)))
+            }
+            "image-lost" | "image-deregistered" => self.is_edited(key, &[Edit::Deregister]),
+            "image-disabled" => self.is_edited(key, &[Edit::Disable]),
+            "name-taken" => {
+                self.has_twin(key) || self.some_version(key, |it| it.fixed_name || it.shared_name)
+            }
+            "region-disabled" => self.is_switched_off(place),
+            "parameter-conflict" => self.may_conflict(key, status),
+            "parameter-not-validated" => {
+                self.is_edited(key, &[Edit::Deregister, Edit::Disable]) || self.is_validated_late()
+            }
+            "not-shareable" => {
+                self.has_happened(|event| matches!(event, Event::Encrypts { .. }))
+                    || self.some_version(key, |it| it.public)
+            }
+            "blocked" => self.some_version(key, |it| it.public || it.product_code),
+            "not-copyable" => self.some_version(key, |it| INSTANCE_STORE.contains(&it.source)),
+            "copy-unusable" => {
+                let mut keys = BTreeSet::new();
+                self.some_version(key, |it| {
+                    keys.insert(it.keys.clone());
+                    keys.len() > 1
+                })
+            }
+            "manifest-gone" | "settings-gone" => self.is_removed(key) || self.is_replaced(key),
+            "manifest-not-allowed" => self.is_updated(),
+            "source-unreadable" => self.is_denied(),
+            "request-refused" => self.is_refused(key, text(failure, "/code")),
+            "not-published" => {
+                self.is_switched_off(place)
+                    || self.is_validated_late()
+                    || self.is_edited(key, &EDITS)
+                    || self.unclear() >= UNCLEAR
+            }
+            // Nobody forges a status, a tag or an answer, and everything has room.
+            _ => false,
+        }
+    }
+
+    /// Whether a request may be refused for good with this code.
+    fn is_refused(&self, key: &str, code: &str) -> bool {
+        match code {
+            "UnauthorizedOperation"
+            | "AccessDenied"
+            | "AccessDeniedException"
+            | "AuthorizationError" => self.is_denied() || self.is_updated(),
+            "ResourceLimitExceeded" => {
+                self.has_happened(|event| matches!(event, Event::Quota { .. }))
+            }
+            // SSM takes no other value before it has validated one.
+            "ValidationException" => self.is_validated_late(),
+            _ => self.is_edited(key, &EDITS),
+        }
+    }
+
+    /// Whether SSM validates parameters late, or never.
+    fn is_validated_late(&self) -> bool {
+        self.has_happened(|event| match event {
+            Event::Validation { fails, seconds } => *fails || *seconds >= VALIDATED,
+            _ => false,
+        })
+    }
+
+    /// Whether a task or a registration of such a kind was to fail, or was shown as if it had.
+    fn is_failing(&self, key: &str, is_meant: impl Fn(Option<Kind>) -> bool) -> bool {
+        self.is_shown_otherwise(key)
+            || self.has_happened(
+                |event| matches!(event, Event::FailNext { kind, .. } if is_meant(*kind)),
+            )
+    }
+
+    /// Whether EC2's lists did not show a task of a manifest as it was.
+    fn is_shown_otherwise(&self, key: &str) -> bool {
+        self.has_happened(|event| match event {
+            Event::HideTask { key: at } | Event::ShowTask { key: at, .. } => {
+                manifest_key(*at) == key
+            }
+            _ => false,
+        })
+    }
+
+    /// Whether the Region of a failure was switched off.
+    pub(super) fn is_switched_off(&self, place: &str) -> bool {
+        self.has_happened(|event| match event {
+            Event::OptIn { region: at, on } => !on && place.contains(region(*at)),
+            _ => false,
+        })
+    }
+
+    /// Whether somebody else may have written a parameter of a manifest, which does not take it over from them.
+    fn may_conflict(&self, key: &str, status: &Value) -> bool {
+        let is_shared = self.has_twin(key) || self.some_version(key, |it| it.shared_parameter);
+        let is_edited = self.has_happened(
+            |event| matches!(event, Event::Edit { edit, .. } if *edit == Edit::Parameter),
+        );
+        let version = self.version(key, text(status, "/manifest/sha256"));
+        is_shared || (is_edited && !version.is_some_and(|it| it.take_over))
+    }
+
+    /// Whether there is more than one version of what a manifest says, or of its bundle.
+    fn is_replaced(&self, key: &str) -> bool {
+        let uri = format!("s3://{}/{key}", self.eyes().bucket);
+        let is_again = self.wanted.get(&uri).is_some_and(|it| it.len() > 1);
+        is_again
+            || self.has_happened(
+                |event| matches!(event, Event::DropObject { key: at, .. } if manifest_key(*at) == key),
+            )
+    }
+}
+
+/// Whether a failure is an error that passes, and so none to end with.
+fn passes(failure: &Value) -> bool {
+    let (kind, code) = (text(failure, "/kind"), text(failure, "/code"));
+    let is_limit = code == "ResourceLimitExceeded";
+    let is_passing = PASSING.contains(&code) && !OF_TASKS.contains(&kind);
+    is_passing || (is_limit && STARTS_WORK.contains(&text(failure, "/action")))
+}
+
+/// What failed for good, by where its status says so.
+fn failures(status: &Value) -> BTreeMap<String, Value> {
+    let mut found = BTreeMap::new();
+    let mut add = |place: String, failure: &Value| {
+        if failure.is_object() {
+            found.insert(place, failure.clone());
+        }
+    };
+    add("build".to_owned(), &status["build"]["failure"]);
+    let all = [
+        ("regions", &status["regions"]),
+        ("copies", &status["copies"]),
+        ("parameters", &status["release"]["parameters"]),
+    ];
+    for (of, members) in all {
+        for (at, member) in members.as_object().into_iter().flatten() {
+            add(format!("{of}/{at}"), &member["failure"]);
+        }
+    }
+    found
+}

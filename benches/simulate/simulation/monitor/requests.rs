@@ -1,0 +1,134 @@
+//! What operators ask for: to cancel an image, or to try it once more.
+
+use std::collections::BTreeSet;
+
+use amiwright::keys;
+use jiff::Timestamp;
+use localaws::faults::{Call, Exchange};
+use serde_json::Value;
+
+use super::{Monitor, State, field, text};
+use crate::support::TestStack;
+
+/// Steps after which an image cannot be cancelled any more.
+const MADE: [&str; 4] = ["publish", "store-image", "await-store", "retire"];
+
+/// What was asked for, and what was done for that.
+#[derive(Default)]
+pub(super) struct Asked {
+    /// Each request: the manifest, what is asked for, and about which version and attempt.
+    requests: BTreeSet<(String, String, String, u64)>,
+    /// The tasks that EC2 was asked to cancel.
+    ended: BTreeSet<String>,
+}
+
+impl Monitor {
+    /// When a manifest was last uploaded.
+    pub(in crate::simulation) fn uploaded_at(
+        &self,
+        stack: &TestStack,
+        key: &str,
+    ) -> Option<Timestamp> {
+        let uri = format!("s3://{}/{key}", stack.bucket);
+        self.lock().wanted_at.get(&uri)?.last().copied()
+    }
+
+    /// An operator asked to cancel a manifest's image, and was not refused.
+    pub(in crate::simulation) fn asked_to_cancel(&self, key: &str) {
+        self.lock().asked_to_cancel.insert(key.to_owned());
+    }
+
+    /// The manifests whose cancelling was asked for, and of which no status says so, nor why not.
+    pub(in crate::simulation) fn cancelled_unheard(&self) -> BTreeSet<String> {
+        let state = self.lock();
+        &state.asked_to_cancel - &state.written.cancelled
+    }
+}
+
+impl State {
+    /// Remembers what an operator asks for.
+    pub(super) fn hear_request(&mut self, exchange: &Exchange) {
+        let call = &exchange.call;
+        let key = call.key.as_deref().and_then(keys::manifest_of_request);
+        let (Some(key), "PutObject") = (key, call.action.as_str()) else {
+            return;
+        };
+        let body: Value = serde_json::from_slice(exchange.request.body()).unwrap_or_default();
+        let request = (
+            key.to_owned(),
+            text(&body, "/ask").to_owned(),
+            text(&body, "/about/sha256").to_owned(),
+            body["about"]["attempt"].as_u64().unwrap_or_default(),
+        );
+        self.asked.requests.insert(request);
+    }
+
+    /// Remembers that EC2 is asked to end a task, whatever it answers.
+    pub(super) fn hear_end(&mut self, call: &Call, sent: &[(String, String)]) {
+        let id = match call.action.as_str() {
+            "CancelImportTask" => field(sent, "ImportTaskId"),
+            "CancelBundleTask" => field(sent, "BundleId"),
+            _ => None,
+        };
+        self.asked.ended.extend(id.map(str::to_owned));
+    }
+
+    /// What was asked for is recorded only if it was, about this version, and is done.
+    pub(super) fn judge_requests(
+        &mut self,
+        call: &Call,
+        key: &str,
+        (before, status): (&Value, &Value),
+    ) {
+        let mut wrong = Vec::new();
+        let is_asked = |ask: &str| {
+            let version = text(status, "/manifest/sha256").to_owned();
+            let attempt = status["build"]["attempt"].as_u64().unwrap_or_default();
+            let request = (key.to_owned(), ask.to_owned(), version, attempt);
+            self.asked.requests.contains(&request)
+        };
+        let is_new = |of: &str| !status[of].is_null() && status[of] != before[of];
+        if is_new("cancel") && text(status, "/cancel/by") == "command" && !is_asked("cancel") {
+            wrong.push("nobody asked to cancel this version".to_owned());
+        }
+        if is_new("retry") && !is_asked("retry") {
+            wrong.push("nobody asked to retry this version".to_owned());
+        }
+        let (state, step) = (text(status, "/state"), text(status, "/build/step"));
+        let is_made = ["available", "incomplete"].contains(&state)
+            || (state == "working" && MADE.contains(&step));
+        if !status["cancel"].is_null() && is_made {
+            wrong.push("it was to be cancelled, and is made".to_owned());
+        }
+        if is_dropped(before, status) {
+            wrong.push("a new attempt was asked for, and there is none".to_owned());
+        }
+        let tasks = status["build"]["tasks"].as_array().into_iter().flatten();
+        let ended = tasks.filter(|task| {
+            let has_end = ["import-snapshot", "import-image", "bundle-instance"];
+            !task["cancelSentAt"].is_null() && has_end.contains(&text(task, "/kind"))
+        });
+        for id in ended.map(|task| text(task, "/id")) {
+            if !self.asked.ended.contains(id) {
+                wrong.push(format!("EC2 was never asked to end {id}"));
+            }
+        }
+        for what in wrong {
+            self.wrong(call, &format!("{key}: {what}: {status}"));
+        }
+    }
+}
+
+/// Whether a status has forgotten that a new attempt was asked for, and none begins.
+fn is_dropped(before: &Value, status: &Value) -> bool {
+    let is_forgotten = !before["retry"].is_null() && status["retry"].is_null();
+    let same = |of: &str| before["build"][of] == status["build"][of];
+    let known = before["history"].as_array();
+    let mut lines = status["history"].as_array().into_iter().flatten();
+    let is_said = lines.any(|line| {
+        let is_new = known.is_none_or(|known| !known.contains(line));
+        is_new && text(line, "/why").contains("there is no new attempt")
+    });
+    let begins = !same("attempt") || !same("stepSince") || text(status, "/state") == "working";
+    is_forgotten && !begins && !is_said
+}
