@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::text;
 
-/// What is wrong with the conditions of an image of which nothing is under way.
+/// What is wrong with the conditions of an image.
 pub(super) fn wrong(status: &Value) -> Vec<String> {
     let expected = [
         ("Built", built(status)),
@@ -27,6 +27,18 @@ fn said<'a>(status: &'a Value, kind: &str) -> Option<&'a str> {
         .map(|it| text(it, "/status"))
 }
 
+/// It is not known yet, as the image is not finished.
+const UNKNOWN: Option<&str> = Some("unknown");
+
+fn is_working(status: &Value) -> bool {
+    text(status, "/state") == "working"
+}
+
+/// Whether all else is done, and AMIs that are not wanted any more are being retired.
+fn is_retiring(status: &Value) -> bool {
+    is_working(status) && text(status, "/build/step") == "retire"
+}
+
 fn truth(is: bool) -> Option<&'static str> {
     Some(if is { "true" } else { "false" })
 }
@@ -40,12 +52,13 @@ fn built(status: &Value) -> Option<&'static str> {
     match text(status, "/state") {
         "available" | "incomplete" => truth(true),
         "deleted" => truth(has_image(status)),
+        "working" if !is_built(status) && status["build"]["ending"].is_null() => UNKNOWN,
         // Storing it, or what is about earlier AMIs, may be what was cancelled.
         _ => truth(is_built(status)),
     }
 }
 
-/// Whether an image that failed or was cancelled has an AMI all the same.
+/// Whether an image that is not finished, failed or was cancelled has an AMI all the same.
 fn is_built(status: &Value) -> bool {
     let is_after = ["publish", "store-image", "await-store", "retire"];
     has_image(status) && is_after.contains(&text(status, "/build/step"))
@@ -56,6 +69,8 @@ fn published(status: &Value) -> Option<&'static str> {
         _ if !status["removedAt"].is_null() => None,
         "available" => truth(true),
         "incomplete" => truth(false),
+        _ if is_retiring(status) => truth(true),
+        "working" if is_built(status) => UNKNOWN,
         _ => None,
     }
 }
@@ -81,10 +96,17 @@ fn released(status: &Value) -> Option<&'static str> {
         _ => is_built(status),
     };
     let is_set = named.all(|(_, it)| it["failure"].is_null());
-    truth(is_set && !release["releasedAt"].is_null()).filter(|_| has_ami)
+    let so = match (is_set, release["releasedAt"].is_null()) {
+        (true, true) if is_working(status) => UNKNOWN,
+        (is_set, is_open) => truth(is_set && !is_open),
+    };
+    so.filter(|_| has_ami)
 }
 
 fn retired(status: &Value) -> Option<&'static str> {
+    if is_retiring(status) {
+        return UNKNOWN;
+    }
     let retired = status["retired"].as_array().filter(|it| !it.is_empty())?;
     truth(retired.iter().all(|it| it["why"].is_null()))
 }

@@ -158,7 +158,7 @@ impl Played {
 
     async fn drop(&mut self, key: &'static str, manifest: &Manifest, arrival: Arrival) {
         let text = manifest.text(key, &self.sources);
-        self.monitor.want(&self.stack, key, manifest);
+        self.monitor.want(&self.stack, key, manifest, &text);
         let stack = &self.stack;
         match arrival {
             Arrival::Lost => stack.drop_silently(key, text),
@@ -185,7 +185,7 @@ impl Played {
             return;
         }
         self.stack.remove(key).await;
-        self.monitor.unwant(key);
+        self.monitor.unwant(&self.stack, key);
         if arrival == Arrival::Twice {
             let mut event = self.stack.object_created(key);
             event["detail-type"] = json!("Object Deleted");

@@ -8,7 +8,7 @@ use crate::simulation::script::Stack;
 use crate::support::TestStack;
 
 /// The longest that a function of the template runs, in seconds.
-const RUNNING_MAX: i64 = 60;
+pub(super) const RUNNING_MAX: i64 = 60;
 
 impl Monitor {
     /// The parameters that the stack has from now on: those it is deployed with, or one update later.

@@ -1,6 +1,6 @@
 //! What functions do to AMIs and snapshots.
 
-use localaws::ec2::{Image, ImageState, Permission};
+use localaws::ec2::{Image, ImageState};
 use localaws::faults::Call;
 
 use super::{State, field, values};
@@ -27,6 +27,7 @@ impl State {
         self.coverage.action(&call.action);
         self.judge_neighbor(call, sent);
         self.look(&call.region);
+        self.judge_repetition(call, sent);
         if MAKING.contains(&call.action.as_str()) {
             self.judge_once(call);
             self.judge_making(call, sent);
@@ -37,7 +38,10 @@ impl State {
             "ModifySnapshotAttribute" => self.judge_share(call, sent),
             "DeregisterImage" => self.judge_retirement(call, sent),
             "DeleteSnapshot" => self.judge_deletion(call, sent),
-            "CopyImage" if call.region != REGION => self.judge_copy(call),
+            "CopyImage" if call.region != REGION => self.judge_copy(call, sent),
+            "EnableImageDeregistrationProtection" | "DisableImageDeregistrationProtection" => {
+                self.judge_protection(call, sent);
+            }
             "CreateStoreImageTask" if !self.given(call).stores => {
                 self.wrong(call, "an AMI is stored, and nobody opened that");
             }
@@ -67,7 +71,7 @@ impl State {
     }
 
     /// Remembers the AMIs of a Region as they are now.
-    fn look(&mut self, region: &str) {
+    pub(super) fn look(&mut self, region: &str) {
         let now = self.eyes().ec2.images(region);
         for image in now {
             let place = (region.to_owned(), image.id.clone());
@@ -82,11 +86,16 @@ impl State {
         images
     }
 
-    /// Nothing is made for a manifest of which the stack allows no version.
-    fn judge_making(&mut self, call: &Call, sent: &[(String, String)]) {
+    /// The manifest that a request makes something for, by the tags that it sets.
+    pub(super) fn made_by(&self, sent: &[(String, String)]) -> Option<String> {
         let ours = format!("s3://{}/", self.eyes().bucket);
         let mut tags = values(sent, "TagSpecification.", ".Value");
-        let manifest = tags.find(|it| it.starts_with(&ours)).map(str::to_owned);
+        tags.find(|it| it.starts_with(&ours)).map(str::to_owned)
+    }
+
+    /// Nothing is made for a manifest of which the stack allows no version.
+    fn judge_making(&mut self, call: &Call, sent: &[(String, String)]) {
+        let manifest = self.made_by(sent);
         let Some(manifest) = manifest.filter(|it| self.wanted.contains_key(it)) else {
             return;
         };
@@ -108,32 +117,33 @@ impl State {
         }
     }
 
-    /// The versions of its manifest that an AMI may be of, and whether it is one of ours at all.
-    fn versions_of(&self, region: &str, id: &str) -> Option<(String, Vec<Manifest>)> {
-        let image = self.images.get(&(region.to_owned(), id.to_owned()))?;
-        let (manifest, _) = made_for(image)?;
-        let versions = self.wanted.get(manifest).cloned().unwrap_or_default();
-        Some((manifest.to_owned(), versions))
-    }
-
     fn judge_grant(&mut self, call: &Call, sent: &[(String, String)]) {
         let id = field(sent, "ImageId").unwrap_or_default();
-        let Some((_, versions)) = self.versions_of(&call.region, id) else {
+        let place = (call.region.clone(), id.to_owned());
+        let Some(image) = self.images.get(&place).cloned() else {
+            return self.wrong(call, &format!("{id} was never seen"));
+        };
+        let Some((manifest, _)) = made_for(&image) else {
             return self.wrong(call, &format!("{id} is not ours"));
         };
+        let versions = self.versions_now(call, manifest);
         let added = values(sent, "LaunchPermission.Add.", "");
         for entity in added.map(str::to_owned) {
-            let is_asked = versions.iter().any(|version| match entity.as_str() {
+            let asking = versions.iter().filter(|version| match entity.as_str() {
                 "all" => version.public,
                 ORGANIZATION => version.organization,
                 account => version.accounts().any(|it| it == account),
             });
+            let asking: Vec<&Manifest> = asking.collect();
             let is_open = match entity.as_str() {
                 "all" => self.given(call).public,
                 entity => self.given(call).shares_with(entity),
             };
-            if !is_asked {
+            if asking.is_empty() {
                 self.wrong(call, &format!("no manifest shares {id} with {entity}"));
+            } else if is_unsold(&image, &asking) {
+                let what = format!("{id} is shared with {entity} before it has its product code");
+                self.wrong(call, &what);
             }
             if !is_open {
                 self.wrong(
@@ -146,12 +156,27 @@ impl State {
 
     fn judge_share(&mut self, call: &Call, sent: &[(String, String)]) {
         let id = field(sent, "SnapshotId").unwrap_or_default();
+        let of_region = self.images.iter().filter(|((of, _), _)| *of == call.region);
+        let users = of_region.map(|(_, image)| image);
+        let users: Vec<Image> = users
+            .filter(|image| image.snapshot_ids().any(|it| it == id))
+            .cloned()
+            .collect();
         let added = values(sent, "CreateVolumePermission.Add.", ".UserId");
         for account in added.map(str::to_owned) {
-            let mut versions = self.wanted.values().flatten();
-            let is_asked = versions.any(|it| it.copy && it.accounts().any(|it| it == account));
-            if !is_asked || !self.given(call).shares_with(&account) {
+            let is_asked = |image: &Image| {
+                let (manifest, _) = made_for(image)?;
+                let mut versions = self.versions_now(call, manifest);
+                versions.retain(|it| it.copy && it.accounts().any(|it| it == account));
+                let asking: Vec<&Manifest> = versions.iter().collect();
+                (!asking.is_empty()).then(|| is_unsold(image, &asking))
+            };
+            let asked: Vec<bool> = users.iter().filter_map(is_asked).collect();
+            if asked.is_empty() || !self.given(call).shares_with(&account) {
                 self.wrong(call, &format!("no manifest may share {id} with {account}"));
+            } else if asked.iter().all(|is_unsold| *is_unsold) {
+                let what = format!("{id} is shared with {account} before its AMI has its code");
+                self.wrong(call, &what);
             }
         }
     }
@@ -162,24 +187,19 @@ impl State {
         call.region == REGION || opened.any(|it| it == call.region)
     }
 
-    fn judge_copy(&mut self, call: &Call) {
+    fn judge_copy(&mut self, call: &Call, sent: &[(String, String)]) {
         let is_open = self.is_open_region(call);
-        let mut versions = self.wanted.values().flatten();
+        let manifest = self.made_by(sent).unwrap_or_default();
+        let mut versions = self.versions_now(call, &manifest).into_iter();
         let is_asked = versions.any(|it| it.copies().any(|(region, _)| region == call.region));
         if !is_open || !is_asked {
-            self.wrong(call, "no manifest may have a copy here");
+            let what = format!("{manifest} may have no copy here");
+            self.wrong(call, &what);
         }
     }
 }
 
-/// Whether an AMI is as a version says, as far as its Region can have it so.
-pub(super) fn is_as_asked(image: &Image, version: &Manifest) -> bool {
-    let has = |account: &str| {
-        let permission = Permission::Account(account.to_owned());
-        image.launch_permissions.contains(&permission)
-    };
-    image.state == ImageState::Available
-        && (version.description.is_none() || image.description == version.description)
-        && (version.team.is_none() || image.tags.get("team") == version.team.as_ref())
-        && version.accounts().all(has)
+/// Whether an AMI has no product code yet, although each of these versions says that it is sold.
+fn is_unsold(image: &Image, versions: &[&Manifest]) -> bool {
+    image.product_codes.is_empty() && versions.iter().all(|it| it.product_code)
 }

@@ -2,16 +2,21 @@
 
 mod claims;
 mod causes;
+mod asked;
 mod given;
 mod happened;
 mod images;
 mod log;
+mod once;
+mod outdated;
 mod parameters;
 mod requests;
 mod retiring;
 mod secrets;
 mod statuses;
 mod staying;
+mod telling;
+mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -27,9 +32,12 @@ use serde_json::Value;
 use self::claims::Claims;
 pub(crate) use self::log::Line;
 use self::requests::Asked;
+use self::once::Once;
 use self::secrets::Secrets;
 use self::statuses::Written;
 pub(crate) use self::statuses::own_images;
+use self::telling::Telling;
+use self::versions::Versions;
 use super::coverage::Coverage;
 use super::manifest::Sources;
 use super::script::{Event, Manifest, Stack};
@@ -59,8 +67,7 @@ pub(super) struct State {
     wanted: BTreeMap<String, Vec<Manifest>>,
     /// When they were.
     wanted_at: BTreeMap<String, Vec<Timestamp>>,
-    /// The manifests that are in the bucket.
-    present: BTreeSet<String>,
+    versions: Versions,
     /// AMIs as they were last seen, also of those that are gone.
     images: BTreeMap<(String, String), Image>,
     /// AMIs and parameters that somebody has changed by hand.
@@ -74,6 +81,8 @@ pub(super) struct State {
     written: Written,
     claims: Claims,
     asked: Asked,
+    telling: Telling,
+    once: Once,
     secrets: Secrets,
     /// The import tasks that the stack has begun.
     imports: BTreeSet<String>,
@@ -125,20 +134,22 @@ impl Monitor {
         state.foreign = state.others();
     }
 
-    /// Somebody wants this from now on.
-    pub(super) fn want(&self, stack: &TestStack, key: &str, manifest: &Manifest) {
+    /// Somebody wants this from now on, in these words.
+    pub(super) fn want(&self, stack: &TestStack, key: &str, manifest: &Manifest, text: &str) {
         let mut state = self.lock();
         let uri = format!("s3://{}/{key}", stack.bucket);
         let at = stack.world.clock().now();
         state.wanted_at.entry(uri.clone()).or_default().push(at);
+        state.versions.said(&uri, text, manifest);
+        state.versions.put(key, at);
         let versions = state.wanted.entry(uri).or_default();
         versions.push(manifest.clone());
-        state.present.insert(key.to_owned());
     }
 
     /// Somebody has removed a manifest.
-    pub(super) fn unwant(&self, key: &str) {
-        self.lock().present.remove(key);
+    pub(super) fn unwant(&self, stack: &TestStack, key: &str) {
+        let at = stack.world.clock().now();
+        self.lock().versions.removed(key, at);
     }
 
     /// Somebody changes this by hand: what is seen of it need not be as amiwright left it.
@@ -277,6 +288,10 @@ impl State {
         let sent = fields(exchange);
         self.secrets.learn(call, &sent);
         self.hear_end(call, &sent);
+        if call.service == "ec2" && call.action == "DescribeImages" {
+            // What a function does next rests on what EC2 shows now.
+            self.look(&call.region);
+        }
         match call.service.as_str() {
             "s3" => self.judge_objects(exchange),
             "sns" => self.judge_notice(exchange, &sent),

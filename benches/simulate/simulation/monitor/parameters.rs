@@ -3,7 +3,7 @@
 use localaws::faults::Call;
 use serde_json::Value;
 
-use super::images::{is_as_asked, made_for};
+use super::images::made_for;
 use super::{State, text};
 use crate::simulation::script::Manifest;
 use crate::support::REGION;
@@ -28,7 +28,7 @@ impl State {
         };
         let prefix = format!("s3://{}/", self.eyes().bucket);
         let key = manifest.strip_prefix(&prefix).unwrap_or_default();
-        let wanted = self.wanted.get(manifest).cloned().unwrap_or_default();
+        let wanted = self.versions_now(call, manifest);
         let naming = wanted.iter().filter(|version| {
             let mut names = version.parameters(key).into_iter();
             names.any(|it| it == name)
@@ -57,8 +57,9 @@ impl State {
                 return Some(format!("there is an AMI in {region}"));
             };
             let place = (region.to_owned(), image.id.clone());
-            if !self.touched.contains(&place) && !is_as_asked(image, version) {
-                return Some(format!("{} in {region} is as it says", image.id));
+            let differs = self.difference((region, image), version);
+            if let Some(what) = differs.filter(|_| !self.touched.contains(&place)) {
+                return Some(format!("{} in {region} is as it says ({what})", image.id));
             }
         }
         None

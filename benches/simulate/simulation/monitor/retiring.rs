@@ -7,33 +7,61 @@ use serde_json::Value;
 use super::images::made_for;
 use super::statuses::own_images;
 use super::{State, field, text};
-use crate::simulation::script::Retire;
+use crate::simulation::script::{Manifest, Retire};
 
 /// Who has looked what uses an AMI may deregister it for as long as a function runs, in seconds.
 const LOOK_TO_ACT_MAX: i64 = 15 * 60;
 
+/// Nobody takes an AMI that has been there for longer for what an attempt has left, in seconds: a day, and what clocks are off.
+const IN_USE_FOR_SURE: i64 = 24 * 3600 + 5 * 60;
+
 /// An AMI that is deregistered.
-struct Going {
-    image: Image,
+pub(super) struct Going {
+    pub(super) image: Image,
+    pub(super) region: String,
     /// The manifest's address.
-    manifest: String,
-    digest: String,
+    pub(super) manifest: String,
+    pub(super) key: String,
+    pub(super) digest: String,
     /// The manifest's status.
-    status: Value,
+    pub(super) status: Value,
+}
+
+/// Why an AMI may go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Because {
+    /// It is of an earlier version, or of a manifest that is gone, and all else is done.
+    Retired,
+    /// The AMI of the newest version wants its name.
+    Name,
+    /// Its bundle is overwritten by that of the newest version.
+    Bundle,
+    /// It is a copy that failed.
+    Failed,
+    /// Its attempt failed, or was cancelled.
+    CleanUp,
 }
 
 impl Going {
-    /// Whether it is of an earlier version, or of a manifest that is gone, and all else is done.
-    fn is_retired(&self) -> bool {
-        is_retiring(&self.status)
+    /// Why it goes, by what its manifest's status is doing; none if that is nothing for which an AMI goes.
+    pub(super) fn because(&self) -> Option<Because> {
+        let bundle = &self.status["build"]["bundle"];
+        let location = format!("{}/{}", text(bundle, "/bucket"), text(bundle, "/key"));
+        let is_overwritten = !bundle.is_null() && self.image.location == location;
+        match text(&self.status, "/build/step") {
+            _ if text(&self.status, "/state") != "working" => None,
+            "retire" => Some(Because::Retired),
+            "publish" => Some(Because::Failed),
+            "clean-up" => Some(Because::CleanUp),
+            "start-task" | "register-image" if is_overwritten => Some(Because::Bundle),
+            "start-task" | "register-image" => Some(Because::Name),
+            _ => None,
+        }
     }
 
-    /// Whether it has to go before the AMI of the newest version can be registered, which wants its name.
-    fn makes_room(&self) -> bool {
-        let is_before =
-            ["start-task", "register-image"].contains(&text(&self.status, "/build/step"));
-        let is_for_name = self.status["build"]["bundle"].is_null();
-        is_before && is_for_name && text(&self.status, "/build/digest") != self.digest
+    fn is_of_newest(&self) -> bool {
+        text(&self.status, "/build/digest") == self.digest
+            || own_images(&self.status).contains(&self.image.id)
     }
 }
 
@@ -58,89 +86,121 @@ impl State {
         let Some(key) = manifest.strip_prefix(&prefix).map(str::to_owned) else {
             return self.wrong(call, &format!("{id} is of {manifest}, which is not ours"));
         };
-        let status = self.written.last.get(&key).cloned().unwrap_or_default();
-        let going = Going {
-            image,
-            manifest,
-            digest,
-            status,
-        };
-        if going.is_retired() || going.makes_room() {
-            self.judge_use(call, &going);
+        // Another function may have gone on meanwhile.
+        let mut reasons = vec![vec![format!("no status of {manifest} was ever written")]];
+        for status in self.versions.lately(&key, call.at) {
+            let going = Going {
+                image: image.clone(),
+                region: call.region.clone(),
+                manifest: manifest.clone(),
+                key: key.clone(),
+                digest: digest.clone(),
+                status: Value::clone(&status),
+            };
+            reasons.push(self.why_not(call, &going));
         }
-        if going.is_retired() {
-            self.judge_wish(call, &going);
+        if reasons.iter().all(|it| !it.is_empty()) {
+            let last = reasons.pop().unwrap_or_default();
+            last.iter().for_each(|why| self.wrong(call, why));
         }
     }
 
+    /// Why an AMI may not be deregistered, if the function that does it acts by this status.
+    fn why_not(&self, call: &Call, going: &Going) -> Vec<String> {
+        let id = &going.image.id;
+        let mut why = Vec::new();
+        let Some(because) = going.because() else {
+            let step = text(&going.status, "/build/step");
+            return vec![format!("{id} is deregistered in the step {step}")];
+        };
+        match because {
+            Because::Failed if going.image.state != ImageState::Failed => {
+                why.push(format!(
+                    "{id} is removed as a copy that failed, and has not"
+                ));
+            }
+            Because::Failed => {}
+            Because::CleanUp => why.extend(why_not_left(call, going)),
+            // It cannot be launched any more, whatever uses it.
+            Because::Bundle if !self.given(call).retire => {
+                why.push(format!(
+                    "{id} goes with its bundle, and AllowRetire is false"
+                ));
+            }
+            Because::Bundle => {}
+            Because::Name | Because::Retired => {
+                self.judge_use(call, going, &mut why);
+                self.judge_wish(going, because, &mut why);
+            }
+        }
+        why.extend(self.outdated(call, going, because));
+        why
+    }
+
     /// What is in use stays.
-    fn judge_use(&mut self, call: &Call, going: &Going) {
+    fn judge_use(&self, call: &Call, going: &Going, why: &mut Vec<String>) {
         let id = &going.image.id;
         if !self.given(call).retire {
-            self.wrong(call, &format!("{id} is retired, and AllowRetire is false"));
+            why.push(format!("{id} is retired, and AllowRetire is false"));
         }
         let named = self.eyes().ssm.image_parameters()(&call.region);
         let named = named.into_iter().filter(|(_, value)| value == id);
-        for (name, _) in named {
-            self.wrong(
-                call,
-                &format!("{id} is retired, and {name} still points to it"),
-            );
-        }
+        why.extend(
+            named.map(|(name, _)| format!("{id} is retired, and {name} still points to it")),
+        );
         let used = self.templates.get(&(call.region.clone(), id.clone()));
         if used.is_some_and(|since| call.at.as_second() - since.as_second() > LOOK_TO_ACT_MAX) {
-            self.wrong(
-                call,
-                &format!("{id} is retired, and a launch template uses it"),
-            );
+            why.push(format!("{id} is retired, and a launch template uses it"));
         }
     }
 
     /// Only what somebody wants to be deregistered is.
-    fn judge_wish(&mut self, call: &Call, going: &Going) {
-        let (id, status) = (&going.image.id, &going.status);
-        let is_own =
-            text(status, "/build/digest") == going.digest || own_images(status).contains(id);
-        let asked = |retires: fn(&super::Manifest) -> Retire| {
-            let mut versions = self.wanted.get(&going.manifest).into_iter().flatten();
-            versions.any(|version| retires(version) == Retire::Deregister)
+    fn judge_wish(&self, going: &Going, because: Because, why: &mut Vec<String>) {
+        let (id, status, manifest) = (&going.image.id, &going.status, &going.manifest);
+        let versions = self.versions_about(manifest, status);
+        let asked = |retires: fn(&Manifest) -> Retire| {
+            versions
+                .iter()
+                .any(|version| retires(version) == Retire::Deregister)
         };
         let (is_replaced, is_deleted) = (asked(|it| it.replaces), asked(|it| it.on_delete));
-        if status["removedAt"].is_string() {
+        let is_own = going.is_of_newest();
+        if because == Because::Retired && status["removedAt"].is_string() {
             if !is_deleted && (is_own || !is_replaced) {
-                let what = format!("{id} is deregistered, and no version of its manifest says so");
-                self.wrong(call, &what);
+                why.push(format!(
+                    "{id} is deregistered, and its manifest did not say so"
+                ));
             }
             return;
         }
         if is_own {
-            self.wrong(
-                call,
-                &format!("{id} is retired, and it is of the newest version"),
-            );
+            why.push(format!("{id} is retired, and it is of the newest version"));
         }
         if !is_replaced {
-            let what = format!("no version of {} retires {id}", going.manifest);
-            self.wrong(call, &what);
+            why.push(format!(
+                "the newest version of {manifest} does not retire {id}"
+            ));
+        }
+        if because == Because::Name {
+            if going.image.name != text(status, "/build/name") {
+                why.push(format!("{id} goes for a name that it does not have"));
+            }
+            return;
         }
         let newest = own_images(status);
-        let living = self.living(&call.region);
+        let region = &going.region;
+        let living = self.living(region);
         let is_there = |it: &&Image| newest.contains(&it.id) && it.state == ImageState::Available;
         if !living.iter().any(|image| is_there(&image)) {
-            self.wrong(
-                call,
-                &format!(
-                    "{id} is retired, and its successor is not there in {}",
-                    call.region
-                ),
-            );
+            why.push(format!(
+                "{id} is retired, and its successor is not there in {region}"
+            ));
         }
-        let made = (going.manifest.as_str(), text(status, "/build/digest"));
-        let versions = self.wanted.get(&going.manifest).into_iter().flatten();
-        let reasons: Vec<_> = versions.map(|it| self.not_ready(it, made)).collect();
-        if let Some(why) = reasons.into_iter().collect::<Option<Vec<_>>>() {
-            let why = why.last().cloned().unwrap_or_default();
-            self.wrong(call, &format!("{id} is retired before {why}"));
+        let made = (manifest.as_str(), text(status, "/build/digest"));
+        let reasons: Vec<_> = versions.iter().map(|it| self.not_ready(it, made)).collect();
+        if let Some(reasons) = reasons.into_iter().collect::<Option<Vec<_>>>() {
+            let last = reasons.last().cloned().unwrap_or_default();
+            why.push(format!("{id} is retired before {last}"));
         }
     }
 
@@ -175,4 +235,31 @@ impl State {
             }
         }
     }
+}
+
+/// Why an AMI is not what an attempt has left that failed or was cancelled.
+fn why_not_left(call: &Call, going: &Going) -> Option<String> {
+    let (id, status) = (&going.image.id, &going.status);
+    let build = &status["build"];
+    let number = build["attempt"].as_u64().unwrap_or_default();
+    let attempt = format!("{} {number}", text(status, "/manifest/uploadedAt"));
+    let tag = going.image.tags.get("amiwright:attempt");
+    let mut deleted = build["deleted"].as_array().into_iter().flatten();
+    let age = call.at.as_second() - going.image.created_at.as_second();
+    if tag != Some(&attempt) {
+        return Some(format!(
+            "{id} is of the attempt {tag:?}, and {attempt} is cleaned up"
+        ));
+    }
+    if build["ending"].is_null() {
+        return Some(format!("{id} is cleaned up, and its image does not end"));
+    }
+    if !deleted.any(|it| it == id.as_str()) {
+        return Some(format!(
+            "{id} is cleaned up, and its status did not say so before"
+        ));
+    }
+    let is_whole = going.image.state == ImageState::Available;
+    (is_whole && age > IN_USE_FOR_SURE)
+        .then(|| format!("{id} is cleaned up, and was available for {age} seconds"))
 }

@@ -88,10 +88,8 @@ impl State {
         if is == "working" && !marker.exists() {
             self.wrong(call, "an image that is not finished is not marked as open");
         }
-        if is != "working" {
-            for wrong in conditions::wrong(&status) {
-                self.wrong(call, &wrong);
-            }
+        for wrong in conditions::wrong(&status) {
+            self.wrong(call, &wrong);
         }
         let known = notices(&before);
         let new: Vec<(u64, String)> = notices(&status)
@@ -117,6 +115,7 @@ impl State {
         self.judge_staying(call, key, (&before, &status));
         self.judge_intent(call, key, (&before, &status));
         self.judge_requests(call, key, (&before, &status));
+        self.judge_telling(call, key, (&before, &status), &new);
         self.remember(key, status, new);
     }
 
@@ -145,6 +144,7 @@ impl State {
         if is_asked {
             self.written.cancelled.insert(key.to_owned());
         }
+        self.versions.written(key, call.at, &status);
         self.written.last.insert(key.to_owned(), status);
     }
 
@@ -231,6 +231,8 @@ impl State {
             }
             Some(_) => {}
         }
+        self.judge_claim(call, &id);
+        self.judge_words(call, &notice, text(&bodies, "/email"));
         let manifest = id.split('#').next().unwrap_or_default();
         let what = format!("{event} {manifest} {subject} {}", text(&notice, "/at"));
         if let Some((before, _)) = self.written.published.get(&id)

@@ -1,0 +1,123 @@
+//! Whether AMIs are as a version of their manifest says, and whether what is set on them is asked for.
+
+use localaws::ec2::{DeregistrationProtection, Image, ImageState, Permission};
+use localaws::faults::Call;
+
+use super::images::made_for;
+use super::{State, field};
+use crate::simulation::script::{Manifest, ORGANIZATION, PARTNERS, Protect};
+use crate::simulation::settled::is_described_by_others;
+use crate::support::REGION;
+
+/// Seconds of a day.
+const DAY: i64 = 24 * 3600;
+
+/// EC2 rounds the times of deprecation, in seconds.
+const ROUNDED: i64 = 60;
+
+impl State {
+    /// What about an AMI that nobody has changed by hand is not as a version says; none if all is so.
+    pub(super) fn difference(
+        &self,
+        (region, image): (&str, &Image),
+        version: &Manifest,
+    ) -> Option<&'static str> {
+        let description = image.description.as_ref();
+        let is_described = description == version.description.as_ref()
+            || (version.description.is_none() && is_described_by_others(version));
+        let so = [
+            ("state", image.state == ImageState::Available),
+            ("description", is_described),
+            ("tags", image.tags.get("team") == version.team.as_ref()),
+            ("grants", is_shared_as_asked(image, version)),
+            ("shares", self.is_copyable_as_asked(region, image, version)),
+            ("protection", is_protected_as_asked(image, version)),
+            ("deprecation", self.is_deprecated_as_asked(image, version)),
+            (
+                "product code",
+                !version.product_code || !image.product_codes.is_empty(),
+            ),
+        ];
+        so.iter().find(|(_, is_so)| !is_so).map(|(what, _)| *what)
+    }
+
+    /// Whether its own snapshots are shared with just the accounts that may copy it. Those that manifests are made from may have
+    /// other AMIs.
+    fn is_copyable_as_asked(&self, region: &str, image: &Image, version: &Manifest) -> bool {
+        let eyes = self.eyes();
+        let asked: Vec<Permission> = match version.copy {
+            true => version.accounts().map(account).collect(),
+            false => Vec::new(),
+        };
+        let mut snapshots = eyes.ec2.snapshots(region);
+        snapshots.retain(|it| {
+            let is_its = image.snapshot_ids().any(|id| *id == it.id);
+            is_its && !eyes.sources.contains(&it.id) && made_by(&it.tags) == made_by(&image.tags)
+        });
+        snapshots.iter().all(|it| {
+            let shared = &it.create_volume_permissions;
+            asked.iter().all(|account| shared.contains(account))
+                && shared.iter().all(|account| asked.contains(account))
+        })
+    }
+
+    /// Whether it is deprecated so many days after the AMI in the stack's Region was made. Of one that is gone nobody knows when.
+    fn is_deprecated_as_asked(&self, image: &Image, version: &Manifest) -> bool {
+        let (Some(days), Some(at)) = (version.deprecate, image.deprecation_time) else {
+            return version.deprecate.is_some() == image.deprecation_time.is_some();
+        };
+        let home = self.living(REGION).into_iter();
+        let mut home = home.filter(|it| made_for(it) == made_for(image));
+        home.next().is_none_or(|home| {
+            let asked = home.created_at.as_second() + i64::from(days) * DAY;
+            (at.as_second() - asked).abs() <= ROUNDED
+        })
+    }
+
+    /// A protection is switched on or off only for a version that says `protect`: what nobody asked for is somebody else's.
+    pub(super) fn judge_protection(&mut self, call: &Call, sent: &[(String, String)]) {
+        let id = field(sent, "ImageId").unwrap_or_default();
+        let place = (call.region.clone(), id.to_owned());
+        let image = self.images.get(&place).cloned();
+        let Some((manifest, _)) = image.as_ref().and_then(made_for) else {
+            return self.wrong(call, &format!("{id} is not ours"));
+        };
+        let mut versions = self.wanted.get(manifest).into_iter().flatten();
+        if !versions.any(|it| it.protect.is_some()) {
+            let what =
+                format!("{id} is protected by somebody else: no version of {manifest} says so");
+            self.wrong(call, &what);
+        }
+    }
+}
+
+fn account(id: &str) -> Permission {
+    Permission::Account(id.to_owned())
+}
+
+fn made_by(tags: &std::collections::BTreeMap<String, String>) -> Option<&String> {
+    tags.get("amiwright:digest")
+}
+
+/// Whether just those of whom manifests may speak may launch it that this version names.
+fn is_shared_as_asked(image: &Image, version: &Manifest) -> bool {
+    let has = |it: &Permission| image.launch_permissions.contains(it);
+    let organization = Permission::Organization(ORGANIZATION.to_owned());
+    PARTNERS.iter().all(|partner| {
+        let is_asked = version.accounts().any(|it| it == *partner);
+        has(&account(partner)) == is_asked
+    }) && has(&organization) == version.organization
+        && has(&Permission::Everyone) == version.public
+}
+
+fn is_protected_as_asked(image: &Image, version: &Manifest) -> bool {
+    use DeregistrationProtection::{
+        CoolingDown, Disabled, EnabledWithCooldown, EnabledWithoutCooldown,
+    };
+    match (version.protect, &image.deregistration_protection) {
+        (None, Disabled | CoolingDown(_))
+        | (Some(Protect::On), EnabledWithoutCooldown)
+        | (Some(Protect::WithCooldown), EnabledWithCooldown) => true,
+        (None, EnabledWithCooldown | EnabledWithoutCooldown) | (Some(_), _) => false,
+    }
+}

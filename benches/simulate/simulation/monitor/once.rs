@@ -1,0 +1,85 @@
+//! What is asked of AWS once only: by client tokens, by claims.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use localaws::faults::Call;
+
+use super::{State, field};
+use crate::simulation::text;
+
+/// For how long nobody asks again to store an AMI, in seconds: a quarter of an hour by the clocks of two machines, each of
+/// which may be two minutes off.
+const STORE_AGAIN: i64 = 11 * 60;
+
+/// What was asked for.
+#[derive(Default)]
+pub(super) struct Once {
+    /// The attempt that each client token was sent for.
+    tokens: BTreeMap<String, String>,
+    /// When EC2 was last asked to store an AMI, and took it.
+    stored: BTreeMap<String, Timestamp>,
+}
+
+impl State {
+    /// EC2 answers a client token that it knows with what it has begun: what one attempt has begun is not another's. Storing an
+    /// AMI has no token, and would be done twice.
+    pub(super) fn judge_repetition(&mut self, call: &Call, sent: &[(String, String)]) {
+        if let Some(token) = field(sent, "ClientToken") {
+            let attempt = attempt_of(sent, &call.region);
+            let known = self.once.tokens.entry(token.to_owned());
+            let known = known.or_insert_with(|| attempt.clone()).clone();
+            if known != attempt {
+                let what = format!("the token of {known} is sent for {attempt}");
+                self.wrong(call, &what);
+            }
+        }
+        if call.action == "CreateStoreImageTask" {
+            let id = field(sent, "ImageId").unwrap_or_default().to_owned();
+            let before = self.once.stored.insert(id.clone(), call.at);
+            let passed = before.map(|it| call.at.as_second() - it.as_second());
+            if let Some(passed) = passed.filter(|it| *it < STORE_AGAIN) {
+                let what = format!("{id} is stored again after {passed} seconds");
+                self.wrong(call, &what);
+            }
+        }
+    }
+
+    /// A notice is sent by who has claimed it, so that two senders never send it at once.
+    pub(super) fn judge_claim(&mut self, call: &Call, id: &str) {
+        let prefix = format!("s3://{}/", self.eyes().bucket);
+        let named = id.strip_prefix(&prefix).and_then(|it| it.rsplit_once('#'));
+        let Some((key, number)) = named else {
+            return self.wrong(call, &format!("{id} is no notice's id"));
+        };
+        let status = self.written.last.get(key).cloned().unwrap_or_default();
+        let mut notices = status["notices"].as_array().into_iter().flatten();
+        let is_claimed = notices.any(|it| {
+            let attempts = it["attempts"].as_u64().unwrap_or_default();
+            it["seq"].to_string() == number && attempts > 0 && !text(it, "/claimedAt").is_empty()
+        });
+        if !is_claimed {
+            self.wrong(
+                call,
+                &format!("{id} is published, and nobody has claimed it"),
+            );
+        }
+    }
+}
+
+/// The manifest, the version and the attempt that a request makes something for, by its tags, and where.
+fn attempt_of(sent: &[(String, String)], region: &str) -> String {
+    let is_tag = |name: &str| name.starts_with("TagSpecification.") && name.ends_with(".Key");
+    let of_us = sent
+        .iter()
+        .filter(|(name, key)| is_tag(name) && key.starts_with("amiwright:"));
+    let values = of_us.filter_map(|(name, key)| {
+        let value = format!("{}.Value", name.strip_suffix(".Key")?);
+        Some(format!("{key}={}", field(sent, &value)?))
+    });
+    let mut said: Vec<String> = values.collect();
+    // What is made and its snapshots have the same.
+    said.sort();
+    said.dedup();
+    format!("{region} {}", said.join(" "))
+}

@@ -1,0 +1,190 @@
+//! What notices say, and how often: people are told once, of everything, and with the reasons.
+
+mod changes;
+mod words;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use localaws::faults::Call;
+use serde_json::Value;
+
+use self::changes::Known;
+use super::{State, text};
+
+/// How an AMI is kept for many versions: that is told once.
+const LASTING: [&str; 2] = ["no-successor", "region-closed"];
+
+/// What people were told.
+#[derive(Default)]
+pub(super) struct Telling {
+    /// What was true when a notice was recorded, by its id.
+    facts: BTreeMap<String, Value>,
+    /// How often what is told once was told.
+    counts: BTreeMap<String, u32>,
+    /// Why AMIs are kept, as far as that lasts and was told, by their ids.
+    lasting: BTreeMap<String, String>,
+    /// What people know of the AMIs of each manifest.
+    known: BTreeMap<String, Known>,
+}
+
+impl State {
+    /// Judges the notices that a write of a status adds.
+    pub(super) fn judge_telling(
+        &mut self,
+        call: &Call,
+        key: &str,
+        (before, status): (&Value, &Value),
+        new: &[(u64, String)],
+    ) {
+        let notices = status["notices"].as_array().cloned().unwrap_or_default();
+        for (seq, kind) in new {
+            // One that was sent is of the time before anybody watched.
+            let is_it = |it: &&Value| it["seq"] == *seq && it["sentAt"].is_null();
+            let Some(notice) = notices.iter().find(is_it) else {
+                continue;
+            };
+            let facts = &notice["facts"];
+            if facts.is_null() {
+                self.wrong(
+                    call,
+                    &format!("{kind} is recorded without what is true now"),
+                );
+            }
+            self.judge_often(call, key, kind, notice);
+            if kind == "retired" {
+                self.judge_lasting(call, facts);
+            }
+            self.judge_changes(call, key, kind, facts);
+            let id = format!("s3://{}/{key}#{seq}", self.eyes().bucket);
+            self.telling.facts.insert(id, facts.clone());
+        }
+        self.judge_started(call, (before, status), new);
+        for image in passing(status) {
+            self.telling.lasting.remove(&image);
+        }
+    }
+
+    /// Some things are told once, or the more seldom the longer they last.
+    fn judge_often(&mut self, call: &Call, key: &str, kind: &str, notice: &Value) {
+        let facts = &notice["facts"];
+        let since = match kind {
+            "waiting-long" => text(facts, "/build/stepSince"),
+            "completed" => "",
+            "stalled" => unchanged_since(facts),
+            _ => return,
+        };
+        let what = format!("{kind} of {key} {} {since}", attempt(facts));
+        let count = self.telling.counts.entry(what.clone()).or_default();
+        *count += 1;
+        let count = *count;
+        if kind != "stalled" && count > 1 {
+            self.wrong(call, &format!("it is told once more: {what}"));
+        }
+        if kind == "stalled" {
+            let at = |text: &str| text.parse::<Timestamp>().ok().map(Timestamp::as_second);
+            let silence = at(text(notice, "/at"))
+                .zip(at(since))
+                .map(|(at, since)| at - since);
+            let least = stalled_after(facts) << (count - 1).min(20);
+            if silence.is_none_or(|silence| silence < least) {
+                let what =
+                    format!("{what} is told for the {count}th time after {silence:?} seconds");
+                self.wrong(call, &what);
+            }
+        }
+    }
+
+    /// Why an AMI is kept for many versions is told once, unless it was the current one since, or retiring it was begun.
+    fn judge_lasting(&mut self, call: &Call, facts: &Value) {
+        let retired = facts["retired"].as_array().cloned().unwrap_or_default();
+        for it in &retired {
+            let (image, why) = (text(it, "/image"), text(it, "/why/reason"));
+            let known = self.telling.lasting.remove(image);
+            if known.as_deref() == Some(why) {
+                self.wrong(call, &format!("that {image} stays for {why} is told again"));
+            }
+            if LASTING.contains(&why) {
+                let told = (image.to_owned(), why.to_owned());
+                self.telling.lasting.extend([told]);
+            }
+        }
+    }
+
+    /// That an image is started is told if, and only if, the stack's owner wants that.
+    fn judge_started(
+        &mut self,
+        call: &Call,
+        (before, status): (&Value, &Value),
+        new: &[(u64, String)],
+    ) {
+        let lines = |status: &Value| status["history"].as_array().cloned().unwrap_or_default();
+        let known = lines(before);
+        let mut added = lines(status);
+        added.retain(|line| !known.contains(line));
+        let says = |what: &str| added.iter().any(|it| text(it, "/why").starts_with(what));
+        // It says what another invocation has come to, which may have had other parameters.
+        if says("the invocation that started this was cut short") {
+            return;
+        }
+        let is_told = new.iter().any(|(_, kind)| kind == "started");
+        let is_due = says("the manifest passed the checks") && self.given(call).notify_started;
+        if is_told != is_due {
+            let what = format!("told that it is started: {is_told}, and it should be {is_due}");
+            self.wrong(call, &what);
+        }
+    }
+}
+
+/// Which attempt a status is about.
+fn attempt(facts: &Value) -> String {
+    let number = facts["build"]["attempt"].as_u64().unwrap_or_default();
+    format!("{} {number}", text(facts, "/manifest/uploadedAt"))
+}
+
+/// The task that is polled, directly or by its AMI.
+fn polled(facts: &Value) -> Option<&Value> {
+    let task = facts["build"]["tasks"].as_array()?.last()?;
+    let kind = text(task, "/kind");
+    let is_image = ["copy-image", "restore-image"].contains(&kind);
+    match text(facts, "/build/step") {
+        "await-task" | "await-store" => Some(task),
+        "await-image" if is_image => Some(task),
+        _ => None,
+    }
+}
+
+fn unchanged_since(facts: &Value) -> &str {
+    match polled(facts) {
+        Some(task) => text(task, "/updatedAt"),
+        None => text(facts, "/build/stepSince"),
+    }
+}
+
+/// After how many seconds of silence people are told (docs/operating.md, Emails).
+fn stalled_after(facts: &Value) -> i64 {
+    let hours = match polled(facts).map(|task| text(task, "/kind")) {
+        None => return 15 * 60,
+        Some("import-snapshot" | "bundle-instance") => 1,
+        Some("import-image") => 2,
+        Some("store-image") => 3,
+        Some(_) => 6,
+    };
+    hours * 3600
+}
+
+/// The AMIs of which what is told may begin anew: they are the current ones, or to deregister them was begun.
+fn passing(status: &Value) -> BTreeSet<String> {
+    let mut passing = super::own_images(status);
+    let versions = status["previous"].as_array().into_iter().flatten();
+    let images = versions
+        .filter_map(|it| it["regions"].as_object())
+        .flatten();
+    let begun = images.filter(|(_, known)| {
+        let retiring = &known["retiring"];
+        let signs = ["askedAt", "deregisteredAt", "protection"];
+        signs.iter().any(|it| !retiring[it].is_null())
+    });
+    passing.extend(begun.map(|(_, known)| text(known, "/image").to_owned()));
+    passing
+}
