@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use amiwright::image::observed::ObservedImage;
 use amiwright::image::status::Orphan;
 use amiwright::keys;
-use localaws::ec2::{Image, Permission, Snapshot};
 use jiff::Timestamp;
+use localaws::ec2::{Image, Permission, Snapshot};
 use serde_json::Value;
 
 use super::by_hand::OTHER;

@@ -1,8 +1,8 @@
 //! Watches every call as soon as it has taken effect, and notes what must never be so, not even for a moment.
 
-mod claims;
-mod causes;
 mod asked;
+mod causes;
+mod claims;
 mod given;
 mod happened;
 mod images;
@@ -31,8 +31,8 @@ use serde_json::Value;
 
 use self::claims::Claims;
 pub(crate) use self::log::Line;
-use self::requests::Asked;
 use self::once::Once;
+use self::requests::Asked;
 use self::secrets::Secrets;
 use self::statuses::Written;
 pub(crate) use self::statuses::own_images;
