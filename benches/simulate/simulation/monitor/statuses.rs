@@ -116,11 +116,11 @@ impl State {
         self.judge_intent(call, key, (&before, &status));
         self.judge_requests(call, key, (&before, &status));
         self.judge_telling(call, key, (&before, &status), &new);
-        self.remember(key, status, new);
+        self.remember(call, key, status, new);
     }
 
     /// Remembers what a status said.
-    fn remember(&mut self, key: &str, status: Value, new: Vec<(u64, String)>) {
+    fn remember(&mut self, call: &Call, key: &str, status: Value, new: Vec<(u64, String)>) {
         for (seq, kind) in new {
             let id = format!("s3://{}/{key}#{seq}", self.eyes().bucket);
             let version = text(&status, "/manifest/sha256").to_owned();
