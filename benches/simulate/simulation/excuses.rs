@@ -125,7 +125,15 @@ impl<'a> Wanted<'a> {
             },
             Event::Edit { key, edit, .. } if is_its(key) => self.explained_by_edit(*edit),
             Event::Storm { what, fault, .. } if *fault == Wrong::Denied && self.needs(what) => {
-                &["not-published"]
+                match what {
+                    Meant::Action(service, _) | Meant::Service(service) if service == "s3" => {
+                        &["source-unreadable"]
+                    }
+                    Meant::Service(service) if service == "ssm" => {
+                        &["not-published", "bundle-key-unusable"]
+                    }
+                    _ => &["not-published"],
+                }
             }
             Event::FailNext { kind, .. } if self.any(|it| is_made_by(it, *kind)) => match kind {
                 None => &["image-failed"],
@@ -144,11 +152,14 @@ impl<'a> Wanted<'a> {
             Event::Quota { shares, .. } if self.entities() > *shares => {
                 &["request-refused ModifyImageAttribute"]
             }
-            Event::Encrypts { region: at, on } => {
-                match *on && self.any(is_shared) && self.is_in(region(*at)) {
-                    true => &["not-shareable"],
-                    false => &[],
-                }
+            Event::Encrypts { region: at, on }
+                if *on && self.any(is_shared) && self.is_in(region(*at)) =>
+            {
+                &[
+                    "not-shareable",
+                    "request-refused ModifyImageAttribute",
+                    "request-refused ModifySnapshotAttribute",
+                ]
             }
             _ => &[],
         }
@@ -196,8 +207,14 @@ impl<'a> Wanted<'a> {
     /// How the image may end for what somebody does to its AMIs by hand.
     fn explained_by_edit(&self, edit: Edit) -> &'static [&'static str] {
         match edit {
-            Edit::Deregister => &["image-deregistered"],
-            Edit::Disable => &["image-disabled", "copy-unusable"],
+            // EC2 may be asked for something of an AMI that was there a moment ago.
+            Edit::Deregister => &[
+                "image-deregistered",
+                "image-lost",
+                "not-published",
+                "request-refused",
+            ],
+            Edit::Disable => &["image-disabled", "not-published", "request-refused"],
             Edit::Parameter if self.has_parameters() => &["parameter-conflict"],
             // The earlier AMI may have to go before there can be another of its name.
             Edit::UseInTemplate | Edit::Protect if self.any(has_own_name) => &["name-taken"],
@@ -217,7 +234,8 @@ impl<'a> Wanted<'a> {
     fn needs_action(&self, service: &str, action: &str) -> bool {
         match (service, action) {
             ("sns", _) => false,
-            ("ssm", _) => self.has_parameters(),
+            // The key that lets EC2 write bundles is in one, too.
+            ("ssm", _) => self.has_parameters() || self.any(|it| it.source == Source::Instance),
             (_, "RegisterImage") => self.any(|it| is_made_by(it, None)),
             (_, "ImportSnapshot") => self.any(|it| is_made_by(it, Some(Kind::ImportSnapshot))),
             (_, "CopyImage") => self.any(|it| is_made_by(it, Some(Kind::CopyImage))),
