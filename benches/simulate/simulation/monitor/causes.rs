@@ -139,7 +139,7 @@ impl State {
     }
 
     /// Whether SSM validates parameters late, or never.
-    fn is_validated_late(&self) -> bool {
+    pub(super) fn is_validated_late(&self) -> bool {
         self.has_happened(|event| match event {
             Event::Validation { fails, seconds } => *fails || *seconds >= VALIDATED,
             _ => false,
@@ -174,12 +174,22 @@ impl State {
 
     /// Whether somebody else may have written a parameter of a manifest, which does not take it over from them.
     fn may_conflict(&self, key: &str, status: &Value) -> bool {
-        let is_shared = self.has_twin(key) || self.some_version(key, |it| it.shared_parameter);
-        let is_edited = self.has_happened(
-            |event| matches!(event, Event::Edit { edit, .. } if *edit == Edit::Parameter),
-        );
         let version = self.version(key, text(status, "/manifest/sha256"));
-        is_shared || (is_edited && !version.is_some_and(|it| it.take_over))
+        let may_take = version.is_some_and(|it| it.take_over);
+        self.is_contested(key) || (self.is_parameter_of_others(key) && !may_take)
+    }
+
+    /// Whether another manifest sets a parameter of this one, too.
+    fn is_contested(&self, key: &str) -> bool {
+        self.has_twin(key) || self.some_version(key, |it| it.shared_parameter)
+    }
+
+    /// Whether somebody else may have written a parameter of a manifest.
+    pub(super) fn is_parameter_of_others(&self, key: &str) -> bool {
+        self.is_contested(key)
+            || self.has_happened(
+                |event| matches!(event, Event::Edit { edit, .. } if *edit == Edit::Parameter),
+            )
     }
 
     /// Whether there is more than one version of what a manifest says, or of its bundle.

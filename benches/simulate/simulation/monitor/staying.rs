@@ -99,7 +99,7 @@ impl State {
                 wrong.push("it is only deprecated, and no reason is given".to_owned());
             }
             "kept" if why.is_null() && it["forgotten"] != true => {
-                wrong.push("it is kept, and no reason is given".to_owned())
+                wrong.push("it is kept, and no reason is given".to_owned());
             }
             "gone" if !self.is_edited(key, &[Edit::Deregister]) => {
                 wrong.push("nobody else has deregistered it".to_owned());
@@ -119,7 +119,7 @@ impl State {
         why: &Value,
     ) -> bool {
         match text(why, "/reason") {
-            "in-use" => self.is_in_use(region, image),
+            "in-use" => self.is_in_use(key, region, image),
             "protected" | "protected-again" => self.is_edited(key, &[Edit::Protect]),
             "region-closed" => self.has_happened(|event| match event {
                 Event::Update { change } => {
@@ -157,11 +157,15 @@ impl State {
             || self.is_edited(key, &EDITS)
     }
 
-    /// Whether a launch template or a parameter has an AMI.
-    fn is_in_use(&self, region: &str, image: &str) -> bool {
+    /// Whether a launch template or a parameter has an AMI. Somebody else may have let the parameter point to another one since a
+    /// function looked, or SSM may have validated that only then.
+    fn is_in_use(&self, key: &str, region: &str, image: &str) -> bool {
         let named = self.eyes().ssm.image_parameters()(region);
         let place = (region.to_owned(), image.to_owned());
-        self.templates.contains_key(&place) || named.values().any(|value| value == image)
+        let has_parameter = self.some_version(key, |it| it.parameter || it.shared_parameter);
+        self.templates.contains_key(&place)
+            || named.values().any(|value| value == image)
+            || (has_parameter && (self.is_parameter_of_others(key) || self.is_validated_late()))
     }
 
     /// What is wrong with why a snapshot of an AMI stays after it.
