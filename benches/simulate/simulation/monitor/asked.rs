@@ -1,5 +1,7 @@
 //! Whether AMIs are as a version of their manifest says, and whether what is set on them is asked for.
 
+use std::collections::BTreeMap;
+
 use localaws::ec2::{DeregistrationProtection, Image, ImageState, Permission};
 use localaws::faults::Call;
 
@@ -95,7 +97,7 @@ fn account(id: &str) -> Permission {
     Permission::Account(id.to_owned())
 }
 
-fn made_by(tags: &std::collections::BTreeMap<String, String>) -> Option<&String> {
+fn made_by(tags: &BTreeMap<String, String>) -> Option<&String> {
     tags.get("amiwright:digest")
 }
 

@@ -4,7 +4,7 @@ use localaws::ec2::{Image, ImageState};
 use localaws::faults::Call;
 
 use super::{State, field, values};
-use crate::simulation::script::{Manifest, ORGANIZATION};
+use crate::simulation::script::{Manifest, ORGANIZATION, STRANGER};
 use crate::support::REGION;
 
 /// What makes an AMI.
@@ -34,7 +34,10 @@ impl State {
         }
         self.note_protection(call, sent);
         match call.action.as_str() {
-            "ModifyImageAttribute" => self.judge_grant(call, sent),
+            "ModifyImageAttribute" => {
+                self.judge_grant(call, sent);
+                self.judge_revoke(call, sent);
+            }
             "ModifySnapshotAttribute" => self.judge_share(call, sent),
             "DeregisterImage" => self.judge_retirement(call, sent),
             "DeleteSnapshot" => self.judge_deletion(call, sent),
@@ -129,11 +132,7 @@ impl State {
         let versions = self.versions_now(call, manifest);
         let added = values(sent, "LaunchPermission.Add.", "");
         for entity in added.map(str::to_owned) {
-            let asking = versions.iter().filter(|version| match entity.as_str() {
-                "all" => version.public,
-                ORGANIZATION => version.organization,
-                account => version.accounts().any(|it| it == account),
-            });
+            let asking = versions.iter().filter(|it| is_shared_by(it, &entity));
             let asking: Vec<&Manifest> = asking.collect();
             let is_open = match entity.as_str() {
                 "all" => self.given(call).public,
@@ -150,6 +149,26 @@ impl State {
                     call,
                     &format!("{id} is shared with {entity}: nobody opened that"),
                 );
+            }
+        }
+    }
+
+    /// Nobody loses what each version gives that counts, nor, unless one says `exact`, what somebody else has given.
+    fn judge_revoke(&mut self, call: &Call, sent: &[(String, String)]) {
+        let id = field(sent, "ImageId").unwrap_or_default();
+        let place = (call.region.clone(), id.to_owned());
+        let image = self.images.get(&place).cloned();
+        let Some((manifest, _)) = image.as_ref().and_then(made_for) else {
+            return;
+        };
+        let versions = self.versions_now(call, manifest);
+        let removed = values(sent, "LaunchPermission.Remove.", "");
+        for entity in removed.map(str::to_owned) {
+            let keeps = |version: &Manifest| is_shared_by(version, &entity);
+            let is_foreign = entity == STRANGER && !versions.iter().any(|it| it.exact);
+            if versions.iter().all(keeps) || is_foreign {
+                let what = format!("{id} is taken from {entity}, who is to have it");
+                self.wrong(call, &what);
             }
         }
     }
@@ -196,6 +215,15 @@ impl State {
             let what = format!("{manifest} may have no copy here");
             self.wrong(call, &what);
         }
+    }
+}
+
+/// Whether a version shares its AMI with this account, this organization, or with all.
+fn is_shared_by(version: &Manifest, entity: &str) -> bool {
+    match entity {
+        "all" => version.public,
+        ORGANIZATION => version.organization,
+        account => version.accounts().any(|it| it == account),
     }
 }
 

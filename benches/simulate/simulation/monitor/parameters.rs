@@ -54,6 +54,9 @@ impl State {
         for region in std::iter::once(REGION).chain(required) {
             let images = self.living(region);
             let Some(image) = images.iter().find(|it| made_for(it) == Some(made)) else {
+                if self.is_taken_by_hand(region, made) {
+                    continue;
+                }
                 return Some(format!("there is an AMI in {region}"));
             };
             let place = (region.to_owned(), image.id.clone());
@@ -63,5 +66,13 @@ impl State {
             }
         }
         None
+    }
+
+    /// Whether somebody has changed an AMI of this version by hand, and it is not there any more.
+    fn is_taken_by_hand(&self, region: &str, made: (&str, &str)) -> bool {
+        let mut seen = self.images.iter();
+        seen.any(|(place, image)| {
+            place.0 == region && made_for(image) == Some(made) && self.touched.contains(place)
+        })
     }
 }

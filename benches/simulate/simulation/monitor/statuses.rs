@@ -194,8 +194,8 @@ impl State {
             let what = format!("{untold:?} are available and nobody will be told");
             self.wrong(call, &what);
         }
-        let known = differences(before);
-        let mut found = differences(status).into_iter();
+        let known = differences(&before["drift"]);
+        let mut found = differences(&status["drift"]).into_iter();
         let is_repaired = status["drift"]["repairing"] == true;
         if !is_repaired && !is_told(&["drifted"]) && found.any(|it| !known.contains(&it)) {
             self.wrong(call, "it differs from its manifest and nobody will be told");
@@ -276,9 +276,9 @@ pub(crate) fn own_images(status: &Value) -> BTreeSet<String> {
         .collect()
 }
 
-/// What a status says of how an image is not as its manifest says, but for when it was last seen right.
-fn differences(status: &Value) -> Vec<Value> {
-    let found = status["drift"]["found"].as_array().into_iter().flatten();
+/// How an image is not as its manifest says, of which a status says this, but for when it was last seen right.
+pub(super) fn differences(drift: &Value) -> Vec<Value> {
+    let found = drift["found"].as_array().into_iter().flatten();
     let without_time = found.cloned().map(|mut it| {
         it.as_object_mut().map(|it| it.remove("verifiedAt"));
         it

@@ -1,6 +1,7 @@
 //! What notices say, and how often: people are told once, of everything, and with the reasons.
 
 mod changes;
+mod truth;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,10 +11,15 @@ use localaws::faults::Call;
 use serde_json::Value;
 
 use self::changes::Known;
+use super::statuses::differences;
 use super::{State, text};
 
 /// How an AMI is kept for many versions: that is told once.
 const LASTING: [&str; 2] = ["no-successor", "region-closed"];
+
+/// Nobody is told before that something is waited for, in seconds: a quarter of an hour by the clocks of two machines, each of
+/// which may be two minutes off.
+const WAITING_LONG: i64 = 11 * 60;
 
 /// What people were told.
 #[derive(Default)]
@@ -52,6 +58,10 @@ impl State {
                 );
             }
             self.judge_often(call, key, kind, notice);
+            self.judge_truth(call, kind, facts);
+            if kind == "drifted" && !has_more(&before["drift"], &status["drift"]) {
+                self.wrong(call, "it is told again that it differs from its manifest");
+            }
             if kind == "retired" {
                 self.judge_lasting(call, facts);
             }
@@ -68,30 +78,35 @@ impl State {
     /// Some things are told once, or the more seldom the longer they last.
     fn judge_often(&mut self, call: &Call, key: &str, kind: &str, notice: &Value) {
         let facts = &notice["facts"];
-        let since = match kind {
-            "waiting-long" => text(facts, "/build/stepSince"),
-            "completed" => "",
-            "stalled" => unchanged_since(facts),
+        let (about, since) = match kind {
+            "waiting-long" => (kind, text(facts, "/build/stepSince")),
+            "stalled" => (kind, unchanged_since(facts)),
+            "completed" => (kind, ""),
+            // It ends in one of these ways.
+            "failed" | "lost" | "cancelled" | "rejected" => ("the end", ""),
             _ => return,
         };
-        let what = format!("{kind} of {key} {} {since}", attempt(facts));
+        let what = format!("{about} of {key} {} {since}", attempt(facts));
         let count = self.telling.counts.entry(what.clone()).or_default();
         *count += 1;
         let count = *count;
         if kind != "stalled" && count > 1 {
             self.wrong(call, &format!("it is told once more: {what}"));
         }
-        if kind == "stalled" {
-            let at = |text: &str| text.parse::<Timestamp>().ok().map(Timestamp::as_second);
-            let silence = at(text(notice, "/at"))
-                .zip(at(since))
-                .map(|(at, since)| at - since);
-            let least = stalled_after(facts) << (count - 1).min(20);
-            if silence.is_none_or(|silence| silence < least) {
-                let what =
-                    format!("{what} is told for the {count}th time after {silence:?} seconds");
-                self.wrong(call, &what);
-            }
+        let least = match kind {
+            "stalled" => stalled_after(facts) << (count - 1).min(20),
+            "waiting-long" => WAITING_LONG,
+            _ => return,
+        };
+        let at = |text: &str| text.parse::<Timestamp>().ok().map(Timestamp::as_second);
+        let passed = at(text(notice, "/at")).zip(at(since));
+        let passed = passed.map(|(at, since)| at - since);
+        if passed.is_none_or(|passed| passed < least) {
+            let what = format!("{what} is told for the {count}th time after {passed:?} seconds");
+            self.wrong(call, &what);
+        }
+        if kind == "waiting-long" && facts["build"]["waiting"].is_null() {
+            self.wrong(call, &format!("{what} says not for what"));
         }
     }
 
@@ -134,6 +149,14 @@ impl State {
             self.wrong(call, &what);
         }
     }
+}
+
+/// Whether more differs now from what a manifest says than differed before.
+fn has_more(before: &Value, now: &Value) -> bool {
+    let omitted = |drift: &Value| drift["omitted"].as_u64().unwrap_or_default();
+    let known = differences(before);
+    let mut found = differences(now).into_iter();
+    omitted(now) > omitted(before) || found.any(|it| !known.contains(&it))
 }
 
 /// Which attempt a status is about.
