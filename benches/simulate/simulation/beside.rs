@@ -50,16 +50,21 @@ fn script(first: &Script) -> Option<Script> {
     let is_drop = |event: &Event| matches!(event, Event::Drop { .. });
     moves.iter().any(|it| is_drop(&it.event)).then(|| Script {
         seed: first.seed,
+        lost: None,
         stack: Stack {
             classic: first.stack.classic,
             share_with: "*".to_owned(),
             public: true,
+            unblocked: first.stack.unblocked,
             retire: true,
             copies: true,
             only_region: None,
             parameters: true,
             keys: true,
             stores: true,
+            tag_keys: String::new(),
+            source_buckets: true,
+            source_owners: true,
             page: None,
             versions: true,
             notify_started: false,

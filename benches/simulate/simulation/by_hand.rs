@@ -1,6 +1,6 @@
 //! What people change about AMIs and parameters by hand, past amiwright.
 
-use localaws::ec2::{DeregistrationProtection, ImageState, Permission, SeedLaunchTemplate};
+use localaws::ec2::{DeregistrationProtection, Image, ImageState, Permission, SeedLaunchTemplate};
 
 use super::play::Played;
 use super::script::{Edit, STRANGER};
@@ -23,7 +23,7 @@ pub(super) async fn edit(played: &mut Played, key: &str, region: &'static str, e
         is_meant && image.tags.get("amiwright:manifest") == Some(&tag)
     });
     for image in images {
-        let id = image.id;
+        let id = image.id.clone();
         match edit {
             Edit::Deregister => {
                 // As people would: it is refused if it is protected.
@@ -43,18 +43,57 @@ pub(super) async fn edit(played: &mut Played, key: &str, region: &'static str, e
                 // Nothing about the AMI itself has changed.
                 continue;
             }
+            Edit::Launch => {
+                let now = played.stack.world.clock().now();
+                ec2.edit_image(region, &id, |it| it.last_launched_time = Some(now));
+                played.monitor.launch(&played.stack, region, &id);
+                continue;
+            }
+            Edit::Unshare => {
+                unshare(played, region, &image);
+                continue;
+            }
             edit => {
                 ec2.edit_image(region, &id, |image| change(image, edit));
             }
         }
-        played.monitor.touch(region, &id);
-        played.monitor.note_edit(&played.stack, region, &id);
-        let edits = played.edited.entry((region, id)).or_default();
-        edits.insert(format!("{edit:?}"));
+        if edit == Edit::Revoke {
+            played.monitor.is_private(region, &id);
+        }
+        note(played, region, &id, edit);
     }
 }
 
-fn change(image: &mut localaws::ec2::Image, edit: Edit) {
+/// What is seen of this AMI need not be as amiwright left it.
+fn note(played: &mut Played, region: &'static str, id: &str, edit: Edit) {
+    played.monitor.touch(region, id);
+    played.monitor.note_edit(&played.stack, region, id);
+    let edits = played.edited.entry((region, id.to_owned())).or_default();
+    edits.insert(format!("{edit:?}"));
+}
+
+/// Ends the shares of an AMI's snapshots, which all AMIs have lost that are of one of them, also those of the other stack.
+fn unshare(played: &mut Played, region: &'static str, image: &Image) {
+    let ec2 = played.stack.world.ec2().clone();
+    // Another account's is shared by that one.
+    let theirs = played.sources.theirs.clone();
+    for snapshot in image.snapshot_ids().filter(|it| **it != theirs) {
+        let mut was_shared = false;
+        ec2.edit_snapshot(region, snapshot, |it| {
+            was_shared = !it.create_volume_permissions.is_empty();
+            it.create_volume_permissions.clear();
+        });
+        let images = ec2.images(region).into_iter().filter(|_| was_shared);
+        for user in images.filter(|it| it.snapshot_ids().any(|it| it == snapshot)) {
+            note(played, region, &user.id, Edit::Unshare);
+            if let Some(beside) = &mut played.beside {
+                note(beside, region, &user.id, Edit::Unshare);
+            }
+        }
+    }
+}
+
+fn change(image: &mut Image, edit: Edit) {
     let stranger = Permission::Account(STRANGER.to_owned());
     match edit {
         Edit::Grant => {
@@ -74,7 +113,8 @@ fn change(image: &mut localaws::ec2::Image, edit: Edit) {
         Edit::Unprotect => image.deregistration_protection = DeregistrationProtection::Disabled,
         Edit::Deprecate => image.deprecation_time = None,
         Edit::Disable => image.state = ImageState::Disabled,
-        Edit::Deregister | Edit::Parameter | Edit::UseInTemplate => {}
+        Edit::Deregister | Edit::Parameter | Edit::UseInTemplate | Edit::Unshare | Edit::Launch => {
+        }
     }
 }
 

@@ -39,8 +39,7 @@ pub(super) fn unexplained(script: &Script, key: &str, status: &Value) -> Vec<Str
         (wanted.is_name_taken(), "name-taken"),
         (wanted.is_parameter_taken(), "parameter-conflict"),
         (wanted.has_other_keys(), "copy-unusable"),
-        // The account blocks that AMIs are public.
-        (wanted.any(|it| it.public), "not-shareable"),
+        (wanted.may_not_be_public(), "not-shareable"),
         // None can lose the product code that it has.
         (wanted.any(|it| it.product_code), "blocked"),
     ];
@@ -297,6 +296,14 @@ impl<'a> Wanted<'a> {
         others.any(|it| own.contains(&it))
     }
 
+    /// Whether the account blocks that its AMIs are public, as it says, or EC2 does not let a public one be deprecated later than
+    /// before.
+    fn may_not_be_public(&self) -> bool {
+        let dates = self.versions.iter();
+        let dates: BTreeSet<_> = dates.map(|it| (it.deprecate, it.deprecate_at)).collect();
+        self.any(|it| it.public) && (!self.script.stack.unblocked || dates.len() > 1)
+    }
+
     /// Whether the copies of a version are to have other KMS keys than they had: EC2 cannot change that.
     fn has_other_keys(&self) -> bool {
         let is_other = |one: &Manifest, other: &Manifest| {
@@ -355,7 +362,7 @@ fn is_made_by(manifest: &Manifest, kind: Option<Kind>) -> bool {
     match kind {
         None => matches!(
             manifest.source,
-            Source::Snapshot(_) | Source::Disk | Source::Bundle | Source::Instance
+            Source::Snapshot(_) | Source::Theirs | Source::Disk | Source::Bundle | Source::Instance
         ),
         Some(Kind::ImportSnapshot) => manifest.source == Source::Disk,
         Some(Kind::ImportImage) => manifest.source == Source::Vm,

@@ -75,13 +75,19 @@ impl Generator {
                 (1, PARTNERS[0].to_owned()),
                 (1, String::new()),
             ]),
-            public: self.chance(30),
+            public: self.chance(40),
+            unblocked: self.chance(60),
             retire: self.chance(85),
             copies: self.chance(90),
             only_region: None,
             parameters: self.chance(90),
             keys: self.chance(70),
             stores: true,
+            tag_keys: self
+                .weighted(&[(7, ""), (1, "team"), (1, "owner"), (1, "owner,team")])
+                .to_owned(),
+            source_buckets: self.chance(75),
+            source_owners: self.chance(75),
             page: self.pick(&[None, None, Some(1), Some(2)]),
             versions: self.chance(80),
             notify_started: self.chance(20),
@@ -93,6 +99,9 @@ impl Generator {
             pause: 0,
             event: self.drop(),
         }];
+        if self.chance(5) {
+            moves.extend(self.contest());
+        }
         for _ in 0..count {
             let kind = self.weighted(&kinds);
             let (pause, event) = (self.pick(&PAUSES), kind(self));
@@ -101,7 +110,13 @@ impl Generator {
             moves.push(Move { pause, event });
             moves.extend(follows);
         }
-        Script { seed, stack, moves }
+        let lost = self.chance(15).then(|| self.key());
+        Script {
+            seed,
+            stack,
+            lost,
+            moves,
+        }
     }
 
     /// Which kinds of events a script has, and how often.
@@ -203,6 +218,8 @@ impl Generator {
             Edit::Deregister,
             Edit::Parameter,
             Edit::UseInTemplate,
+            Edit::Unshare,
+            Edit::Launch,
         ])
     }
 

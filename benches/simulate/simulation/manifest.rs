@@ -1,7 +1,10 @@
 //! Manifests as texts, and the names of what belongs to them.
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::script::{
-    COPY_REGIONS, KEYS, Manifest, ORGANIZATION, PARTNERS, Protect, Retire, Source, Stack,
+    COPY_REGIONS, KEYS, Manifest, ORGANIZATION, OTHER_BUCKET, PARTNERS, Protect, Retire, STORE_TAG,
+    Source, Stack, UNIT,
 };
 use crate::support::REGION;
 
@@ -14,6 +17,8 @@ pub(crate) struct Sources {
     /// The object of a stored AMI.
     pub(crate) stored: String,
     pub(crate) instance: String,
+    /// A snapshot of another account.
+    pub(crate) theirs: String,
     /// The manifest bucket.
     pub(crate) bucket: String,
 }
@@ -22,6 +27,9 @@ pub(crate) struct Sources {
 pub(crate) fn kms_key(region: &str) -> String {
     format!("arn:aws:kms:{region}:000000000000:key/1234abcd-12ab-34cd-56ef-123456789001")
 }
+
+/// The day on which histories begin; EC2 rounds to minutes.
+const BEGINNING: &str = "2026-11-21T00:00:20Z";
 
 /// The parameter that two manifests may set.
 const SHARED_PARAMETER: &str = "/images/all";
@@ -91,7 +99,12 @@ impl Manifest {
         self.mistake.is_some()
             || self.accounts().any(|account| !stack.shares_with(account))
             || (self.organization && !stack.shares_with(ORGANIZATION))
+            || (self.unit && !stack.shares_with(UNIT))
             || (self.public && !stack.public)
+            || (self.team.is_some() && !stack.allows_tag("team"))
+            || (self.copy_tags && !stack.tag_keys.is_empty())
+            || (self.elsewhere && !stack.source_buckets)
+            || (self.source == Source::Theirs && !stack.source_owners)
             || self
                 .copies()
                 .any(|(region, _)| !stack.copy_regions().any(|it| it == region))
@@ -99,6 +112,13 @@ impl Manifest {
             || ((self.encrypted || !self.keys.is_empty()) && !stack.keys)
             || (!self.parameters("x").is_empty() && !stack.parameters)
             || (retires && !stack.retire)
+    }
+
+    /// When its AMI is deprecated, if it says a time.
+    pub(crate) fn deprecate_at(&self) -> Option<Timestamp> {
+        let days = i64::from(self.deprecate_at?);
+        let beginning: Timestamp = BEGINNING.parse().unwrap();
+        Some(beginning + SignedDuration::from_hours(days * 24))
     }
 
     /// Its text, in the way of `key`: each has names of its own.
@@ -139,6 +159,9 @@ impl Manifest {
         if let Some(days) = self.deprecate {
             text += &format!("deprecate: {{after: {days}d}}\n");
         }
+        if let Some(at) = self.deprecate_at() {
+            text += &format!("deprecate: {{at: {at}}}\n");
+        }
         text += &self.retires();
         let parameter = |name: String| format!("{{name: {name}, takeOver: {}}}", self.take_over);
         let parameters = self.parameters(key);
@@ -150,7 +173,11 @@ impl Manifest {
             text += "repair: true\n";
         }
         if self.store {
-            text += &format!("store: {{bucket: {}}}\n", sources.bucket);
+            let tags = match self.store_tag {
+                true => format!(", tags: {{{}: {}}}", STORE_TAG.0, STORE_TAG.1),
+                false => String::new(),
+            };
+            text += &format!("store: {{bucket: {}{tags}}}\n", sources.bucket);
         }
         if self.product_code {
             text += "productCodes: [774F4FF8]\n";
@@ -170,14 +197,27 @@ impl Manifest {
             Some(key) => format!(", encrypted: true, kmsKeyId: '{key}'"),
             None => String::new(),
         };
+        let (bucket, end) = match self.elsewhere {
+            true => (format!("'s3://{OTHER_BUCKET}/"), "'"),
+            false => (String::new(), ""),
+        };
         let source = match self.source {
             Source::Snapshot(at) => {
                 let id = &sources.snapshots[at % sources.snapshots.len()];
                 format!("snapshot: {{id: {id}}}")
             }
-            Source::Disk => format!("disk: {{object: {short}.vmdk, format: vmdk{key}}}"),
-            Source::Vm => format!("vm: {{object: {short}.ova, format: ova{key}}}"),
-            Source::Image => format!("image: {{id: {}, region: us-west-2{key}}}", sources.image),
+            Source::Theirs => format!("snapshot: {{id: {}}}", sources.theirs),
+            Source::Disk => {
+                format!("disk: {{object: {bucket}{short}.vmdk{end}, format: vmdk{key}}}")
+            }
+            Source::Vm => format!("vm: {{object: {bucket}{short}.ova{end}, format: ova{key}}}"),
+            Source::Image => {
+                let tags = self.copy_tags.then(|| ", copyTags: true".to_owned());
+                let minutes = self.minutes.map(|it| format!(", completionMinutes: {it}"));
+                let more: String = tags.into_iter().chain(minutes).collect();
+                let id = &sources.image;
+                format!("image: {{id: {id}, region: us-west-2{key}{more}}}")
+            }
             Source::Stored => {
                 format!(
                     "stored: {{object: 's3://{}/{}'}}",
@@ -211,6 +251,9 @@ impl Manifest {
         }
         if self.organization {
             access.push(format!("organizations: ['{ORGANIZATION}']"));
+        }
+        if self.unit {
+            access.push(format!("organizationalUnits: ['{UNIT}']"));
         }
         if self.public {
             access.push("public: true".to_owned());

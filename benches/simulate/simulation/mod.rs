@@ -12,6 +12,7 @@ mod coverage;
 mod excuses;
 mod generate;
 mod logs;
+mod lost;
 mod made;
 mod manifest;
 mod monitor;

@@ -8,6 +8,7 @@ use amiwright::cli::{cancel::cancel, retry::retry};
 use amiwright::image::observed::ObservedImage;
 use amiwright::keys;
 use amiwright::reconcile::Context;
+use localaws::deliveries::Trigger;
 use localaws::ec2::Snapshot;
 use serde_json::{Value, json};
 
@@ -184,6 +185,9 @@ impl Played {
         if self.manifests.remove(key).is_none() {
             return;
         }
+        if arrival == Arrival::Lost {
+            self.stack.world.deliveries().on(Trigger::Event, 1, &[]);
+        }
         self.stack.remove(key).await;
         self.monitor.unwant(&self.stack, key);
         if arrival == Arrival::Twice {
@@ -325,7 +329,7 @@ impl Played {
 }
 
 /// A file that images are made of: its key and content.
-fn object(key: &str, what: Object, content: u8) -> (String, Vec<u8>) {
+pub(super) fn object(key: &str, what: Object, content: u8) -> (String, Vec<u8>) {
     let short = short(key);
     match what {
         Object::Disk => {

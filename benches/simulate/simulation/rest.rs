@@ -15,7 +15,7 @@ use super::play::Played;
 use super::script::{Event, Manifest, STRANGER};
 use super::setting::regions;
 use super::told::Told;
-use super::{orphans, others, settled, source_shares, text, unwanted};
+use super::{lost, orphans, others, settled, source_shares, text, unwanted};
 use crate::support::{REGION, changes_since};
 
 /// What is wrong with the world at rest, and with what more time does to it.
@@ -49,6 +49,9 @@ pub(super) async fn check(played: &Played) -> Vec<String> {
     }
     if wrong.is_empty() {
         check_nothing_changes(played, &mut wrong).await;
+    }
+    if wrong.is_empty() {
+        lost::check(played, &mut wrong).await;
     }
     wrong
 }

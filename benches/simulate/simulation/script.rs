@@ -26,6 +26,18 @@ pub(crate) const STRANGER: &str = "999988887777";
 pub(crate) const ORGANIZATION: &str =
     "arn:aws:organizations::111122223333:organization/o-exampleorgid";
 
+/// A unit of it.
+pub(crate) const UNIT: &str =
+    "arn:aws:organizations::111122223333:ou/o-exampleorgid/ou-abcd-11111111";
+/// What an AMI elsewhere is tagged with, which copies of it may have, too.
+pub(crate) const ORIGIN: (&str, &str) = ("origin", "elsewhere");
+/// What stored AMIs may be tagged with.
+pub(crate) const STORE_TAG: (&str, &str) = ("kind", "golden");
+/// A bucket with disks and machines that is not the manifests'.
+pub(crate) const OTHER_BUCKET: &str = "disks-of-others";
+/// Who shares a snapshot with the account.
+pub(crate) const VENDOR: &str = "777788889999";
+
 /// A history to be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -33,6 +45,9 @@ pub(crate) struct Script {
     /// Where all ids, tokens and pauses come from.
     pub(crate) seed: u64,
     pub(crate) stack: Stack,
+    /// The manifest whose status is deleted once everything rests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) lost: Option<usize>,
     pub(crate) moves: Vec<Move>,
 }
 
@@ -187,6 +202,10 @@ pub(crate) enum Edit {
     Deregister,
     Parameter,
     UseInTemplate,
+    /// Nobody may copy its snapshots any more.
+    Unshare,
+    /// Another account launches an instance.
+    Launch,
 }
 
 /// What the schedules let run.
@@ -252,6 +271,9 @@ pub(crate) struct Manifest {
     pub(crate) accounts: Vec<usize>,
     #[serde(skip_serializing_if = "is_not")]
     pub(crate) organization: bool,
+    /// Shares with [`UNIT`].
+    #[serde(skip_serializing_if = "is_not")]
+    pub(crate) unit: bool,
     #[serde(skip_serializing_if = "is_not")]
     pub(crate) public: bool,
     #[serde(skip_serializing_if = "is_not")]
@@ -282,6 +304,18 @@ pub(crate) struct Manifest {
     /// Days after which it is deprecated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) deprecate: Option<u32>,
+    /// Days from the beginning of time until it is deprecated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) deprecate_at: Option<u32>,
+    /// Whether a copy of an AMI gets its tags, too.
+    #[serde(skip_serializing_if = "is_not")]
+    pub(crate) copy_tags: bool,
+    /// Minutes within which a copy of an AMI is complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) minutes: Option<u32>,
+    /// Whether its disk or machine is in [`OTHER_BUCKET`].
+    #[serde(skip_serializing_if = "is_not")]
+    pub(crate) elsewhere: bool,
     #[serde(skip_serializing_if = "is_keep")]
     pub(crate) replaces: Retire,
     #[serde(skip_serializing_if = "is_not")]
@@ -299,6 +333,9 @@ pub(crate) struct Manifest {
     pub(crate) repair: bool,
     #[serde(skip_serializing_if = "is_not")]
     pub(crate) store: bool,
+    /// Whether what is stored gets [`STORE_TAG`].
+    #[serde(skip_serializing_if = "is_not")]
+    pub(crate) store_tag: bool,
     #[serde(skip_serializing_if = "is_not")]
     pub(crate) product_code: bool,
 }
@@ -308,6 +345,8 @@ pub(crate) struct Manifest {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Source {
     Snapshot(usize),
+    /// A snapshot of [`VENDOR`].
+    Theirs,
     Disk,
     Vm,
     Image,

@@ -4,17 +4,24 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use localaws::ec2::{Era, Permission, SeedImage, SeedInstance, SeedSnapshot};
+use localaws::ec2::{Era, ImageBlock, Permission, SeedImage, SeedInstance, SeedSnapshot};
 use localaws::watcher::Watcher;
 use localaws::world::World;
 
 use super::manifest::{Sources, kms_key};
 use super::monitor::Monitor;
-use super::script::{COPY_REGIONS, Event, PARTNERS, STRANGER, Script, Source, Stack};
+use super::play::object;
+use super::script::{
+    COPY_REGIONS, Event, KEYS, ORIGIN, OTHER_BUCKET, Object, PARTNERS, STRANGER, Script, Source,
+    Stack, VENDOR,
+};
 use crate::support::{KEY_ID, REGION, SECRET, STORE_BUCKET, TestStack};
 
 /// A parameter that somebody else has below the stack's prefix.
 const FOREIGN_PARAMETER: &str = "/images/somebody-elses";
+
+/// More public AMIs than any script makes.
+const PUBLIC: usize = 1_000;
 
 /// All Regions that there may be AMIs in.
 pub(crate) fn regions() -> impl Iterator<Item = &'static str> {
@@ -33,6 +40,12 @@ pub(crate) async fn set(script: &Script, monitor: &Arc<Monitor>) -> (TestStack, 
     if let Some(limit) = script.stack.page {
         stack.world.ec2().set_page_limit(limit);
         stack.world.s3().set_page_limit(limit);
+    }
+    if script.stack.unblocked {
+        let ec2 = stack.world.ec2();
+        regions().for_each(|region| ec2.set_image_block(region, ImageBlock::Unblocked));
+        // Not more than a few AMIs may be public by default.
+        ec2.set_public_image_quota(PUBLIC);
     }
     let sources = sources(script, &stack).await;
     others(&stack, &sources);
@@ -82,6 +95,21 @@ pub(crate) fn parameters(given: &Stack) -> BTreeMap<String, String> {
         ("ParameterPrefix", or_nothing(given.parameters, "/images")),
         ("CopyRegions", copy_regions.join(",")),
         ("KmsKeys", or_nothing(given.keys, &keys())),
+        ("TagKeys", given.tag_keys.clone()),
+        (
+            "SourceBuckets",
+            or_nothing(
+                given.source_buckets,
+                &format!("arn:aws:s3:::{OTHER_BUCKET}"),
+            ),
+        ),
+        (
+            "SourceOwners",
+            match given.source_owners {
+                true => format!("self,{VENDOR}"),
+                false => "self".to_owned(),
+            },
+        ),
         ("StoreBuckets", or_nothing(given.stores, STORE_BUCKET)),
         ("NotifyStarted", given.notify_started.to_string()),
     ]
@@ -110,6 +138,29 @@ async fn sources(script: &Script, stack: &TestStack) -> Sources {
             |it| matches!(&it.event, Event::Drop { manifest, .. } if manifest.source == source),
         )
     };
+    let (tag, value) = ORIGIN;
+    ec2.edit_image("us-west-2", &sources.image, |image| {
+        image.tags.insert(tag.to_owned(), value.to_owned());
+    });
+    if wants(Source::Theirs) {
+        let shared = SeedSnapshot {
+            owner_id: Some(VENDOR.to_owned()),
+            shared: true,
+            ..SeedSnapshot::default()
+        };
+        sources.theirs = ec2.seed_snapshot(REGION, shared);
+    }
+    if wants(Source::Disk) || wants(Source::Vm) {
+        let s3 = stack.world.s3();
+        s3.create_bucket(OTHER_BUCKET, false).await.unwrap();
+        for key in KEYS {
+            for what in [Object::Disk, Object::Machine] {
+                let (object, body) = object(key, what, 0);
+                let name = object.rsplit('/').next().unwrap_or_default();
+                s3.put(OTHER_BUCKET, name, body).await.unwrap();
+            }
+        }
+    }
     if wants(Source::Stored) {
         sources.stored = stack.stored_image().await;
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use amiwright::image::observed::ObservedImage;
 use amiwright::image::status::Grantee;
+use jiff::ToSpan as _;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::by_drift::ByHand;
@@ -11,7 +13,7 @@ use super::excuses::unexplained;
 use super::made::{self, Made};
 use super::play::Played;
 use super::rest::{of_version, wanted_regions};
-use super::script::{Manifest, ORGANIZATION, PARTNERS, Protect, Source, Stack};
+use super::script::{Manifest, ORGANIZATION, ORIGIN, PARTNERS, Protect, Source, Stack, UNIT};
 use super::text;
 use crate::support::REGION;
 
@@ -239,7 +241,9 @@ async fn shares(
         true => manifest.accounts().map(str::to_owned).collect(),
         false => BTreeSet::new(),
     };
-    for snapshot in &image.snapshots {
+    // Another account alone knows who has its own.
+    let own = |it: &&String| **it != played.sources.theirs;
+    for snapshot in image.snapshots.iter().filter(own) {
         let readers = aws.snapshot_accounts(snapshot).await.unwrap();
         // The snapshots that manifests are made from belong to somebody, and may have several AMIs.
         let is_so = match played.snapshots_before.contains(snapshot) {
@@ -256,8 +260,13 @@ async fn is_deprecated_as_asked(
     manifest: &Manifest,
     image: &ObservedImage,
 ) -> bool {
+    if let (Some(asked), Some(at)) = (manifest.deprecate_at(), image.deprecate_at) {
+        return (at.as_second() - asked.as_second()).abs() <= 60;
+    }
     let (Some(days), Some(at)) = (manifest.deprecate, image.deprecate_at) else {
-        return image.deprecate_at.is_some() == manifest.deprecate.is_some();
+        let is_asked = manifest.deprecate.is_some() || manifest.deprecate_at.is_some();
+        return image.deprecate_at.is_some() == is_asked
+            || (!is_asked && is_deprecated_as_public(played, image));
     };
     let version = |it: &ObservedImage| {
         let tags = ["amiwright:manifest", "amiwright:digest"];
@@ -273,9 +282,31 @@ async fn is_deprecated_as_asked(
     (at.as_second() - asked).abs() <= 60
 }
 
-/// Whether it is made of the snapshot that its manifest names.
+/// Whether it is deprecated two years after it was made, as EC2 deprecates what becomes public itself; who makes it private again
+/// leaves it so.
+fn is_deprecated_as_public(played: &Played, image: &ObservedImage) -> bool {
+    let manifest = image.tags.get("amiwright:manifest");
+    let key = manifest.and_then(|it| it.strip_prefix(&format!("s3://{}/", played.stack.bucket)));
+    let versions = key.map(|key| played.monitor.versions(&played.stack, key));
+    let was_public = versions.into_iter().flatten().any(|it| it.public);
+    let (Some(made), Some(at)) = (image.created_at, image.deprecate_at) else {
+        return false;
+    };
+    let latest = made.to_zoned(TimeZone::UTC).checked_add(2.years());
+    let latest = latest.map_or(0, |it| it.timestamp().as_second());
+    was_public && (at.as_second() - latest).abs() <= 60
+}
+
+/// Whether it is made of the snapshot that its manifest names, or has the tags of the AMI that is named, if it is to have them.
 fn is_of_source(played: &Played, manifest: &Manifest, region: &str, image: &ObservedImage) -> bool {
     match manifest.source {
+        Source::Theirs if region == REGION => image.snapshots.contains(&played.sources.theirs),
+        // What it is copied from is tagged.
+        Source::Image if region == REGION => {
+            let (tag, value) = ORIGIN;
+            let asked = manifest.copy_tags.then(|| value.to_owned());
+            image.tags.get(tag) == asked.as_ref()
+        }
         Source::Snapshot(at) if region == REGION => {
             let sources = &played.sources.snapshots;
             image.snapshots.contains(&sources[at % sources.len()])
@@ -358,12 +389,16 @@ fn asked(manifest: &Manifest) -> BTreeSet<Grantee> {
     let organization = manifest
         .organization
         .then(|| Grantee::Organization(ORGANIZATION.to_owned()));
-    accounts.chain(organization).collect()
+    let unit = manifest
+        .unit
+        .then(|| Grantee::OrganizationalUnit(UNIT.to_owned()));
+    accounts.chain(organization).chain(unit).collect()
 }
 
 /// All that manifests name.
 fn all() -> BTreeSet<Grantee> {
     let partners = PARTNERS.map(|it| Grantee::Account(it.to_owned()));
     let organization = Grantee::Organization(ORGANIZATION.to_owned());
-    partners.into_iter().chain([organization]).collect()
+    let unit = Grantee::OrganizationalUnit(UNIT.to_owned());
+    partners.into_iter().chain([organization, unit]).collect()
 }

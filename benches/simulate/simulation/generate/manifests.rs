@@ -2,7 +2,7 @@
 
 use super::Generator;
 use crate::simulation::script::{
-    Arrival, COPY_REGIONS, Event, Manifest, PARTNERS, Protect, Retire, Source,
+    Arrival, COPY_REGIONS, Event, Manifest, Move, PARTNERS, Protect, Retire, Source, Task,
 };
 
 impl Generator {
@@ -55,6 +55,40 @@ impl Generator {
         }
     }
 
+    /// Two manifests set one parameter, and take it from each other where they may.
+    pub(super) fn contest(&mut self) -> Vec<Move> {
+        let mut moves = Vec::new();
+        for key in 0..2 {
+            let source = Source::Snapshot(key);
+            let manifest = coherent(Manifest {
+                source,
+                mistake: None,
+                shared_name: false,
+                shared_parameter: true,
+                take_over: self.chance(80),
+                repair: self.chance(80),
+                ..self.manifest()
+            });
+            self.dropped.entry(key).or_default().push(manifest.clone());
+            let arrival = self.arrival();
+            let event = Event::Drop {
+                key,
+                manifest,
+                arrival,
+            };
+            moves.push(event);
+        }
+        moves.push(Event::Run { task: Task::Audit });
+        moves.push(self.retry());
+        moves.push(Event::Run { task: Task::Audit });
+        let pause = |it: &mut Self| it.pick(&[0, 70, 600, 1_200]);
+        let paused = moves.into_iter().map(|event| Move {
+            pause: pause(self),
+            event,
+        });
+        paused.collect()
+    }
+
     fn source(&mut self) -> Source {
         if self.classic && self.chance(50) {
             return self.pick(&[Source::Instance, Source::Bundle]);
@@ -66,18 +100,20 @@ impl Generator {
             (2, Source::Vm),
             (2, Source::Image),
             (1, Source::Stored),
+            (1, Source::Theirs),
         ])
     }
 
     fn manifest(&mut self) -> Manifest {
+        let is_public = self.chance(8);
         let mut manifest = Manifest {
             source: self.source(),
             fixed_name: self.chance(20),
             shared_name: self.chance(8),
             mistake: self.chance(5).then(|| self.random.usize(..4)),
             organization: self.chance(10),
-            public: self.chance(6),
-            copy: self.chance(40),
+            public: is_public,
+            copy: !is_public && self.chance(40),
             exact: self.chance(15),
             team: self.pick(&[None, Some("web".to_owned()), Some("db".to_owned())]),
             description: self.pick(&[None, Some("Web tier".to_owned())]),
@@ -87,6 +123,12 @@ impl Generator {
                 (1, Some(Protect::WithCooldown)),
             ]),
             deprecate: self.weighted(&[(3, None), (1, Some(90)), (1, Some(365))]),
+            deprecate_at: self.weighted(&[(4, None), (1, Some(100)), (1, Some(300))]),
+            unit: self.chance(6),
+            copy_tags: self.chance(40),
+            minutes: self.weighted(&[(3, None), (1, Some(15)), (1, Some(45))]),
+            elsewhere: self.chance(20),
+            store_tag: self.chance(50),
             replaces: self.weighted(&[
                 (2, Retire::Keep),
                 (1, Retire::Deprecate),
@@ -129,7 +171,11 @@ impl Generator {
     fn changed(&mut self, last: &Manifest) -> Manifest {
         let (mut manifest, other) = (last.clone(), self.manifest());
         manifest.mistake = None;
-        match self.random.u32(..18) {
+        match self.random.u32(..22) {
+            18 => manifest.unit = !manifest.unit,
+            19 => (manifest.copy_tags, manifest.minutes) = (other.copy_tags, other.minutes),
+            20 => manifest.elsewhere = !manifest.elsewhere,
+            17 => manifest.public = self.chance(50),
             0 => manifest.source = other.source,
             1 => manifest.fixed_name = !manifest.fixed_name,
             2 | 3 => manifest.accounts = other.accounts,
@@ -139,7 +185,10 @@ impl Generator {
             8 => manifest.team = other.team,
             9 => manifest.description = other.description,
             10 => manifest.protect = other.protect,
-            11 => manifest.deprecate = other.deprecate,
+            11 => {
+                manifest.deprecate = other.deprecate;
+                manifest.deprecate_at = other.deprecate_at;
+            }
             12 => manifest.parameter = !manifest.parameter,
             13 => manifest.replaces = other.replaces,
             14 => manifest.on_delete = other.on_delete,
@@ -171,6 +220,19 @@ fn coherent(mut manifest: Manifest) -> Manifest {
     } else {
         manifest.product_code = false;
     }
+    manifest.store_tag &= manifest.store;
+    manifest.elsewhere &= matches!(manifest.source, Source::Disk | Source::Vm);
+    manifest.copy_tags &= manifest.source == Source::Image;
+    manifest.minutes = manifest
+        .minutes
+        .filter(|_| manifest.source == Source::Image);
+    if manifest.deprecate.is_some() {
+        manifest.deprecate_at = None;
+    }
+    // Whose snapshots they are decides who may have them.
+    if manifest.source == Source::Theirs {
+        (manifest.copy, manifest.public) = (false, false);
+    }
     let regions = manifest.regions.iter().map(|(at, _)| *at);
     let regions: Vec<_> = regions.collect();
     manifest.keys.retain(|at| regions.contains(at));
@@ -178,7 +240,7 @@ fn coherent(mut manifest: Manifest) -> Manifest {
     // They are registered by EC2 itself.
     if !matches!(
         manifest.source,
-        Source::Snapshot(_) | Source::Disk | Source::Bundle | Source::Instance
+        Source::Snapshot(_) | Source::Theirs | Source::Disk | Source::Bundle | Source::Instance
     ) {
         (manifest.imds, manifest.volume) = (false, None);
     }

@@ -1,7 +1,9 @@
 //! Updates of the stack: one parameter each, which is often set back later.
 
 use super::{Generator, PAUSES};
-use crate::simulation::script::{COPY_REGIONS, Change, Event, Move, ORGANIZATION, PARTNERS, Stack};
+use crate::simulation::script::{
+    COPY_REGIONS, Change, Event, Move, ORGANIZATION, PARTNERS, Stack, UNIT,
+};
 
 impl Generator {
     /// The stack's owner opens something, or closes it.
@@ -16,10 +18,15 @@ impl Generator {
             PARTNERS[0].to_owned(),
             PARTNERS[1].to_owned(),
             format!("{},{ORGANIZATION}", PARTNERS[0]),
+            format!("{ORGANIZATION},{UNIT}"),
         ];
         let mut whom = whom.to_vec();
         whom.retain(|it| *it != given.share_with);
         let whom = self.pick(&whom);
+        let keys = match given.tag_keys.as_str() {
+            "owner" => "",
+            _ => "owner",
+        };
         let change = self.weighted(&[
             (4, Change::ShareWith(whom)),
             (1, Change::Public(!given.public)),
@@ -30,6 +37,9 @@ impl Generator {
             (1, Change::Keys(!given.keys)),
             (1, Change::Stores(!given.stores)),
             (1, Change::NotifyStarted(!given.notify_started)),
+            (2, Change::TagKeys(keys.to_owned())),
+            (1, Change::SourceBuckets(!given.source_buckets)),
+            (1, Change::SourceOwners(!given.source_owners)),
         ]);
         Event::Update { change }
     }
@@ -74,6 +84,9 @@ fn undone(before: &Stack, change: &Change) -> Change {
         Change::Parameters(_) => Change::Parameters(before.parameters),
         Change::Keys(_) => Change::Keys(before.keys),
         Change::Stores(_) => Change::Stores(before.stores),
+        Change::TagKeys(_) => Change::TagKeys(before.tag_keys.clone()),
+        Change::SourceBuckets(_) => Change::SourceBuckets(before.source_buckets),
+        Change::SourceOwners(_) => Change::SourceOwners(before.source_owners),
         Change::NotifyStarted(_) => Change::NotifyStarted(before.notify_started),
     }
 }

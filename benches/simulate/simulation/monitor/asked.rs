@@ -7,7 +7,7 @@ use localaws::faults::Call;
 
 use super::images::made_for;
 use super::{State, field};
-use crate::simulation::script::{Manifest, ORGANIZATION, PARTNERS, Protect};
+use crate::simulation::script::{Manifest, ORGANIZATION, PARTNERS, Protect, UNIT};
 use crate::simulation::settled::is_described_by_others;
 use crate::support::REGION;
 
@@ -65,8 +65,13 @@ impl State {
 
     /// Whether it is deprecated so many days after the AMI in the stack's Region was made. Of one that is gone nobody knows when.
     fn is_deprecated_as_asked(&self, image: &Image, version: &Manifest) -> bool {
+        if let (Some(asked), Some(at)) = (version.deprecate_at(), image.deprecation_time) {
+            return (at.as_second() - asked.as_second()).abs() <= ROUNDED;
+        }
         let (Some(days), Some(at)) = (version.deprecate, image.deprecation_time) else {
-            return version.deprecate.is_some() == image.deprecation_time.is_some();
+            let is_asked = version.deprecate.is_some() || version.deprecate_at.is_some();
+            // EC2 deprecates what becomes public itself.
+            return is_asked == image.deprecation_time.is_some() || !is_asked;
         };
         let home = self.living(REGION).into_iter();
         let mut home = home.filter(|it| made_for(it) == made_for(image));
@@ -105,10 +110,12 @@ fn made_by(tags: &BTreeMap<String, String>) -> Option<&String> {
 fn is_shared_as_asked(image: &Image, version: &Manifest) -> bool {
     let has = |it: &Permission| image.launch_permissions.contains(it);
     let organization = Permission::Organization(ORGANIZATION.to_owned());
+    let unit = Permission::OrganizationalUnit(UNIT.to_owned());
     PARTNERS.iter().all(|partner| {
         let is_asked = version.accounts().any(|it| it == *partner);
         has(&account(partner)) == is_asked
     }) && has(&organization) == version.organization
+        && has(&unit) == version.unit
         && has(&Permission::Everyone) == version.public
 }
 

@@ -1,10 +1,12 @@
 //! What functions do to AMIs and snapshots.
 
+use std::collections::BTreeSet;
+
 use localaws::ec2::{Image, ImageState};
-use localaws::faults::Call;
+use localaws::faults::{Call, Exchange};
 
 use super::{State, field, values};
-use crate::simulation::script::{Manifest, ORGANIZATION, STRANGER};
+use crate::simulation::script::{Manifest, ORGANIZATION, STORE_TAG, STRANGER, Source, UNIT};
 use crate::support::REGION;
 
 /// What makes an AMI.
@@ -26,6 +28,7 @@ impl State {
     pub(super) fn judge_images(&mut self, call: &Call, sent: &[(String, String)]) {
         self.coverage.action(&call.action);
         self.judge_neighbor(call, sent);
+        self.judge_tags(call, sent);
         self.look(&call.region);
         self.judge_repetition(call, sent);
         if MAKING.contains(&call.action.as_str()) {
@@ -41,14 +44,91 @@ impl State {
             "ModifySnapshotAttribute" => self.judge_share(call, sent),
             "DeregisterImage" => self.judge_retirement(call, sent),
             "DeleteSnapshot" => self.judge_deletion(call, sent),
-            "CopyImage" if call.region != REGION => self.judge_copy(call, sent),
             "EnableImageDeregistrationProtection" | "DisableImageDeregistrationProtection" => {
                 self.judge_protection(call, sent);
             }
-            "CreateStoreImageTask" if !self.given(call).stores => {
-                self.wrong(call, "an AMI is stored, and nobody opened that");
+            "CopyImage" => {
+                self.judge_minutes(call, sent);
+                if call.region != REGION {
+                    self.judge_copy(call, sent);
+                }
             }
+            "CreateStoreImageTask" => self.judge_storing(call, sent),
             _ => {}
+        }
+    }
+
+    /// Whoever knows that the account blocks it does not ask EC2 to make an AMI public.
+    pub(super) fn judge_block(&mut self, exchange: &Exchange, sent: &[(String, String)]) {
+        const BLOCK: &str = "GetImageBlockPublicAccessState";
+        let call = &exchange.call;
+        let body = exchange.answer.as_ref().map(|it| it.body().as_ref());
+        let body = String::from_utf8_lossy(body.unwrap_or_default());
+        if call.action == BLOCK {
+            match call.done && body.contains("block-new-sharing") {
+                true => self.blocked.insert(call.region.clone()),
+                false => self.blocked.remove(&call.region),
+            };
+        }
+        let publishes = call.action == "ModifyImageAttribute"
+            && values(sent, "LaunchPermission.Add.", "").any(|it| it == "all");
+        if publishes && body.contains("block public access") && self.blocked.contains(&call.region)
+        {
+            self.wrong(
+                call,
+                "an AMI is to be public, and it was known that it cannot",
+            );
+        }
+    }
+
+    /// Tags of manifests have only keys that the stack opens.
+    fn judge_tags(&mut self, call: &Call, sent: &[(String, String)]) {
+        let keys = values(sent, "Tag.", ".Key").chain(values(sent, "TagSpecification.", ".Key"));
+        let given = self.given(call);
+        let closed: BTreeSet<String> = keys
+            .filter(|key| {
+                let is_own = key.starts_with("amiwright:") || *key == "Name";
+                !is_own && !given.allows_tag(key)
+            })
+            .map(str::to_owned)
+            .collect();
+        if !closed.is_empty() {
+            self.wrong(call, &format!("{closed:?} are set, and nobody opened that"));
+        }
+    }
+
+    /// A copy is hurried, which costs money, only where the manifest says so.
+    fn judge_minutes(&mut self, call: &Call, sent: &[(String, String)]) {
+        let minutes = field(sent, "SnapshotCopyCompletionDurationMinutes");
+        let minutes = minutes.and_then(|it| it.parse().ok());
+        let mut tags = values(sent, "TagSpecification.", ".Value");
+        let versions = tags.find_map(|it| self.wanted.get(it));
+        let versions = versions.into_iter().flatten();
+        let mut copied = versions.filter(|it| it.source == Source::Image);
+        let is_asked = match call.region == REGION {
+            true => copied.any(|it| it.minutes == minutes),
+            false => minutes.is_none(),
+        };
+        if !is_asked {
+            let what = format!("no manifest wants a copy to take {minutes:?} minutes");
+            self.wrong(call, &what);
+        }
+    }
+
+    /// An AMI is stored where the stack opens that, with the tags that its manifest says.
+    fn judge_storing(&mut self, call: &Call, sent: &[(String, String)]) {
+        if !self.given(call).stores {
+            self.wrong(call, "an AMI is stored, and nobody opened that");
+        }
+        let id = field(sent, "ImageId").unwrap_or_default();
+        let keys = values(sent, "S3ObjectTag.", ".Key").collect::<Vec<_>>();
+        let is_tagged = keys == [STORE_TAG.0];
+        let image = self.images.get(&(call.region.clone(), id.to_owned()));
+        let manifest = image.and_then(made_for).map(|(manifest, _)| manifest);
+        let versions = manifest.map(|it| self.versions_now(call, it));
+        let mut versions = versions.into_iter().flatten().filter(|it| it.store);
+        if !versions.any(|it| it.store_tag == is_tagged) {
+            self.wrong(call, &format!("no manifest stores {id} tagged {keys:?}"));
         }
     }
 
@@ -223,6 +303,7 @@ fn is_shared_by(version: &Manifest, entity: &str) -> bool {
     match entity {
         "all" => version.public,
         ORGANIZATION => version.organization,
+        UNIT => version.unit,
         account => version.accounts().any(|it| it == account),
     }
 }

@@ -72,6 +72,10 @@ pub(super) struct State {
     images: BTreeMap<(String, String), Image>,
     /// AMIs and parameters that somebody has changed by hand.
     touched: BTreeSet<(String, String)>,
+    /// The Regions in which a function has read last that AMIs must not be public, and was answered.
+    blocked: BTreeSet<String>,
+    /// AMIs from which another account has launched an instance, and since when.
+    launched: BTreeMap<(String, String), Timestamp>,
     /// AMIs that a launch template uses, and since when.
     templates: BTreeMap<(String, String), Timestamp>,
     /// The manifests whose image an operator asked to cancel, and was not refused.
@@ -167,6 +171,21 @@ impl Monitor {
         self.lock().templates.entry(place).or_insert(at);
     }
 
+    /// Somebody has launched an instance from this AMI.
+    pub(super) fn launch(&self, stack: &TestStack, region: &str, id: &str) {
+        let (place, at) = (
+            (region.to_owned(), id.to_owned()),
+            stack.world.clock().now(),
+        );
+        self.lock().launched.entry(place).or_insert(at);
+    }
+
+    /// Somebody has made this AMI private: whoever launches it now is of this account.
+    pub(super) fn is_private(&self, region: &str, id: &str) {
+        let place = (region.to_owned(), id.to_owned());
+        self.lock().launched.remove(&place);
+    }
+
     /// Notes something that happens in the script.
     pub(super) fn say(&self, stack: &TestStack, event: &Event) {
         let at = stack.world.clock().now();
@@ -233,6 +252,12 @@ impl Monitor {
         users.map(|(_, image)| image.id.clone()).collect()
     }
 
+    /// Somebody deletes the status of a manifest: notices are counted anew, and who was told of its AMIs is told again.
+    pub(crate) fn lose(&self, stack: &TestStack, key: &str) {
+        let uri = format!("s3://{}/{key}#", stack.bucket);
+        self.lock().written.forget(key, &uri);
+    }
+
     /// Whether this stack may have made a snapshot, by the task that EC2's description of it names.
     pub(crate) fn may_have_imported(&self, description: &str) -> bool {
         let task = description.rsplit_once(" for ").map(|(_, task)| task);
@@ -291,6 +316,9 @@ impl State {
         if call.service == "ec2" && call.action == "DescribeImages" {
             // What a function does next rests on what EC2 shows now.
             self.look(&call.region);
+        }
+        if call.service == "ec2" {
+            self.judge_block(exchange, &sent);
         }
         match call.service.as_str() {
             "s3" => self.judge_objects(exchange),

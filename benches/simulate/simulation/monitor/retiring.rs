@@ -1,5 +1,6 @@
 //! What functions take away: AMIs that are not wanted any more, and their snapshots.
 
+use jiff::Timestamp;
 use localaws::ec2::{Image, ImageState};
 use localaws::faults::Call;
 use serde_json::Value;
@@ -14,6 +15,8 @@ const LOOK_TO_ACT_MAX: i64 = 15 * 60;
 
 /// Nobody takes an AMI that has been there for longer for what an attempt has left, in seconds: a day, and what clocks are off.
 const IN_USE_FOR_SURE: i64 = 24 * 3600 + 5 * 60;
+/// What is shared and was launched within as many seconds may be in use.
+const LAUNCHED_RECENTLY: i64 = 30 * 24 * 3600;
 
 /// An AMI that is deregistered.
 pub(super) struct Going {
@@ -148,7 +151,20 @@ impl State {
         why.extend(
             named.map(|(name, _)| format!("{id} is retired, and {name} still points to it")),
         );
-        let used = self.templates.get(&(call.region.clone(), id.clone()));
+        let place = (call.region.clone(), id.clone());
+        // EC2 does not show the instances of other accounts.
+        let launched = self.launched.get(&place);
+        let is_shared = !going.image.launch_permissions.is_empty();
+        let is_recent = |since: &Timestamp| {
+            let seconds = call.at.as_second() - since.as_second();
+            (LOOK_TO_ACT_MAX..LAUNCHED_RECENTLY).contains(&seconds)
+        };
+        if is_shared && launched.is_some_and(is_recent) {
+            why.push(format!(
+                "{id} is retired, is shared, and was launched lately"
+            ));
+        }
+        let used = self.templates.get(&place);
         if used.is_some_and(|since| call.at.as_second() - since.as_second() > LOOK_TO_ACT_MAX) {
             why.push(format!("{id} is retired, and a launch template uses it"));
         }

@@ -10,6 +10,7 @@ use localaws::faults::{Call, Exchange};
 use serde_json::Value;
 
 use super::super::conditions;
+use super::super::script::OTHER_BUCKET;
 use super::{State, field, text};
 
 /// States in which an image ends and of which somebody has to be told at once.
@@ -36,13 +37,26 @@ pub(super) struct Written {
     published: BTreeMap<String, (String, String)>,
 }
 
+impl Written {
+    /// Forgets what the status of a manifest has said; the ids of its notices begin so.
+    pub(super) fn forget(&mut self, key: &str, notices: &str) {
+        self.last.remove(key);
+        self.notices.retain(|id, _| !id.starts_with(notices));
+        self.versions.retain(|id, _| !id.starts_with(notices));
+        self.published.retain(|id, _| !id.starts_with(notices));
+    }
+}
+
 impl State {
     pub(super) fn judge_objects(&mut self, exchange: &Exchange) {
         let call = &exchange.call;
+        let bucket = call.bucket.as_deref().unwrap_or_default();
+        if bucket == OTHER_BUCKET && !self.given(call).source_buckets {
+            self.wrong(call, "a bucket is looked into, and nobody opened that");
+        }
         if call.is_read() {
             return;
         }
-        let bucket = call.bucket.as_deref().unwrap_or_default();
         // EC2 is let read the parts of a bundle.
         if bucket == self.eyes().bucket && call.action == "PutObjectAcl" {
             return;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::COPY_REGIONS;
+use super::{COPY_REGIONS, is_not};
 
 /// How the stack is set up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ pub(crate) struct Stack {
     pub(crate) share_with: String,
     #[serde(default)]
     pub(crate) public: bool,
+    /// Whether the account lets AMIs be public: in a new one, block public access is on.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub(crate) unblocked: bool,
     pub(crate) retire: bool,
     pub(crate) copies: bool,
     pub(crate) parameters: bool,
@@ -27,6 +30,15 @@ pub(crate) struct Stack {
     /// Whether AMIs may be stored.
     #[serde(default = "yes", skip_serializing_if = "is_so")]
     pub(crate) stores: bool,
+    /// The only tag keys that manifests may set; empty for all.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) tag_keys: String,
+    /// Whether sources may be in another bucket.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub(crate) source_buckets: bool,
+    /// Whether sources may be another account's.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub(crate) source_owners: bool,
     /// The most that pages of listings hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) page: Option<usize>,
@@ -49,6 +61,9 @@ impl Stack {
             Change::Parameters(is) => stack.parameters = is,
             Change::Keys(is) => stack.keys = is,
             Change::Stores(is) => stack.stores = is,
+            Change::TagKeys(keys) => stack.tag_keys = keys,
+            Change::SourceBuckets(is) => stack.source_buckets = is,
+            Change::SourceOwners(is) => stack.source_owners = is,
             Change::NotifyStarted(is) => stack.notify_started = is,
         }
         stack
@@ -62,6 +77,11 @@ impl Stack {
         };
         let all = COPY_REGIONS.into_iter().enumerate();
         all.filter(move |(at, _)| is_open(*at)).map(|(_, it)| it)
+    }
+
+    /// Whether manifests may set tags of a key.
+    pub(crate) fn allows_tag(&self, key: &str) -> bool {
+        self.tag_keys.is_empty() || self.tag_keys.split(',').any(|it| it == key)
     }
 
     /// Whether manifests may share with an account or an organization.
@@ -83,6 +103,9 @@ pub(crate) enum Change {
     Keys(bool),
     Stores(bool),
     NotifyStarted(bool),
+    TagKeys(String),
+    SourceBuckets(bool),
+    SourceOwners(bool),
 }
 
 fn yes() -> bool {
