@@ -40,6 +40,10 @@ pub(super) fn unexplained(script: &Script, key: &str, status: &Value) -> Vec<Str
         (wanted.is_parameter_taken(), "parameter-conflict"),
         (wanted.has_other_keys(), "copy-unusable"),
         (wanted.may_not_be_public(), "not-shareable"),
+        (
+            wanted.may_not_be_public(),
+            "request-refused EnableImageDeprecation",
+        ),
         // None can lose the product code that it has.
         (wanted.any(|it| it.product_code), "blocked"),
     ];
@@ -324,9 +328,12 @@ fn build(manifest: &Manifest) -> String {
         encrypted,
         imds,
         volume,
+        elsewhere,
+        copy_tags,
+        minutes,
         ..
     } = manifest;
-    format!("{source:?} {encrypted} {imds} {volume:?}")
+    format!("{source:?} {encrypted} {imds} {volume:?} {elsewhere} {copy_tags} {minutes:?}")
 }
 
 /// The name of its AMI: one that has the version's digest in it is another for each version.

@@ -255,7 +255,9 @@ impl Monitor {
     /// Somebody deletes the status of a manifest: notices are counted anew, and who was told of its AMIs is told again.
     pub(crate) fn lose(&self, stack: &TestStack, key: &str) {
         let uri = format!("s3://{}/{key}#", stack.bucket);
-        self.lock().written.forget(key, &uri);
+        let mut state = self.lock();
+        state.written.forget(key, &uri);
+        state.telling.forget(key, &uri);
     }
 
     /// Whether this stack may have made a snapshot, by the task that EC2's description of it names.

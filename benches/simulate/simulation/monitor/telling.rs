@@ -34,6 +34,16 @@ pub(super) struct Telling {
     known: BTreeMap<String, Known>,
 }
 
+impl Telling {
+    /// Forgets what people were told of a manifest; the ids of its notices begin so.
+    pub(super) fn forget(&mut self, key: &str, notices: &str) {
+        self.facts.retain(|id, _| !id.starts_with(notices));
+        let of_key = format!(" of {key} ");
+        self.counts.retain(|what, _| !what.contains(&of_key));
+        self.known.remove(key);
+    }
+}
+
 impl State {
     /// Judges the notices that a write of a status adds.
     pub(super) fn judge_telling(

@@ -61,6 +61,9 @@ impl State {
             let changed = settings
                 .iter()
                 .filter(|(what, is)| known.get(*what) != Some(is));
+            // EC2 deprecates what becomes public itself.
+            let becomes_public = settings["grants"].contains("Everyone");
+            let changed = changed.filter(|(what, _)| **what != "deprecation" || !becomes_public);
             let unlisted = changed.filter(|(what, _)| !is_listed(facts, &place.0, what));
             missing.extend(unlisted.map(|(what, is)| {
                 let was = known.get(what);
