@@ -129,7 +129,7 @@ async fn what_is_in_use_or_protected_is_not_retired_yet() {
       + AMI          other  (made from: snapshot)
 
     us-east-1  ami-us-east-1-0
-      ~ deprecation  2026-11-21T10:02:00Z  (not deregistered: in use by arn:aws:ec2:us-east-1:000000000000:instance/i-0123456789abcdef0)
+      ~ deprecation  2026-11-21T10:06:00Z  (not deregistered: in use by arn:aws:ec2:us-east-1:000000000000:instance/i-0123456789abcdef0)
 
     1 to create, 1 to change. 2 changing AWS calls: 1 EnableImageDeprecation, 1 RegisterImage.
     ");
