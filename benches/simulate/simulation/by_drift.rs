@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+/// What is said of who has a snapshot begins with its id.
+const SNAPSHOT: &str = "snap-";
+
 /// What was changed by hand about an AMI, and what its image's status says of that.
 pub(super) struct ByHand<'a> {
     pub(super) region: &'static str,
@@ -20,6 +23,7 @@ impl ByHand<'_> {
     pub(super) fn explains(&self, word: &str) -> bool {
         match word.starts_with('/') {
             true => self.parameters.contains(&(self.region, word.to_owned())),
+            false if word.starts_with(SNAPSHOT) => self.edits.contains("Unshare"),
             false => edits(word).iter().any(|it| self.edits.contains(*it)),
         }
     }
@@ -81,6 +85,11 @@ fn edits(word: &str) -> &'static [&'static str] {
 
 /// Whether a change that would set something right is about this.
 fn is_about(change: &Value, word: &str) -> bool {
+    if word.starts_with(SNAPSHOT) {
+        let snapshot = change["snapshot"].as_str();
+        return change["action"] == "share-snapshot"
+            && snapshot.is_some_and(|it| word.starts_with(it));
+    }
     let names = |who: &str| change[who].as_array().is_some_and(|it| !it.is_empty());
     match (word, change["action"].as_str().unwrap_or_default()) {
         ("description", "set-description")
