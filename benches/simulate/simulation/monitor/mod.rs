@@ -1,6 +1,7 @@
 //! Watches every call as soon as it has taken effect, and notes what must never be so, not even for a moment.
 
 mod asked;
+mod by_hand;
 mod causes;
 mod claims;
 mod given;
@@ -156,36 +157,6 @@ impl Monitor {
         self.lock().versions.removed(key, at);
     }
 
-    /// Somebody changes this by hand: what is seen of it need not be as amiwright left it.
-    pub(super) fn touch(&self, region: &str, id: &str) {
-        let touched = (region.to_owned(), id.to_owned());
-        self.lock().touched.insert(touched);
-    }
-
-    /// A launch template uses this AMI from now on.
-    pub(super) fn use_in_template(&self, stack: &TestStack, region: &str, id: &str) {
-        let (place, at) = (
-            (region.to_owned(), id.to_owned()),
-            stack.world.clock().now(),
-        );
-        self.lock().templates.entry(place).or_insert(at);
-    }
-
-    /// Somebody has launched an instance from this AMI.
-    pub(super) fn launch(&self, stack: &TestStack, region: &str, id: &str) {
-        let (place, at) = (
-            (region.to_owned(), id.to_owned()),
-            stack.world.clock().now(),
-        );
-        self.lock().launched.entry(place).or_insert(at);
-    }
-
-    /// Somebody has made this AMI private: whoever launches it now is of this account.
-    pub(super) fn is_private(&self, region: &str, id: &str) {
-        let place = (region.to_owned(), id.to_owned());
-        self.lock().launched.remove(&place);
-    }
-
     /// Notes something that happens in the script.
     pub(super) fn say(&self, stack: &TestStack, event: &Event) {
         let at = stack.world.clock().now();
@@ -250,14 +221,6 @@ impl Monitor {
         let of_region = state.images.iter().filter(|((of, _), _)| of == region);
         let users = of_region.filter(|(_, image)| image.snapshot_ids().any(|it| it == snapshot));
         users.map(|(_, image)| image.id.clone()).collect()
-    }
-
-    /// Somebody deletes the status of a manifest: notices are counted anew, and who was told of its AMIs is told again.
-    pub(crate) fn lose(&self, stack: &TestStack, key: &str) {
-        let uri = format!("s3://{}/{key}#", stack.bucket);
-        let mut state = self.lock();
-        state.written.forget(key, &uri);
-        state.telling.forget(key, &uri);
     }
 
     /// Whether this stack may have made a snapshot, by the task that EC2's description of it names.

@@ -52,11 +52,12 @@ impl State {
         let Some((key, number)) = named else {
             return self.wrong(call, &format!("{id} is no notice's id"));
         };
+        let number = number.parse().ok();
         let status = self.written.last.get(key).cloned().unwrap_or_default();
         let mut notices = status["notices"].as_array().into_iter().flatten();
         let is_claimed = notices.any(|it| {
             let attempts = it["attempts"].as_u64().unwrap_or_default();
-            it["seq"].to_string() == number && attempts > 0 && !text(it, "/claimedAt").is_empty()
+            it["seq"].as_u64() == number && attempts > 0 && !text(it, "/claimedAt").is_empty()
         });
         if !is_claimed {
             self.wrong(
