@@ -133,7 +133,7 @@ fn snapshots(played: &Played, manifest: &Manifest, made: Made<'_>) -> Vec<String
 }
 
 /// What an image is made from as it was when its manifest was uploaded last, if it was replaced since; by that upload it was asked
-/// for the object of then.
+/// for the object of then. Nobody replaces what is in another bucket.
 async fn newest(
     played: &Played,
     (key, manifest): (&str, &Manifest),
@@ -156,7 +156,7 @@ async fn newest(
         }
         _ => return None,
     };
-    if !is_settled(played, key, what) {
+    if manifest.elsewhere || !is_settled(played, key, what) {
         return None;
     }
     let s3 = played.stack.world.s3();

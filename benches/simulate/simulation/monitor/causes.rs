@@ -109,7 +109,7 @@ impl State {
             }
             "manifest-gone" | "settings-gone" => self.is_removed(key) || self.is_replaced(key),
             "manifest-not-allowed" => self.is_updated(),
-            "source-unreadable" => self.is_denied(),
+            "source-unreadable" | "bundle-key-unusable" => self.is_denied(),
             // A public AMI can be deprecated earlier than before, and not later.
             "request-refused" if text(failure, "/action") == "EnableImageDeprecation" => {
                 self.some_version(key, |it| it.public)

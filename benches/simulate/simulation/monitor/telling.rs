@@ -148,8 +148,11 @@ impl State {
         let mut added = lines(status);
         added.retain(|line| !known.contains(line));
         let says = |what: &str| added.iter().any(|it| text(it, "/why").starts_with(what));
-        // It says what another invocation has come to, which may have had other parameters.
-        if says("the invocation that started this was cut short") {
+        // It says what another invocation has come to, which may have had other parameters, or is of the time before anybody
+        // watched.
+        let mut notices = status["notices"].as_array().into_iter().flatten();
+        let is_older = before.is_null() && notices.any(|it| !it["sentAt"].is_null());
+        if is_older || says("the invocation that started this was cut short") {
             return;
         }
         let is_told = new.iter().any(|(_, kind)| kind == "started");
