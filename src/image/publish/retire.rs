@@ -204,14 +204,26 @@ pub(super) fn heard(target: &Target) -> Option<RegionAction> {
 /// Whether its protection is not ours to switch off: another one than was set for its version. One that was to be switched
 /// off before was.
 pub(super) fn is_protected_by_others(target: &Target, shown: &Shown) -> bool {
-    let known = &target.known;
-    let applied = Ours {
-        last: &known.applied.settings,
-        earlier: ours::earlier(&known.applied),
-    };
+    let retiring = &target.known.retiring;
     let now = Protection::shown(&shown.protection);
-    let is_ours = |it| known.retiring.protection == Some(it) || applied.has_protection(it);
+    let is_ours = |it| retiring.protection == Some(it) || applied(target).has_protection(it);
     now.is_some_and(|now| !is_ours(now))
+}
+
+/// Whether a protection was set for its version, which EC2 may not show yet.
+#[must_use]
+pub fn may_be_protected(target: &Target) -> bool {
+    let kinds = [Protection::On, Protection::WithCooldown];
+    kinds.iter().any(|it| applied(target).has_protection(*it))
+}
+
+/// What was set on it for its version.
+fn applied(target: &Target) -> Ours<'_> {
+    let applied = &target.known.applied;
+    Ours {
+        last: &applied.settings,
+        earlier: ours::earlier(applied),
+    }
 }
 
 /// The shares of its snapshots end right after it: while EC2 shows it, it proves that they are its own.

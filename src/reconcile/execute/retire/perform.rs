@@ -8,7 +8,7 @@ use crate::image::outcome::{
 };
 use crate::image::plan::PUBLISH_GRACE;
 use crate::image::publish::STALE_READS;
-use crate::image::publish::retire::{Target, protect_again, retirement, targets};
+use crate::image::publish::retire::{Target, may_be_protected, protect_again, retirement, targets};
 use crate::image::status::{
     Action, KeptReason, KeptSnapshot, RegionAction, RetireOutcome, SnapshotKept,
 };
@@ -91,11 +91,18 @@ fn is_for_good(step: &StepContext<'_>, what: &RegionAction, error: &AwsError) ->
     if !is_refused_for_good(error) {
         return step.has_waited(&retrying(error), PUBLISH_GRACE);
     }
-    let Action::DeleteSnapshot { image, .. } = &what.action else {
+    let (Action::DeleteSnapshot { image, .. } | Action::DeregisterPrevious { image, .. }) =
+        &what.action
+    else {
         return true;
     };
     let targets = targets(step.status);
     let of = targets.iter().find(|it| it.known.image == *image);
+    if let Action::DeregisterPrevious { .. } = &what.action {
+        // What was read may be older than the protection that was set for its version: it shows by and by.
+        let is_protected = of.is_some_and(may_be_protected);
+        return !is_protected || step.has_waited(&retrying(error), STALE_READS);
+    }
     let retiring = of.map(|target| &target.known.retiring);
     let gone_at = retiring.and_then(|it| it.deregistered_at.or(it.asked_at));
     let is_fresh = gone_at.is_some_and(|at| step.now().duration_since(at) < SNAPSHOT_GRACE);
