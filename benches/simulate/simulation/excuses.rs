@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::manifest::{key as manifest_key, short};
 use super::script::{
-    COPY_REGIONS, Edit, Event, Kind, Manifest, Meant, Object, Script, Source, Wrong,
+    COPY_REGIONS, Edit, Event, Kind, Manifest, Meant, Object, Retire, Script, Source, Wrong,
 };
 use super::setting::region;
 use super::text;
@@ -40,6 +40,7 @@ pub(super) fn unexplained(script: &Script, key: &str, status: &Value) -> Vec<Str
         (wanted.is_parameter_taken(), "parameter-conflict"),
         (wanted.has_other_keys(), "copy-unusable"),
         (wanted.may_not_be_public(), "not-shareable"),
+        (wanted.may_not_be_public(), "blocked"),
         (
             wanted.may_not_be_public(),
             "request-refused EnableImageDeprecation",
@@ -305,7 +306,10 @@ impl<'a> Wanted<'a> {
     fn may_not_be_public(&self) -> bool {
         let dates = self.versions.iter();
         let dates: BTreeSet<_> = dates.map(|it| (it.deprecate, it.deprecate_at)).collect();
-        self.any(|it| it.public) && (!self.script.stack.unblocked || dates.len() > 1)
+        // What was deprecated as it was not wanted any more may be wanted again.
+        let deprecates = |it: &Manifest| [it.replaces, it.on_delete].contains(&Retire::Deprecate);
+        let is_moved = dates.len() > 1 || self.any(deprecates);
+        self.any(|it| it.public) && (!self.script.stack.unblocked || is_moved)
     }
 
     /// Whether the copies of a version are to have other KMS keys than they had: EC2 cannot change that.

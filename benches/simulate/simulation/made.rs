@@ -54,7 +54,7 @@ pub(super) async fn differences(
             "copied from {source:?}, which is not the AMI in {REGION}"
         ));
     }
-    differs.extend(snapshots(played, manifest, made));
+    differs.extend(snapshots(played, (key, manifest), made));
     if made.region == REGION {
         differs.extend(newest(played, (key, manifest), made.status).await);
     }
@@ -90,7 +90,7 @@ fn name(manifest: &Manifest, key: &str, image: &Image) -> String {
 }
 
 /// The snapshots that were made with an AMI have its tags, so that they are found and can be deleted, and the key it asks for.
-fn snapshots(played: &Played, manifest: &Manifest, made: Made<'_>) -> Vec<String> {
+fn snapshots(played: &Played, (key, manifest): (&str, &Manifest), made: Made<'_>) -> Vec<String> {
     let Made {
         region,
         image,
@@ -114,6 +114,9 @@ fn snapshots(played: &Played, manifest: &Manifest, made: Made<'_>) -> Vec<String
     let is_default = |it: &Event| matches!(it, Event::Encrypts { on: true, .. });
     let mut moves = played.script.moves.iter();
     let is_encrypted_by_default = moves.any(|it| is_default(&it.event));
+    // EC2 cannot take a key away that a version before has named for the same AMI.
+    let versions = played.monitor.versions(&played.stack, key);
+    let has_had = |key: &Option<String>| versions.iter().any(|it| it.kms_key(region) == *key);
     let mut differs = Vec::new();
     for snapshot in own {
         let (id, tags) = (&snapshot.id, meant(&snapshot.tags));
@@ -123,7 +126,10 @@ fn snapshots(played: &Played, manifest: &Manifest, made: Made<'_>) -> Vec<String
         let (has, asked) = (&snapshot.kms_key_id, manifest.kms_key(region));
         let is_so = match &asked {
             Some(asked) => has.as_ref() == Some(asked) && snapshot.encrypted,
-            None => has.is_none() || (is_encrypted_by_default && *has != Some(kms_key(region))),
+            None => {
+                let is_default = is_encrypted_by_default && *has != Some(kms_key(region));
+                has.is_none() || is_default || has_had(has)
+            }
         };
         if !is_so {
             differs.push(format!("{id} has the key {has:?} and not {asked:?}"));

@@ -28,7 +28,9 @@ impl State {
     pub(super) fn judge_images(&mut self, call: &Call, sent: &[(String, String)]) {
         self.coverage.action(&call.action);
         self.judge_neighbor(call, sent);
-        self.judge_tags(call, sent);
+        if call.action != "DeleteTags" {
+            self.judge_tags(call, sent);
+        }
         self.look(&call.region);
         self.judge_repetition(call, sent);
         if MAKING.contains(&call.action.as_str()) {

@@ -144,7 +144,8 @@ impl State {
                     || known["failure"].is_object()
                     || self.is_edited(key, &[Edit::Deregister, Edit::Disable])
             }
-            // Nobody forges tags, and nothing is launched.
+            "launched" => self.is_edited(key, &[Edit::Launch]),
+            // Nobody forges tags.
             _ => false,
         }
     }
