@@ -259,7 +259,8 @@ impl<'a> Wanted<'a> {
     fn entities(&self) -> usize {
         let accounts = self.versions.iter().flat_map(|it| it.accounts());
         let accounts: BTreeSet<_> = accounts.collect();
-        let named = accounts.len() + usize::from(self.any(|it| it.organization));
+        let groups = [self.any(|it| it.organization), self.any(|it| it.unit)];
+        let named = accounts.len() + groups.iter().filter(|is_named| **is_named).count();
         let is_granted = self.happens(|event| {
             matches!(event, Event::Edit { key, edit: Edit::Grant, .. } if manifest_key(*key) == self.key)
         });
