@@ -10,14 +10,12 @@ use serde_json::Value;
 
 use super::manifest::{key as manifest_key, short};
 use super::script::{
-    COPY_REGIONS, Edit, Event, Kind, Manifest, Meant, Object, Retire, Script, Source, Wrong,
+    COPY_REGIONS, Edit, Event, Kind, Manifest, Meant, Object, Retire, Script, Source, VALIDATED,
+    Wrong,
 };
 use super::setting::region;
 use super::text;
 use crate::support::REGION;
-
-/// A parameter whose validation takes as long may be given up: it is written twice, and five minutes are waited each time.
-const VALIDATED: u64 = 600;
 
 /// The Region of the AMI that manifests copy.
 const SOURCE_REGION: &str = COPY_REGIONS[1];

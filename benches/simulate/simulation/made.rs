@@ -5,14 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use amiwright::image::observed::ObservedImage;
 use amiwright::manifest::sha256_hex;
 use localaws::ec2::Image;
-use md5::{Digest, Md5};
 use serde_json::Value;
 
 use super::manifest::{beside, key as manifest_key, kms_key, short};
 use super::play::Played;
 use super::script::{Event, Manifest, Meant, Object, Source, Wrong};
 use super::text;
-use crate::support::REGION;
+use crate::support::{REGION, etag};
 
 /// What begins the keys of amiwright's own tags.
 const OWN_TAGS: &str = "amiwright:";
@@ -174,13 +173,6 @@ async fn newest(
     };
     let known = text(status, pointer);
     (known != version).then(|| format!("made from {known}, and {name} is {version}"))
-}
-
-/// The `ETag` of an object that was uploaded in one part.
-fn etag(content: &[u8]) -> String {
-    let hash = Md5::digest(content);
-    let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("\"{digits}\"")
 }
 
 /// Whether an object was there when its manifest was uploaded last, could be read, and has not changed since.

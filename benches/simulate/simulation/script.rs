@@ -10,6 +10,10 @@ pub(crate) use self::stack::{Change, Stack};
 /// A state of tasks that EC2 does not document.
 pub(crate) const UNDOCUMENTED: &str = "halfway";
 
+/// A parameter is given up if SSM takes as long to validate it, in seconds: it is written twice, and five minutes are waited each
+/// time.
+pub(crate) const VALIDATED: u64 = 600;
+
 /// The manifests. Two of them may want the same name and the same parameter.
 pub(crate) const KEYS: [&str; 3] = [
     "golden/web.image.yaml",

@@ -28,6 +28,7 @@ pub(crate) use functions::whole_seconds;
 pub(crate) use making::{Before, importing, making, starting_call};
 pub(crate) use meddling::meddle;
 pub(crate) use stack::{EMAIL, KEY_ID, REGION, SECRET, STORE_BUCKET, TestStack};
+pub(crate) use uploads::etag;
 
 /// A disk file that starts as its format says.
 pub(crate) fn vmdk() -> Vec<u8> {

@@ -153,7 +153,7 @@ pub(super) fn etag_before(uploads: &[Upload], object: &str, number: u64) -> Opti
 }
 
 /// What S3 calls an object of this content that came in one piece.
-fn etag(content: &[u8]) -> String {
+pub(crate) fn etag(content: &[u8]) -> String {
     let digest = Md5::digest(content);
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("\"{hex}\"")

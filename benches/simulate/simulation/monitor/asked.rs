@@ -70,8 +70,8 @@ impl State {
         }
         let (Some(days), Some(at)) = (version.deprecate, image.deprecation_time) else {
             let is_asked = version.deprecate.is_some() || version.deprecate_at.is_some();
-            // EC2 deprecates what becomes public itself.
-            return is_asked == image.deprecation_time.is_some() || !is_asked;
+            return is_asked == image.deprecation_time.is_some()
+                || (!is_asked && self.may_have_been_public(image));
         };
         let home = self.living(REGION).into_iter();
         let mut home = home.filter(|it| made_for(it) == made_for(image));
@@ -79,6 +79,12 @@ impl State {
             let asked = home.created_at.as_second() + i64::from(days) * DAY;
             (at.as_second() - asked).abs() <= ROUNDED
         })
+    }
+
+    /// Whether a version of its manifest makes AMIs public: EC2 deprecates them itself then.
+    fn may_have_been_public(&self, image: &Image) -> bool {
+        let versions = made_for(image).and_then(|(manifest, _)| self.wanted.get(manifest));
+        versions.into_iter().flatten().any(|it| it.public)
     }
 
     /// A protection is switched on or off only for a version that says `protect`: what nobody asked for is somebody else's.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::happened::UNCLEAR;
 use super::{State, text};
 use crate::simulation::manifest::key as manifest_key;
-use crate::simulation::script::{Edit, Event, Kind, Source};
+use crate::simulation::script::{Edit, Event, Kind, Source, VALIDATED};
 use crate::simulation::setting::region;
 
 /// Codes of errors that pass ("Error codes for the Amazon EC2 API", and the error lists of S3, SNS and SSM): the request is sent
@@ -43,10 +43,6 @@ const MAKES_IMAGE: [Kind; 3] = [Kind::ImportImage, Kind::CopyImage, Kind::Restor
 
 /// What people do to an AMI that may keep it from becoming as its manifest says.
 pub(super) const EDITS: [Edit; 3] = [Edit::Deregister, Edit::Disable, Edit::Protect];
-
-/// A parameter is given up if SSM takes as long to validate it, in seconds: it is written twice, and five minutes are waited each
-/// time.
-const VALIDATED: u64 = 600;
 
 /// The sources of which instance-store AMIs are made.
 const INSTANCE_STORE: [Source; 2] = [Source::Bundle, Source::Instance];
@@ -111,7 +107,10 @@ impl State {
             "manifest-not-allowed" => self.is_updated(),
             "source-unreadable" | "bundle-key-unusable" => self.is_denied(),
             // A public AMI can be deprecated earlier than before, and not later.
-            "request-refused" if text(failure, "/action") == "EnableImageDeprecation" => {
+            "request-refused"
+                if (text(failure, "/action"), text(failure, "/code"))
+                    == ("EnableImageDeprecation", "InvalidParameterValue") =>
+            {
                 self.some_version(key, |it| it.public)
                     || self.is_refused(key, text(failure, "/code"))
             }

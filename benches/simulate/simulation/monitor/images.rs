@@ -28,9 +28,7 @@ impl State {
     pub(super) fn judge_images(&mut self, call: &Call, sent: &[(String, String)]) {
         self.coverage.action(&call.action);
         self.judge_neighbor(call, sent);
-        if call.action != "DeleteTags" {
-            self.judge_tags(call, sent);
-        }
+        self.judge_tags(call, sent);
         self.look(&call.region);
         self.judge_repetition(call, sent);
         if MAKING.contains(&call.action.as_str()) {
@@ -85,6 +83,10 @@ impl State {
 
     /// Tags of manifests have only keys that the stack opens.
     fn judge_tags(&mut self, call: &Call, sent: &[(String, String)]) {
+        // One that was opened before may be taken away.
+        if call.action == "DeleteTags" {
+            return;
+        }
         let keys = values(sent, "Tag.", ".Key").chain(values(sent, "TagSpecification.", ".Key"));
         let given = self.given(call);
         let closed: BTreeSet<String> = keys
