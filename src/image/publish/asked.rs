@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::protect::to_minute;
 use super::settings::Desired;
 use crate::image::status::{Grantee, Protection, Status};
 use crate::manifest::image::{Access, PublishSpec};
@@ -84,7 +85,10 @@ impl Asked {
 
 fn desired(spec: &PublishSpec, created_at: Option<Timestamp>) -> Desired {
     let access = spec.access.as_ref();
-    let deprecate = spec.deprecate.as_ref();
+    let deprecate_at = spec.deprecate.as_ref().and_then(|it| match &it.at {
+        Some(_) => it.moment(Timestamp::UNIX_EPOCH),
+        None => it.moment(created_at?),
+    });
     Desired {
         description: spec.description.clone(),
         tags: spec.tags.clone(),
@@ -93,11 +97,8 @@ fn desired(spec: &PublishSpec, created_at: Option<Timestamp>) -> Desired {
         grants: access.map(grants).unwrap_or_default(),
         exact: access.is_some_and(|access| access.exact),
         copy: access.is_some_and(|access| access.copy),
-        deprecate_at: deprecate.and_then(|it| match (&it.at, created_at) {
-            (Some(_), _) => it.moment(Timestamp::UNIX_EPOCH),
-            (None, Some(created_at)) => it.moment(created_at),
-            (None, None) => None,
-        }),
+        // As EC2 will have it.
+        deprecate_at: deprecate_at.map(to_minute),
         protection: spec.protect.map(|protect| {
             if protect.cooldown {
                 Protection::WithCooldown
