@@ -1,6 +1,8 @@
 //! An AMI was changed as its manifest said before: another invocation has taken over other settings meanwhile, and may have
 //! seen the AMI as they say before the last of these calls was made.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::publishing::begin_again;
@@ -10,11 +12,13 @@ use crate::image::words::State;
 
 /// What was sent late is ours, whether or not EC2 has answered: where it shows, it is taken back.
 pub fn made_late(status: &mut Status, sent: &[RegionAction], now: Timestamp) {
-    for (region, known) in &mut status.regions {
-        let actions = sent.iter().filter(|it| it.region == *region);
-        let actions: Vec<Action> = actions.map(|it| it.action.clone()).collect();
-        if !actions.is_empty() {
-            known.applied = publish::intend(&known.applied, &actions, now);
+    let regions: BTreeSet<&String> = sent.iter().map(|it| &it.region).collect();
+    for region in regions {
+        let applied = status.applied_in(region);
+        if let Some(known) = status.regions.get_mut(region) {
+            let actions = sent.iter().filter(|it| it.region == *region);
+            let actions: Vec<Action> = actions.map(|it| it.action.clone()).collect();
+            known.applied = publish::intend(&applied, &actions, now);
         }
     }
 }

@@ -26,6 +26,8 @@ pub fn remove(status: &mut Status, now: Timestamp) {
     }
     status.removed_at = Some(now);
     status.retired.clear();
+    // Whoever retires them writes down what is set on them then.
+    status.regions = status.regions_with_applied();
     if status.on_delete.is_some() && !status.regions.is_empty() {
         let why = "the manifest was removed; its AMIs are retired, as it had said";
         move_to(status, State::Working, Step::Retire, why, now);

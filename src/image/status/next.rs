@@ -45,14 +45,10 @@ impl Status {
     pub(in crate::image) fn handed_on(&self) -> (Vec<PreviousVersion>, Vec<PreviousVersion>) {
         let mut previous = self.previous.clone();
         if !self.regions.is_empty() {
-            let mut regions = self.regions.clone();
-            for (region, image) in &mut regions {
-                image.applied = self.applied_in(region);
-            }
             let version = PreviousVersion {
                 digest: self.build.digest.clone(),
                 copies: self.unanswered_copies(),
-                regions,
+                regions: self.regions_with_applied(),
                 bundle: self.build.bundle.clone(),
                 is_dealt_with: false,
                 is_only_deprecated: false,

@@ -1,6 +1,6 @@
 //! What can be read from a status.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -258,6 +258,15 @@ impl Status {
                 ..Applied::default()
             },
         }
+    }
+
+    /// Its AMIs, with what was set on them, for what does not know any more what they were made with.
+    pub(in crate::image) fn regions_with_applied(&self) -> BTreeMap<String, RegionStatus> {
+        let mut regions = self.regions.clone();
+        for (region, image) in &mut regions {
+            image.applied = self.applied_in(region);
+        }
+        regions
     }
 
     /// Whether no status has a record of what was set on the AMI of a Region: it was found, and neither seen to be as its
