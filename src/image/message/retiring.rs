@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
-
 use super::quoting::{more, quoted, word};
 use super::settings::list;
 use crate::image::observed::MANIFEST_TAG;
@@ -20,21 +18,25 @@ const UNPROTECTED: &str = "; its protection against deregistration, which was to
 pub fn begun_text(known: &RegionStatus) -> String {
     let retiring = &known.retiring;
     if let Some(at) = retiring.deregistered_at {
-        return left_text(known, at);
+        return format!("was deregistered at {at}{}", left_text(known));
     }
-    let state = match retiring.asked_at {
-        Some(at) => format!("may be gone, as EC2 was asked at {at} to deregister it: check it"),
-        None => "was to be deregistered, and is kept".to_owned(),
-    };
     let protection = retiring.protection.map_or("", |_| UNPROTECTED);
-    format!("{state}{protection}")
+    match retiring.asked_at {
+        Some(at) => {
+            let left = left_text(known);
+            format!(
+                "may be gone, as EC2 was asked at {at} to deregister it: check it{protection}{left}"
+            )
+        }
+        None => format!("was to be deregistered, and is kept{protection}"),
+    }
 }
 
 /// What a deregistered AMI leaves.
-fn left_text(known: &RegionStatus, at: Timestamp) -> String {
+fn left_text(known: &RegionStatus) -> String {
     let snapshots = list(&known.retiring.snapshots, usize::MAX);
     let shared = list(known.granted().map(|(snapshot, _)| snapshot), usize::MAX);
-    let mut text = format!("was deregistered at {at}");
+    let mut text = String::new();
     if !snapshots.is_empty() {
         let _ = write!(
             text,

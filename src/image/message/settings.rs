@@ -36,7 +36,7 @@ pub(super) fn of_region(status: &Status, region: &RegionStatus, listed: usize) -
     }
     // Of a manifest that is removed, what became of its AMIs is told; nobody looks whether it shows.
     let is_seen = region.applied.intended.is_none() || status.is_removed();
-    if !is_seen && !facts.is_empty() {
+    if !is_seen {
         let asked = "what was asked for last was not seen to be set";
         facts.push(("Settings", asked.to_owned()));
     }
