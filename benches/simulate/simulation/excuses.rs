@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::manifest::{key as manifest_key, short};
 use super::script::{
-    COPY_REGIONS, Edit, Event, Kind, Manifest, Meant, Object, Retire, Script, Source, VALIDATED,
-    Wrong,
+    COPY_REGIONS, Edit, Event, Kind, Manifest, Meant, Object, Retire, SILENT, Script, Source,
+    VALIDATED, Wrong,
 };
 use super::setting::region;
 use super::text;
@@ -42,6 +42,10 @@ pub(super) fn unexplained(script: &Script, key: &str, status: &Value) -> Vec<Str
         (
             wanted.may_not_be_public(),
             "request-refused EnableImageDeprecation",
+        ),
+        (
+            wanted.may_have_no_source(),
+            "request-refused DescribeImages",
         ),
         // None can lose the product code that it has.
         (wanted.any(|it| it.product_code), "blocked"),
@@ -182,6 +186,21 @@ impl<'a> Wanted<'a> {
             Meant::Service(_) | Meant::Region(_) => "request-refused".to_owned(),
         };
         self.needs(what).then_some(refused)
+    }
+
+    /// Whether the Region of the AMI that it copies is silent for long.
+    fn may_have_no_source(&self) -> bool {
+        let events = self.script.moves.iter().map(|each| &each.event);
+        let is_meant = |event: &&Event| match event {
+            Event::Storm { what, .. } => match what {
+                Meant::Region(at) => region(*at) == SOURCE_REGION,
+                Meant::Service(service) => service == "ec2",
+                Meant::Action(_, action) => action == "DescribeImages",
+            },
+            _ => false,
+        };
+        let silence: u64 = events.filter(is_meant).map(Event::silence).sum();
+        silence >= SILENT && self.any(|it| it.source == Source::Image)
     }
 
     fn uses(&self, what: Object) -> bool {

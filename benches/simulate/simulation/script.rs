@@ -14,6 +14,9 @@ pub(crate) const UNDOCUMENTED: &str = "halfway";
 /// time.
 pub(crate) const VALIDATED: u64 = 600;
 
+/// A Region other than the stack's counts as one that is not there if it does not answer for so long, in seconds.
+pub(crate) const SILENT: u64 = 900;
+
 /// The manifests. Two of them may want the same name and the same parameter.
 pub(crate) const KEYS: [&str; 3] = [
     "golden/web.image.yaml",
@@ -145,6 +148,18 @@ pub(crate) enum Event {
 }
 
 impl Event {
+    /// How long calls have no answer, in seconds.
+    pub(crate) fn silence(&self) -> u64 {
+        match self {
+            Self::Storm {
+                fault: Wrong::Slow(_) | Wrong::AnswerLost,
+                seconds,
+                ..
+            } => *seconds,
+            _ => 0,
+        }
+    }
+
     /// The same upload of a manifest to the other one of the account's two stacks; none if it is something else.
     pub(crate) fn beside(&self) -> Option<Self> {
         Some(match self.clone() {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::happened::UNCLEAR;
 use super::{State, text};
 use crate::simulation::manifest::key as manifest_key;
-use crate::simulation::script::{Edit, Event, Kind, Source, VALIDATED};
+use crate::simulation::script::{Edit, Event, Kind, SILENT, Source, VALIDATED};
 use crate::simulation::setting::region;
 
 /// Codes of errors that pass ("Error codes for the Amazon EC2 API", and the error lists of S3, SNS and SSM): the request is sent
@@ -33,6 +33,14 @@ const STARTS_WORK: [&str; 7] = [
     "ImportImage",
     "ImportSnapshot",
     "RegisterImage",
+];
+
+/// Codes of a refusal by IAM.
+const DENIALS: [&str; 4] = [
+    "UnauthorizedOperation",
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthorizationError",
 ];
 
 /// Failures that are told in the words of a task or an AMI, not of an answer to a request.
@@ -120,6 +128,8 @@ impl State {
                     || self.is_validated_late()
                     || self.is_edited(key, &EDITS)
                     || self.unclear() >= UNCLEAR
+                    // Refused for longer than a new policy takes until it is in force everywhere.
+                    || (is_denial(text(failure, "/message")) && self.is_denied())
             }
             // Nobody forges a status, a tag or an answer, and everything has room.
             _ => false,
@@ -129,15 +139,13 @@ impl State {
     /// Whether a request may be refused for good with this code.
     fn is_refused(&self, key: &str, code: &str) -> bool {
         match code {
-            "UnauthorizedOperation"
-            | "AccessDenied"
-            | "AccessDeniedException"
-            | "AuthorizationError" => self.is_denied() || self.is_updated(),
+            _ if DENIALS.contains(&code) => self.is_denied() || self.is_updated(),
             "ResourceLimitExceeded" => {
                 self.has_happened(|event| matches!(event, Event::Quota { .. }))
             }
             // SSM takes no other value before it has validated one.
             "ValidationException" => self.is_validated_late(),
+            "" => self.silence() >= SILENT || self.is_edited(key, &EDITS),
             _ => self.is_edited(key, &EDITS),
         }
     }
@@ -213,6 +221,10 @@ fn passes(failure: &Value) -> bool {
     let is_limit = code == "ResourceLimitExceeded";
     let is_passing = PASSING.contains(&code) && !OF_TASKS.contains(&kind);
     is_passing || (is_limit && STARTS_WORK.contains(&text(failure, "/action")))
+}
+
+fn is_denial(message: &str) -> bool {
+    DENIALS.iter().any(|code| message.contains(code))
 }
 
 /// What failed for good, by where its status says so.

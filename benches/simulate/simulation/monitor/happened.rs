@@ -50,6 +50,11 @@ impl State {
         })
     }
 
+    /// For how many seconds calls have no answer at most, by what has happened.
+    pub(super) fn silence(&self) -> u64 {
+        self.happened.iter().map(Event::silence).sum()
+    }
+
     /// For how many seconds calls fail at most, by what has happened.
     pub(super) fn unclear(&self) -> u64 {
         let storms = self.happened.iter().map(|event| match event {

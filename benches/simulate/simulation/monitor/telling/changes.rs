@@ -64,7 +64,8 @@ impl State {
             // EC2 deprecates what becomes public itself.
             let becomes_public = settings["grants"].contains("Everyone");
             let changed = changed.filter(|(what, _)| **what != "deprecation" || !becomes_public);
-            let unlisted = changed.filter(|(what, _)| !is_listed(facts, &place.0, what));
+            let unlisted = changed
+                .filter(|(what, _)| !is_listed(facts, &place.0, what) && !is_unseen(facts, place));
             missing.extend(unlisted.map(|(what, is)| {
                 let was = known.get(what);
                 format!("{what} of {} in {}: {was:?}, now {is}", place.1, place.0)
@@ -106,6 +107,14 @@ impl State {
             .map(|it| (it.id, it.create_volume_permissions))
             .collect()
     }
+}
+
+/// Whether facts say that what was asked for last of an AMI was not seen to be set: it may be so or not, as the email says.
+fn is_unseen(facts: &Value, (region, image): &(String, String)) -> bool {
+    let known = &facts["regions"][region];
+    known["image"] == **image
+        && known["unlistedSince"].is_string()
+        && known["applied"]["intended"].is_object()
 }
 
 /// Whether facts list a change of this kind in a Region: `set-description`, `change-grants`, ….
