@@ -4,24 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::adopted::{adopt, adopted};
+use super::adopted::adopt;
 use super::arrival::note_repetition;
 use super::changes::{all_told, move_to, next_step, note, record_change, record_notice, wait};
+use super::copies::{copied, next_attempt};
 use super::polled::keep;
 use super::{conditions, earlier, release, retiring, told};
 use crate::image::message;
 use crate::image::outcome::{PublishIntent, PublishObserved, PublishPerformed, Publishing};
 use crate::image::plan::VISIBILITY_GRACE;
-use crate::image::publish::COPY_ATTEMPTS;
 use crate::image::status::{
-    Action, Applied, CopyRequest, Failure, ManifestVersion, RegionAction, RegionStatus, Status,
-    StoreRequest, Waiting,
+    Action, Applied, Failure, ManifestVersion, RegionAction, RegionStatus, Status, StoreRequest,
+    Waiting,
 };
 use crate::image::words::{FailureKind, NoticeKind, State, Step, WaitReason};
-
-/// Failed copies of a Region that are remembered after they were removed, for as long as EC2 may show them; the oldest go
-/// first.
-const REMOVED_KEPT: usize = 5;
 
 /// How the manifest wants its AMI published.
 pub(super) fn accept(status: &mut Status, publishing: Publishing) {
@@ -121,15 +117,6 @@ pub(super) fn begin_again(status: &mut Status, why: &str, now: Timestamp) {
     conditions::update(status, now);
 }
 
-/// The next request for a copy is another one.
-fn next_attempt(copy: &mut CopyRequest) {
-    copy.attempt = copy.attempt.saturating_add(1);
-    (copy.asked_at, copy.asked_since) = (None, None);
-    (copy.is_refused, copy.unanswered_at) = (false, None);
-    copy.is_unusable = false;
-    copy.last_error = None;
-}
-
 /// This is about to be changed.
 pub(super) fn intend(status: &mut Status, intent: PublishIntent, now: Timestamp) {
     for (region, image) in &intent.seen {
@@ -197,88 +184,6 @@ pub(super) fn performed(status: &mut Status, performed: PublishPerformed, now: T
     }
     changed |= wait_for(status, &later, release.later, now);
     changed
-}
-
-/// Copies were begun for a version that has ended meanwhile or has other settings now, or whose place another has taken:
-/// they are remembered with it. What was set is known anyway, because the intent was saved first; of its own version people
-/// are told, too. Returns whether that is worth saving.
-pub fn remember_done(
-    status: &mut Status,
-    digest: Option<&str>,
-    done: &[RegionAction],
-    now: Timestamp,
-) -> bool {
-    if status.build.digest.as_deref() == digest {
-        done.iter()
-            .for_each(|what| record_change(status, what, now));
-        return add_copies(&mut status.regions, &status.copies, done) || !done.is_empty();
-    }
-    let mut versions = status.previous.iter_mut().rev();
-    let Some(version) = versions.find(|it| it.digest.as_deref() == digest) else {
-        return false;
-    };
-    let changed = add_copies(&mut version.regions, &version.copies, done);
-    let regions = &version.regions;
-    version
-        .copies
-        .retain(|region, _| !regions.contains_key(region));
-    changed
-}
-
-/// Adds the copies that were begun, with what they were asked for. Returns whether there are any.
-fn add_copies(
-    regions: &mut BTreeMap<String, RegionStatus>,
-    requests: &BTreeMap<String, CopyRequest>,
-    done: &[RegionAction],
-) -> bool {
-    let before = regions.len();
-    for what in done {
-        if let Action::CopyImage {
-            image: Some(image), ..
-        } = &what.action
-        {
-            let copy = earlier::begun(image, requests.get(&what.region));
-            regions.entry(what.region.clone()).or_insert(copy);
-        }
-    }
-    regions.len() > before
-}
-
-/// What came of a copy that was begun or removed.
-fn copied(status: &mut Status, what: &RegionAction, now: Timestamp) {
-    let region = &what.region;
-    match &what.action {
-        Action::CopyImage {
-            image: Some(image),
-            kms_key_id,
-            ..
-        } => {
-            // An earlier one that was found may have another key than was asked for.
-            if let Some(request) = status.copies.get_mut(region) {
-                request.kms_key_id.clone_from(kms_key_id);
-            }
-            let copy = earlier::begun(image, status.copies.get(region));
-            let copy = adopted(status, region, copy, now);
-            status.regions.insert(region.clone(), copy);
-        }
-        Action::RemoveFailedCopy { image, .. } => {
-            let request = status.copies.entry(region.clone()).or_default();
-            // Another invocation has removed it as well and written that: what is there now is the next copy.
-            if request.removed.contains(image) {
-                return;
-            }
-            let regions = &mut status.regions;
-            regions.retain(|at, known| at != region || known.image != *image);
-            request.removed.push(image.clone());
-            let surplus = request.removed.len().saturating_sub(REMOVED_KEPT);
-            request.removed.drain(..surplus);
-            let error = request.last_error.take();
-            request.failed = request.failed.saturating_add(1);
-            next_attempt(request);
-            request.failure = error.filter(|_| request.failed >= COPY_ATTEMPTS);
-        }
-        _ => {}
-    }
 }
 
 /// Remembers what is waited for in which Region. Returns whether anything is new.
