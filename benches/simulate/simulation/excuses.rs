@@ -324,9 +324,10 @@ impl<'a> Wanted<'a> {
     fn may_not_be_public(&self) -> bool {
         let dates = self.versions.iter();
         let dates: BTreeSet<_> = dates.map(|it| (it.deprecate, it.deprecate_at)).collect();
-        // What was deprecated as it was not wanted any more may be wanted again.
-        let deprecates = |it: &Manifest| [it.replaces, it.on_delete].contains(&Retire::Deprecate);
-        let is_moved = dates.len() > 1 || self.any(deprecates);
+        // What was public and deprecated as it was not wanted any more may be wanted again.
+        let retires = |it: &Manifest| it.replaces != Retire::Keep || it.on_delete != Retire::Keep;
+        let publics = self.versions.iter().filter(|it| it.public).count();
+        let is_moved = dates.len() > 1 || (publics > 1 && self.any(retires));
         self.any(|it| it.public) && (!self.script.stack.unblocked || is_moved)
     }
 

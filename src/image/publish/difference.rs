@@ -8,7 +8,7 @@ use super::ours::{self, Ours};
 use super::settings::{Compared, Desired, Difference, Shown};
 use super::{describe, on_its_way, product_codes, protect, share};
 use crate::image::plan::PUBLISH_GRACE;
-use crate::image::status::{Action, Applied, Intended, Settings};
+use crate::image::status::{Action, Applied, Grantee, Intended, Settings};
 
 /// How long a read may show what was before our own last write. Descriptions and deprecation times were seen to lag
 /// (public reports of other tools); minutes are generous.
@@ -63,7 +63,27 @@ pub fn difference(
             _ => true,
         });
     }
+    if !shown.public && loses_deprecation(&all, &compared) {
+        all.ready.retain_mut(|action| match action {
+            Action::ChangeGrants { add, remove } => {
+                add.remove(&Grantee::Public);
+                !add.is_empty() || !remove.is_empty()
+            }
+            _ => true,
+        });
+    }
     all
+}
+
+/// Whether the AMI is deprecated until these changes are seen: of a public one that can neither be put off nor be cancelled
+/// ("Deprecate an Amazon EC2 AMI", EC2 user guide), so it becomes public after that.
+fn loses_deprecation(found: &Difference, compared: &Compared<'_>) -> bool {
+    let shown = compared.shown.deprecate_at;
+    let is_lost = |action: &Action| match action {
+        Action::SetDeprecation { at } => shown.is_some_and(|shown| at.is_none_or(|at| at > shown)),
+        _ => false,
+    };
+    found.ready.iter().any(is_lost) || on_its_way::deprecation(compared)
 }
 
 /// What is to be written down before these actions are done: a crash in between must not turn our grant into somebody

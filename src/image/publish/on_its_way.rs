@@ -17,7 +17,7 @@ pub(super) fn any(compared: &Compared<'_>) -> bool {
             || product_code(after, shown)
             || grants(intended, shown)
             || snapshots(ours, after, shown)
-            || deprecation(compared, after)
+            || deprecation(compared)
             || protection(compared, after)
     })
 }
@@ -64,9 +64,13 @@ fn snapshots(ours: &Settings, after: &Settings, shown: &Shown) -> bool {
     })
 }
 
-fn deprecation(compared: &Compared<'_>, after: &Settings) -> bool {
+/// Whether another time of deprecation, or none, does not show yet.
+pub(super) fn deprecation(compared: &Compared<'_>) -> bool {
+    let Some(intended) = compared.intended else {
+        return false;
+    };
     let shown = compared.shown.deprecate_at.map(to_minute);
-    let after = after.deprecate_at.map(to_minute);
+    let after = intended.settings.deprecate_at.map(to_minute);
     differs(after, shown, |at| compared.all_ours().has_deprecation(at))
 }
 
