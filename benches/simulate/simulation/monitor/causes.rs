@@ -145,6 +145,11 @@ impl State {
             }
             // SSM takes no other value before it has validated one.
             "ValidationException" => self.is_validated_late(),
+            // What the account encrypts with the key of AWS cannot be shared.
+            "InvalidParameter" => {
+                self.has_happened(|event| matches!(event, Event::Encrypts { .. }))
+                    || self.is_edited(key, &EDITS)
+            }
             "" => self.silence() >= SILENT || self.is_edited(key, &EDITS),
             _ => self.is_edited(key, &EDITS),
         }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::images::made_for;
 use super::retiring::is_retiring;
-use super::{Monitor, State, field, text};
+use super::{Monitor, State, field, own_images, text};
 use crate::simulation::script::Manifest;
 use crate::support::{REGION, TestStack};
 
@@ -122,6 +122,11 @@ impl State {
             }
             let place = (key.to_owned(), what);
             self.claims.orphans.insert(place, orphan);
+        }
+        // It has the protection that its manifest asks for, whatever was switched off so that it can go.
+        if text(status, "/state") == "available" {
+            let own = own_images(status);
+            self.claims.unprotected.retain(|(_, id)| !own.contains(id));
         }
         let is_repaired = |status: &Value| status["drift"]["repairing"] == true;
         let uri = format!("s3://{}/{key}", self.eyes().bucket);
