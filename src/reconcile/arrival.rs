@@ -34,7 +34,8 @@ pub(crate) async fn is_outdated(context: Context<'_>, status: &Status) -> Result
         Some(current)
             if current.etag != manifest.etag
                 || current.modified_at > manifest.last_uploaded_at()
-                || is_asked_again(status, current.modified_at) =>
+                || is_asked_again(status, current.modified_at)
+                || lacks_settings(status) =>
         {
             Ok(true)
         }
@@ -46,12 +47,21 @@ pub(crate) async fn is_outdated(context: Context<'_>, status: &Status) -> Result
 /// Whether an image has ended because its manifest was missing. It may be there again under its old date, where its delete
 /// marker was deleted: then nothing but the two together shows that.
 pub(super) fn had_no_manifest(status: &Status) -> bool {
-    let failure = status.build.failure.as_ref();
-    let is_gone = failure.is_some_and(|it| it.kind == FailureKind::ManifestGone);
+    let is_gone = is_failed_for(status, &FailureKind::ManifestGone) || lacks_settings(status);
     let is_cancelled = status
         .cancel
         .is_some_and(|cancel| cancel.by == CancelBy::ManifestRemoved);
     status.state.is_final() && (status.is_removed() || is_gone || is_cancelled)
+}
+
+/// Whether the manifest of an AMI was missing before all its settings were applied: they are, once it is there again.
+fn lacks_settings(status: &Status) -> bool {
+    status.state.is_final() && is_failed_for(status, &FailureKind::SettingsGone)
+}
+
+fn is_failed_for(status: &Status, kind: &FailureKind) -> bool {
+    let failure = status.build.failure.as_ref();
+    failure.is_some_and(|it| it.kind == *kind)
 }
 
 /// Whether the same content, uploaded at this time, asks for the image once more: it ended because it was removed, or
@@ -63,9 +73,7 @@ fn is_asked_again(status: &Status, uploaded_at: Timestamp) -> bool {
         .is_some_and(|cancel| {
             cancel.by == CancelBy::ManifestRemoved || uploaded_at > cancel.uploaded_at
         });
-    let failure = status.build.failure.as_ref();
-    let is_gone = failure.is_some_and(|it| it.kind == FailureKind::ManifestGone);
-    is_gone || cancelled
+    is_failed_for(status, &FailureKind::ManifestGone) || cancelled
 }
 
 /// Whether a manifest that was rejected is judged anew when it is uploaded again: it is not refused any more for what it was
@@ -245,7 +253,9 @@ pub(super) async fn compare(
         });
     };
     // An upload is compared as a whole; the bundle beside an image manifest is a manifest, too, and may come alone.
-    let is_upload = !same_content || status.manifest.last_uploaded_at() < upload.uploaded_at;
+    let is_upload = !same_content
+        || status.manifest.last_uploaded_at() < upload.uploaded_at
+        || lacks_settings(status);
     let is_bundle = spec.source_kind() == SourceKind::Bundle && status.build.bundle.is_some();
     if !is_upload && !is_bundle {
         return Ok(Change::None);
@@ -260,7 +270,7 @@ pub(super) async fn compare(
     let publishing = spec.publishing();
     Ok(if status.build.digest.as_ref() != Some(&digest) {
         Change::Version
-    } else if known != publishing.digest {
+    } else if known != publishing.digest || lacks_settings(status) {
         Change::Settings(publishing)
     } else {
         Change::None
