@@ -124,12 +124,12 @@ pub(super) fn intend(status: &mut Status, intent: PublishIntent, now: Timestamp)
     }
     adopt(status, intent.adopted, now);
     verified(status, intent.verified, &intent.left, now);
-    let is_finished = status.completed_at.is_some();
+    let is_known = status.is_known_to_people();
     for (region, applied) in intent.applied {
         let before = status.applied_in(&region).settings;
         if let Some(known) = status.regions.get_mut(&region) {
             // Of what is made for the first time, the email names all.
-            if is_finished {
+            if is_known {
                 let actions = intent.actions.iter().filter(|it| it.region == region);
                 let actions: Vec<&Action> = actions.map(|it| &it.action).collect();
                 told::remember(&mut known.told, before, &actions);

@@ -11,7 +11,7 @@ use super::publishing::Applied;
 use super::records::RegionStatus;
 use super::retiring::Retirement;
 use crate::image::task::Task;
-use crate::image::words::{State, Step, WaitReason};
+use crate::image::words::{NoticeKind, State, Step, WaitReason};
 
 /// Times in a status are whole seconds.
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
@@ -258,6 +258,13 @@ impl Status {
                 ..Applied::default()
             },
         }
+    }
+
+    /// Whether people were told how its AMIs are: that they are finished, or that not all of them became so.
+    #[must_use]
+    pub fn is_known_to_people(&self) -> bool {
+        let mut notices = self.notices.iter();
+        self.completed_at.is_some() || notices.any(|it| it.kind == NoticeKind::Incomplete)
     }
 
     /// Its AMIs, with what was set on them, for what does not know any more what they were made with.
