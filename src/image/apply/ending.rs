@@ -64,6 +64,8 @@ fn end(status: &mut Status, reason: TerminalReason, why: impl Into<String>, now:
     move_to(status, state, status.build.step, why, now);
     all_told(status);
     record_notice(status, notice, now);
+    // Nothing is repaired any more.
+    status.drift = None;
 }
 
 /// This could not be deleted.
