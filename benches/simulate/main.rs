@@ -138,9 +138,9 @@ fn kind(wrong: &str) -> String {
     let words = line.split_whitespace();
     let plain = words.filter(|word| {
         word.chars()
-            .all(|c| c.is_ascii_lowercase() || ",:".contains(c))
+            .all(|c| c.is_ascii_lowercase() || ",:[]\"-".contains(c))
     });
-    plain.take(9).collect::<Vec<_>>().join(" ")
+    plain.take(14).collect::<Vec<_>>().join(" ")
 }
 
 fn show(script: &Script, outcome: &Outcome, is_whole: bool) {

@@ -112,9 +112,7 @@ impl State {
 /// Whether facts say that what was asked for last of an AMI was not seen to be set: it may be so or not, as the email says.
 fn is_unseen(facts: &Value, (region, image): &(String, String)) -> bool {
     let known = &facts["regions"][region];
-    known["image"] == **image
-        && known["unlistedSince"].is_string()
-        && known["applied"]["intended"].is_object()
+    known["image"] == **image && known["applied"]["intended"].is_object()
 }
 
 /// Whether facts list a change of this kind in a Region: `set-description`, `change-grants`, ….
