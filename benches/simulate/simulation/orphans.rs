@@ -24,10 +24,14 @@ fn may_be(played: &Played, key: &str, orphan: &Value) -> bool {
     let mut events = played.script.moves.iter().map(|it| &it.event);
     match text(orphan, "/reason") {
         // EC2's list is the only proof of what an import has made.
-        "unproven" => events.any(|it| match it {
-            Event::HideTask { key } | Event::ShowTask { key, .. } => is_its(*key),
-            _ => false,
-        }),
+        "unproven" => {
+            let what = text(orphan, "/what").to_owned();
+            played.is_deregistered_by_hand(REGION, what)
+                || events.any(|it| match it {
+                    Event::HideTask { key } | Event::ShowTask { key, .. } => is_its(*key),
+                    _ => false,
+                })
+        }
         "refused" | "needed-by" => {
             let ids = ["/what", "/by"].map(|it| text(orphan, it).to_owned());
             let is_protected = ids.iter().any(|id| {

@@ -76,6 +76,8 @@ pub(super) struct State {
     touched: BTreeSet<(String, String)>,
     /// The Regions in which a function has read last that AMIs must not be public, and was answered.
     blocked: BTreeSet<String>,
+    /// The values of parameters that a function has read last, by Region and name.
+    read: BTreeMap<(String, String), String>,
     /// AMIs from which another account has launched an instance, and since when.
     launched: BTreeMap<(String, String), Timestamp>,
     /// AMIs that a launch template uses, and since when.
@@ -289,6 +291,7 @@ impl State {
         match call.service.as_str() {
             "s3" => self.judge_objects(exchange),
             "sns" => self.judge_notice(exchange, &sent),
+            "ssm" if call.done && call.action == "GetParameters" => self.note_read(exchange),
             _ if !call.done || call.is_read() => {}
             "ec2" => self.judge_images(call, &sent),
             "ssm" => {

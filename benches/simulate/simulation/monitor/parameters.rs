@@ -1,6 +1,6 @@
 //! What functions write into SSM.
 
-use localaws::faults::Call;
+use localaws::faults::{Call, Exchange};
 use serde_json::Value;
 
 use super::images::made_for;
@@ -9,6 +9,25 @@ use crate::simulation::script::Manifest;
 use crate::support::REGION;
 
 impl State {
+    /// Remembers what a function reads.
+    pub(super) fn note_read(&mut self, exchange: &Exchange) {
+        let region = &exchange.call.region;
+        let body = |bytes: &[u8]| serde_json::from_slice(bytes).unwrap_or(Value::Null);
+        let asked = body(exchange.request.body());
+        let names = asked["Names"].as_array().into_iter().flatten();
+        for name in names.filter_map(Value::as_str) {
+            self.read.remove(&(region.clone(), name.to_owned()));
+        }
+        let answer = exchange.answer.as_ref().map(|it| body(it.body()));
+        let answer = answer.unwrap_or_default();
+        let found = answer["Parameters"].as_array().into_iter().flatten();
+        let found = found.map(|it| {
+            let place = (region.clone(), text(it, "/Name").to_owned());
+            (place, text(it, "/Value").to_owned())
+        });
+        self.read.extend(found);
+    }
+
     pub(super) fn judge_parameter(&mut self, call: &Call, body: &Value) {
         let (name, value) = (text(body, "/Name"), text(body, "/Value"));
         if call.action != "PutParameter" {
@@ -36,6 +55,16 @@ impl State {
         let naming: Vec<&Manifest> = naming.collect();
         if naming.is_empty() {
             return self.wrong(call, &format!("no version of {manifest} sets {name}"));
+        }
+        let place = (call.region.clone(), name.to_owned());
+        let held = self.read.get(&place).filter(|held| **held != value);
+        let is_of_others = held.is_some_and(|held| {
+            let known = self.images.get(&(call.region.clone(), held.clone()));
+            known.and_then(made_for).map(|(of, _)| of) != Some(manifest)
+        });
+        if is_of_others && !naming.iter().any(|version| version.take_over) {
+            let what = format!("{name} held {held:?}, and {manifest} does not take it over");
+            return self.wrong(call, &what);
         }
         let reasons: Vec<String> = naming
             .iter()
