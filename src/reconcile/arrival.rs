@@ -246,7 +246,8 @@ pub(super) async fn compare(
         });
     };
     let Ok(spec) = Spec::parse(upload, content, &context.config.guardrails) else {
-        return Ok(if same_content {
+        // What is not allowed any more is rejected, and told.
+        return Ok(if same_content && !lacks_settings(status) {
             Change::None
         } else {
             Change::Version
