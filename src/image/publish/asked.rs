@@ -76,7 +76,7 @@ impl Asked {
             for (region, it) in &mut asked.regions {
                 let set = |region| status.applied_in(region).settings.deprecate_at;
                 let known = || set(region).or_else(|| set(home));
-                it.desired.deprecate_at = it.desired.deprecate_at.or_else(known);
+                it.desired.deprecate_at = it.desired.deprecate_at.or_else(known).map(to_minute);
             }
         }
         asked

@@ -2,6 +2,7 @@
 //! about the AMI is changed.
 
 use super::asked::AskedRegion;
+use super::difference::publishes;
 use super::settings::Shown;
 use crate::image::status::{Action, Grantee};
 use crate::image::words::{Blocker, UnshareableReason};
@@ -130,8 +131,7 @@ pub(super) fn sharing(
     shown: &Shown,
     account: AccountSettings,
 ) -> Option<(Action, Blocker)> {
-    let publishes = |action: &&Action| matches!(action, Action::ChangeGrants { add, .. } if add.contains(&Grantee::Public));
-    let action = ready.iter().find(publishes)?;
+    let action = ready.iter().find(|action| publishes(action))?;
     let encryption = match shown.is_encrypted {
         true => Encryption::DefaultKey,
         false => Encryption::Off,

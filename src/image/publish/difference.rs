@@ -33,7 +33,7 @@ pub fn difference(
         now,
     };
     // What is sold has its code before anybody may launch it. What EC2 alone can refuse to share, a quota or a key of AWS's,
-    // it refuses before anything else is changed.
+    // it refuses before anything else is changed, but for a deprecation that has to be put off.
     let stages: [fn(&Compared<'_>) -> Difference; 4] = [
         product_codes::difference,
         share::difference,
@@ -63,27 +63,31 @@ pub fn difference(
             _ => true,
         });
     }
-    if !shown.public && loses_deprecation(&all, &compared) {
-        all.ready.retain_mut(|action| match action {
-            Action::ChangeGrants { add, remove } => {
-                add.remove(&Grantee::Public);
-                !add.is_empty() || !remove.is_empty()
-            }
-            _ => true,
-        });
+    if !shown.public && all.ready.iter().any(publishes) {
+        deprecate_first(&mut all, &compared);
     }
     all
 }
 
-/// Whether the AMI is deprecated until these changes are seen: of a public one that can neither be put off nor be cancelled
-/// ("Deprecate an Amazon EC2 AMI", EC2 user guide), so it becomes public after that.
-fn loses_deprecation(found: &Difference, compared: &Compared<'_>) -> bool {
+/// Whether everybody may launch the AMI then.
+pub(super) fn publishes(action: &Action) -> bool {
+    matches!(action, Action::ChangeGrants { add, .. } if add.contains(&Grantee::Public))
+}
+
+/// The deprecation of a public AMI can be neither put off nor cancelled ("Deprecate an Amazon EC2 AMI", EC2 user guide): that
+/// comes before the AMI becomes public. Where it does not show yet, nothing is done.
+fn deprecate_first(found: &mut Difference, compared: &Compared<'_>) {
     let shown = compared.shown.deprecate_at;
-    let is_lost = |action: &Action| match action {
+    let puts_off = |action: &Action| match action {
         Action::SetDeprecation { at } => shown.is_some_and(|shown| at.is_none_or(|at| at > shown)),
         _ => false,
     };
-    found.ready.iter().any(is_lost) || on_its_way::deprecation(compared)
+    if let Some(at) = found.ready.iter().position(puts_off) {
+        let first = found.ready.remove(at);
+        found.ready.insert(0, first);
+    } else if on_its_way::deprecation(compared) {
+        found.ready.clear();
+    }
 }
 
 /// What is to be written down before these actions are done: a crash in between must not turn our grant into somebody

@@ -5,6 +5,7 @@
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
+use super::difference::publishes;
 use super::protect::to_minute;
 use super::settings::{Desired, Difference, Shown};
 use crate::image::status::{Action, Grantee};
@@ -22,9 +23,8 @@ pub(super) fn too_late(
     let latest = latest(shown.created_at?)?;
     let blocked = found.blocked.iter().map(|(action, _)| action);
     let mut actions = found.ready.iter().chain(blocked);
-    let publishes = |action: &&Action| matches!(action, Action::ChangeGrants { add, .. } if add.contains(&Grantee::Public));
     let dates = |action: &&Action| matches!(action, Action::SetDeprecation { .. });
-    let publishing = actions.clone().find(publishes);
+    let publishing = actions.clone().find(|action| publishes(action));
     let dating = actions.find(dates);
     let at = match dating {
         Some(Action::SetDeprecation { at }) => *at,

@@ -8,8 +8,8 @@ use jiff::{Timestamp, ToSpan as _};
 use super::after;
 use super::publish::Ami;
 use super::publish_overlaps::{asked, published, seen_at};
-use crate::image::publish::{Desired, Plan, plan};
-use crate::image::status::{Action, Grantee};
+use crate::image::publish::{Desired, Pending, Plan, plan};
+use crate::image::status::{Action, Grantee, Intended, Settings};
 use crate::image::words::Blocker;
 
 fn now() -> Timestamp {
@@ -125,4 +125,43 @@ fn a_time_that_has_passed_is_none_that_is_asked_for() {
     taken(&aged(36), true, None);
     let latest = months(-12);
     refused(&aged(36), Some(months(1)), &publishing(), latest);
+}
+
+/// Its deprecation, which the manifest asks for no more, would be there for good.
+#[test]
+fn a_deprecation_is_put_off_before_the_ami_becomes_public() {
+    let mut ami = shows(aged(1), months(1));
+    ami.applied.settings.deprecate_at = Some(months(1));
+    for at in [Some(months(6)), None] {
+        let plan = planned(&ami, true, at);
+        let actions: Vec<_> = plan.ready.iter().map(|it| &it.action).collect();
+        assert_eq!(
+            actions[..2],
+            [&Action::SetDeprecation { at }, &publishing()]
+        );
+    }
+}
+
+#[test]
+fn nothing_is_done_until_a_deprecation_that_was_put_off_shows() {
+    let mut ami = shows(aged(1), months(1));
+    let settings = Settings {
+        deprecate_at: Some(months(6)),
+        ..Settings::default()
+    };
+    ami.applied.settings = settings.clone();
+    ami.applied.intended = Some(Intended {
+        at: now(),
+        since: now(),
+        settings,
+        revokes: BTreeSet::new(),
+        earlier: Vec::new(),
+    });
+    let plan = planned(&ami, true, Some(months(6)));
+    assert_eq!(plan.ready, []);
+    assert_eq!(
+        plan.pending.values().collect::<Vec<_>>(),
+        [&Pending::Settling]
+    );
+    assert!(plan.verified.is_empty());
 }
