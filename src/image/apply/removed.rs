@@ -26,6 +26,7 @@ pub fn remove(status: &mut Status, now: Timestamp) {
     }
     status.removed_at = Some(now);
     status.retired.clear();
+    status.drift = None;
     // Whoever retires them writes down what is set on them then.
     status.regions = status.regions_with_applied();
     if status.on_delete.is_some() && !status.regions.is_empty() {

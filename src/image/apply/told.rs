@@ -33,7 +33,7 @@ pub(super) fn add_unanswered(status: &mut Status, region: &str, ours: &Settings,
     }
 }
 
-/// This is about to be done to an AMI that people know as finished: what was so before is remembered, as `ours` says and as
+/// This is about to be done to an AMI of which people were told how it is: what was so before is remembered, as `ours` says and as
 /// the actions show.
 pub(super) fn remember(told: &mut Option<Box<Settings>>, ours: Settings, actions: &[&Action]) {
     let told = told.get_or_insert_with(|| Box::new(ours));
