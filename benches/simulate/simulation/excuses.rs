@@ -37,10 +37,10 @@ pub(super) fn unexplained(script: &Script, key: &str, status: &Value) -> Vec<Str
         (wanted.is_name_taken(), "name-taken"),
         (wanted.is_parameter_taken(), "parameter-conflict"),
         (wanted.has_other_keys(), "copy-unusable"),
-        (wanted.may_not_be_public(), "not-shareable"),
-        (wanted.may_not_be_public(), "blocked"),
+        (wanted.is_blocked(), "not-shareable"),
+        (wanted.is_put_off(), "blocked"),
         (
-            wanted.may_not_be_public(),
+            wanted.is_put_off(),
             "request-refused EnableImageDeprecation",
         ),
         (
@@ -319,16 +319,19 @@ impl<'a> Wanted<'a> {
         others.any(|it| own.contains(&it))
     }
 
-    /// Whether the account blocks that its AMIs are public, as it says, or EC2 does not let a public one be deprecated later than
-    /// before.
-    fn may_not_be_public(&self) -> bool {
+    /// Whether it is to be public, and the account blocks that.
+    fn is_blocked(&self) -> bool {
+        self.any(|it| it.public) && !self.script.stack.unblocked
+    }
+
+    /// Whether it is to be public more than once, and the deprecation of then may have to be put off, which EC2 refuses: another
+    /// version has another one, or the AMI was deprecated as it was not wanted any more.
+    fn is_put_off(&self) -> bool {
         let dates = self.versions.iter();
         let dates: BTreeSet<_> = dates.map(|it| (it.deprecate, it.deprecate_at)).collect();
-        // What was public and deprecated as it was not wanted any more may be wanted again.
         let retires = |it: &Manifest| it.replaces != Retire::Keep || it.on_delete != Retire::Keep;
         let publics = self.versions.iter().filter(|it| it.public).count();
-        let is_moved = dates.len() > 1 || (publics > 1 && self.any(retires));
-        self.any(|it| it.public) && (!self.script.stack.unblocked || is_moved)
+        publics > 1 && (dates.len() > 1 || self.any(retires))
     }
 
     /// Whether the copies of a version are to have other KMS keys than they had: EC2 cannot change that.

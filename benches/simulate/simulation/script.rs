@@ -17,6 +17,9 @@ pub(crate) const VALIDATED: u64 = 600;
 /// A Region other than the stack's counts as one that is not there if it does not answer for so long, in seconds.
 pub(crate) const SILENT: u64 = 900;
 
+/// How long a function waits for an answer, in seconds.
+const TRIED: u64 = 8;
+
 /// The manifests. Two of them may want the same name and the same parameter.
 pub(crate) const KEYS: [&str; 3] = [
     "golden/web.image.yaml",
@@ -148,14 +151,14 @@ pub(crate) enum Event {
 }
 
 impl Event {
-    /// How long calls have no answer, in seconds.
+    /// For how long EC2's calls have no answer, in seconds.
     pub(crate) fn silence(&self) -> u64 {
         match self {
             Self::Storm {
-                fault: Wrong::Slow(_) | Wrong::AnswerLost,
+                what,
+                fault: Wrong::Slow(TRIED..) | Wrong::AnswerLost,
                 seconds,
-                ..
-            } => *seconds,
+            } if what.is_of("ec2") => *seconds,
             _ => 0,
         }
     }
@@ -257,6 +260,16 @@ pub(crate) enum Meant {
     Action(String, String),
     Service(String),
     Region(usize),
+}
+
+impl Meant {
+    /// Whether calls of a service are meant.
+    pub(crate) fn is_of(&self, name: &str) -> bool {
+        match self {
+            Self::Action(service, _) | Self::Service(service) => service == name,
+            Self::Region(_) => ["ec2", "ssm"].contains(&name),
+        }
+    }
 }
 
 /// EC2's tasks.

@@ -35,6 +35,9 @@ const STARTS_WORK: [&str; 7] = [
     "RegisterImage",
 ];
 
+/// How long a Region may refuse what publishing needs, in seconds.
+const REFUSED: u64 = 900;
+
 /// Codes of a refusal by IAM.
 const DENIALS: [&str; 4] = [
     "UnauthorizedOperation",
@@ -42,6 +45,9 @@ const DENIALS: [&str; 4] = [
     "AccessDeniedException",
     "AuthorizationError",
 ];
+
+/// Actions that share something.
+const SHARES: [&str; 2] = ["ModifyImageAttribute", "ModifySnapshotAttribute"];
 
 /// Failures that are told in the words of a task or an AMI, not of an answer to a request.
 const OF_TASKS: [&str; 3] = ["task-failed", "image-failed", "copy-failed"];
@@ -119,25 +125,25 @@ impl State {
                 if (text(failure, "/action"), text(failure, "/code"))
                     == ("EnableImageDeprecation", "InvalidParameterValue") =>
             {
-                self.some_version(key, |it| it.public)
-                    || self.is_refused(key, text(failure, "/code"))
+                self.some_version(key, |it| it.public) || self.is_refused(key, failure)
             }
-            "request-refused" => self.is_refused(key, text(failure, "/code")),
+            "request-refused" => self.is_refused(key, failure),
             "not-published" => {
                 self.is_switched_off(place)
                     || self.is_validated_late()
                     || self.is_edited(key, &EDITS)
                     || self.unclear() >= UNCLEAR
                     // Refused for longer than a new policy takes until it is in force everywhere.
-                    || (is_denial(text(failure, "/message")) && self.is_denied())
+                    || (is_denial(text(failure, "/message")) && self.denied_for() >= REFUSED)
             }
             // Nobody forges a status, a tag or an answer, and everything has room.
             _ => false,
         }
     }
 
-    /// Whether a request may be refused for good with this code.
-    fn is_refused(&self, key: &str, code: &str) -> bool {
+    /// Whether a request may be refused for good like this.
+    fn is_refused(&self, key: &str, failure: &Value) -> bool {
+        let (action, code) = (text(failure, "/action"), text(failure, "/code"));
         match code {
             _ if DENIALS.contains(&code) => self.is_denied() || self.is_updated(),
             "ResourceLimitExceeded" => {
@@ -146,7 +152,7 @@ impl State {
             // SSM takes no other value before it has validated one.
             "ValidationException" => self.is_validated_late(),
             // What the account encrypts with the key of AWS cannot be shared.
-            "InvalidParameter" => {
+            "InvalidParameter" if SHARES.contains(&action) => {
                 self.has_happened(|event| matches!(event, Event::Encrypts { .. }))
                     || self.is_edited(key, &EDITS)
             }

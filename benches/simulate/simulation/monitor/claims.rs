@@ -123,8 +123,10 @@ impl State {
             let place = (key.to_owned(), what);
             self.claims.orphans.insert(place, orphan);
         }
-        // It has the protection that its manifest asks for, whatever was switched off so that it can go.
-        if text(status, "/state") == "available" {
+        // Whose version asks for no protection needs none again.
+        let version = self.version(key, text(status, "/manifest/sha256"));
+        let is_unasked = version.is_some_and(|it| it.protect.is_none());
+        if text(status, "/state") == "available" && is_unasked {
             let own = own_images(status);
             self.claims.unprotected.retain(|(_, id)| !own.contains(id));
         }

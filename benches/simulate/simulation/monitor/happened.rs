@@ -50,6 +50,19 @@ impl State {
         })
     }
 
+    /// For how many seconds calls to publish were refused at most.
+    pub(super) fn denied_for(&self) -> u64 {
+        let storms = self.happened.iter().map(|event| match event {
+            Event::Storm {
+                what,
+                fault: Wrong::Denied,
+                seconds,
+            } if what.is_of("ec2") || what.is_of("ssm") => *seconds,
+            _ => 0,
+        });
+        storms.sum()
+    }
+
     /// For how many seconds calls have no answer at most, by what has happened.
     pub(super) fn silence(&self) -> u64 {
         self.happened.iter().map(Event::silence).sum()

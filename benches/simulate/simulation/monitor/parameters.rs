@@ -57,7 +57,14 @@ impl State {
             return self.wrong(call, &format!("no version of {manifest} sets {name}"));
         }
         let place = (call.region.clone(), name.to_owned());
-        let held = self.read.get(&place).filter(|held| **held != value);
+        let held = self.read.get(&place);
+        if held.is_none() && body["Overwrite"] == true {
+            return self.wrong(
+                call,
+                &format!("{name} is overwritten, and nobody has read it"),
+            );
+        }
+        let held = held.filter(|held| **held != value);
         let is_of_others = held.is_some_and(|held| {
             let known = self.images.get(&(call.region.clone(), held.clone()));
             known.and_then(made_for).map(|(of, _)| of) != Some(manifest)
