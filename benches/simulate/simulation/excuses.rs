@@ -4,14 +4,16 @@
 //! Each excuse is as narrow as can be said of a script: what happens to another manifest, or to what no version of this one
 //! uses, is none.
 
+mod calls;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::manifest::{key as manifest_key, short};
 use super::script::{
-    COPY_REGIONS, Edit, Event, Kind, Manifest, Meant, Object, Retire, SILENT, Script, Source,
-    VALIDATED, Wrong,
+    COPY_REGIONS, Edit, Event, Kind, Manifest, Meant, Object, Retire, Script, Source, VALIDATED,
+    Wrong,
 };
 use super::setting::region;
 use super::text;
@@ -19,6 +21,9 @@ use crate::support::REGION;
 
 /// The Region of the AMI that manifests copy.
 const SOURCE_REGION: &str = COPY_REGIONS[1];
+
+/// A copy to another Region fails for good if that many fail.
+const COPIES: usize = 2;
 
 /// What kept a manifest's image from becoming available that nothing in the script explains, in the words of its status: the kinds
 /// of its failures, or how it ended without one.
@@ -143,7 +148,10 @@ impl<'a> Wanted<'a> {
             }
             Event::FailNext { kind, .. } if self.any(|it| is_made_by(it, *kind)) => match kind {
                 None => &["image-failed"],
-                Some(Kind::CopyImage) => &["image-failed", "copy-failed"],
+                Some(Kind::CopyImage) if self.failing_copies() >= COPIES => {
+                    &["image-failed", "copy-failed"]
+                }
+                Some(Kind::CopyImage) => &["image-failed"],
                 Some(Kind::RestoreImage) => &["image-failed", "task-failed"],
                 Some(_) => &["task-failed"],
             },
@@ -171,36 +179,18 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// What is refused for this: one action, or any.
-    fn refused_by(&self, event: &Event) -> Option<String> {
-        let Event::Storm {
-            what,
-            fault: Wrong::Denied,
-            ..
-        } = event
-        else {
-            return None;
+    fn failing_copies(&self) -> usize {
+        let moves = self.script.moves.iter();
+        let fails = |event: &Event| {
+            matches!(
+                event,
+                Event::FailNext {
+                    kind: Some(Kind::CopyImage),
+                    ..
+                }
+            )
         };
-        let refused = match what {
-            Meant::Action(_, action) => format!("request-refused {action}"),
-            Meant::Service(_) | Meant::Region(_) => "request-refused".to_owned(),
-        };
-        self.needs(what).then_some(refused)
-    }
-
-    /// Whether the Region of the AMI that it copies is silent for long.
-    fn may_have_no_source(&self) -> bool {
-        let events = self.script.moves.iter().map(|each| &each.event);
-        let is_meant = |event: &&Event| match event {
-            Event::Storm { what, .. } => match what {
-                Meant::Region(at) => region(*at) == SOURCE_REGION,
-                Meant::Service(service) => service == "ec2",
-                Meant::Action(_, action) => action == "DescribeImages",
-            },
-            _ => false,
-        };
-        let silence: u64 = events.filter(is_meant).map(Event::silence).sum();
-        silence >= SILENT && self.any(|it| it.source == Source::Image)
+        moves.filter(|each| fails(&each.event)).count()
     }
 
     fn uses(&self, what: Object) -> bool {
@@ -240,35 +230,6 @@ impl<'a> Wanted<'a> {
             // The earlier AMI may have to go before there can be another of its name.
             Edit::UseInTemplate | Edit::Protect if self.any(has_own_name) => &["name-taken"],
             _ => &[],
-        }
-    }
-
-    /// Whether it cannot do without these calls.
-    fn needs(&self, what: &Meant) -> bool {
-        match what {
-            Meant::Region(at) => self.is_in(region(*at)),
-            Meant::Service(service) => self.needs_action(service, ""),
-            Meant::Action(service, action) => self.needs_action(service, action),
-        }
-    }
-
-    fn needs_action(&self, service: &str, action: &str) -> bool {
-        match (service, action) {
-            ("sns", _) => false,
-            // The key that lets EC2 write bundles is in one, too.
-            ("ssm", _) => self.has_parameters() || self.any(|it| it.source == Source::Instance),
-            (_, "RegisterImage") => self.any(|it| is_made_by(it, None)),
-            (_, "ImportSnapshot") => self.any(|it| is_made_by(it, Some(Kind::ImportSnapshot))),
-            (_, "CopyImage") => self.any(|it| is_made_by(it, Some(Kind::CopyImage))),
-            (_, "ModifySnapshotAttribute") => self.any(|it| it.copy),
-            (_, "ModifyImageAttribute") => self.any(|it| is_shared(it) || it.description.is_some()),
-            (_, "EnableImageDeprecation") => self.any(|it| it.deprecate.is_some()),
-            (_, "EnableImageDeregistrationProtection") => self.any(|it| it.protect.is_some()),
-            // The earlier AMI may have to go first.
-            (_, "DeregisterImage" | "DeleteSnapshot" | "DescribeImageReferences") => {
-                self.any(has_own_name)
-            }
-            _ => true,
         }
     }
 
