@@ -2,10 +2,12 @@
 //! back.
 
 mod stack;
+mod storm;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::stack::{Change, Stack};
+pub(crate) use self::storm::{Meant, SILENT, Wrong};
 
 /// A state of tasks that EC2 does not document.
 pub(crate) const UNDOCUMENTED: &str = "halfway";
@@ -13,12 +15,6 @@ pub(crate) const UNDOCUMENTED: &str = "halfway";
 /// A parameter is given up if SSM takes as long to validate it, in seconds: it is written twice, and five minutes are waited each
 /// time.
 pub(crate) const VALIDATED: u64 = 600;
-
-/// A Region other than the stack's counts as one that is not there if it does not answer for so long, in seconds.
-pub(crate) const SILENT: u64 = 900;
-
-/// How long a function waits for an answer, in seconds.
-const TRIED: u64 = 8;
 
 /// The manifests. Two of them may want the same name and the same parameter.
 pub(crate) const KEYS: [&str; 3] = [
@@ -151,18 +147,6 @@ pub(crate) enum Event {
 }
 
 impl Event {
-    /// For how long EC2's calls have no answer, in seconds.
-    pub(crate) fn silence(&self) -> u64 {
-        match self {
-            Self::Storm {
-                what,
-                fault: Wrong::Slow(TRIED..) | Wrong::AnswerLost,
-                seconds,
-            } if what.is_of("ec2") => *seconds,
-            _ => 0,
-        }
-    }
-
     /// The same upload of a manifest to the other one of the account's two stacks; none if it is something else.
     pub(crate) fn beside(&self) -> Option<Self> {
         Some(match self.clone() {
@@ -237,39 +221,6 @@ pub(crate) enum Task {
     Advance,
     Sweep,
     Audit,
-}
-
-/// What goes wrong with a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Wrong {
-    Throttled,
-    AnswerLost,
-    CrashAfter,
-    CrashBefore,
-    Slow(u64),
-    InternalError,
-    Unavailable,
-    Denied,
-}
-
-/// Which calls are meant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Meant {
-    Action(String, String),
-    Service(String),
-    Region(usize),
-}
-
-impl Meant {
-    /// Whether calls of a service are meant.
-    pub(crate) fn is_of(&self, name: &str) -> bool {
-        match self {
-            Self::Action(service, _) | Self::Service(service) => service == name,
-            Self::Region(_) => ["ec2", "ssm"].contains(&name),
-        }
-    }
 }
 
 /// EC2's tasks.
