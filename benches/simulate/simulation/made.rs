@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::manifest::{beside, key as manifest_key, kms_key, short};
 use super::play::Played;
-use super::script::{Event, Manifest, Meant, Object, Source, Wrong};
+use super::script::{Event, Manifest, Meant, ORIGIN, Object, Source, Wrong};
 use super::text;
 use crate::support::{REGION, etag};
 
@@ -199,4 +199,49 @@ fn is_settled(played: &Played, key: &str, what: Object) -> bool {
     before.iter().any(|it| is_object(&it.event))
         && !after.iter().any(|it| is_object(&it.event))
         && !moves.iter().any(|it| is_denied(&it.event))
+}
+
+/// Whether it is made of the snapshot that its manifest names, or has the tags of the AMI that is named, if it is to have them.
+pub(super) fn is_of_source(
+    played: &Played,
+    manifest: &Manifest,
+    region: &str,
+    image: &ObservedImage,
+) -> bool {
+    match manifest.source {
+        Source::Theirs if region == REGION => image.snapshots.contains(&played.sources.theirs),
+        // What it is copied from is tagged.
+        Source::Image if region == REGION => {
+            let (tag, value) = ORIGIN;
+            let asked = manifest.copy_tags.then(|| value.to_owned());
+            image.tags.get(tag) == asked.as_ref()
+        }
+        Source::Snapshot(at) if region == REGION => {
+            let sources = &played.sources.snapshots;
+            image.snapshots.contains(&sources[at % sources.len()])
+        }
+        _ => true,
+    }
+}
+
+/// Whether it was registered with what its manifest says.
+pub(super) fn is_registered_as_asked(
+    played: &Played,
+    manifest: &Manifest,
+    region: &str,
+    image: &ObservedImage,
+) -> bool {
+    let mut images = played.stack.world.ec2().images(region).into_iter();
+    let Some(found) = images.find(|it| it.id == image.id) else {
+        return false;
+    };
+    let has_volume = |size: u32| {
+        let mut mappings = found.block_device_mappings.iter();
+        let second = mappings.find(|it| it.device_name == "/dev/sdb");
+        second
+            .and_then(|it| it.ebs.as_ref())
+            .is_some_and(|it| it.volume_size == size)
+    };
+    (!manifest.imds || found.imds_support.as_deref() == Some("v2.0"))
+        && manifest.volume.is_none_or(has_volume)
 }

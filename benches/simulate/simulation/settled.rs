@@ -13,7 +13,7 @@ use super::excuses::unexplained;
 use super::made::{self, Made};
 use super::play::Played;
 use super::rest::{of_version, wanted_regions};
-use super::script::{Manifest, ORGANIZATION, ORIGIN, PARTNERS, Protect, Source, Stack, UNIT};
+use super::script::{Manifest, ORGANIZATION, PARTNERS, Protect, Source, Stack, UNIT};
 use super::text;
 use crate::support::REGION;
 
@@ -34,8 +34,11 @@ pub(super) async fn check(
     let (since_upload, since_first) = played.monitor.given_since(&played.stack, key);
     let is_refused = |given: &Stack| manifest.is_refused(given);
     let is_rejected = text(status, "/state") == "rejected";
+    // Whose a source is, EC2 is asked once the name is free.
+    let is_taken =
+        manifest.source == Source::Theirs && text(status, "/build/failure/kind") == "name-taken";
     // What was begun while it was allowed is not rejected later.
-    if since_first.iter().all(is_refused) && !is_rejected {
+    if since_first.iter().all(is_refused) && !is_rejected && !is_taken {
         say("should be rejected");
     }
     let was_refused = since_first.iter().any(is_refused);
@@ -206,13 +209,16 @@ async fn differences(
         is_deprecated_as_asked(played, manifest, image).await,
         "deprecation",
     );
-    differs.unless(is_of_source(played, manifest, region, image), "source");
+    differs.unless(
+        made::is_of_source(played, manifest, region, image),
+        "source",
+    );
     differs.unless(
         has_product_code(played, manifest, region, image),
         "product code",
     );
     differs.unless(
-        is_registered_as_asked(played, manifest, region, image),
+        made::is_registered_as_asked(played, manifest, region, image),
         "registration",
     );
     differs.unless(image.public == manifest.public, "public");
@@ -295,46 +301,6 @@ fn is_deprecated_as_public(played: &Played, image: &ObservedImage) -> bool {
     let latest = made.to_zoned(TimeZone::UTC).checked_add(2.years());
     let latest = latest.map_or(0, |it| it.timestamp().as_second());
     was_public && (at.as_second() - latest).abs() <= 60
-}
-
-/// Whether it is made of the snapshot that its manifest names, or has the tags of the AMI that is named, if it is to have them.
-fn is_of_source(played: &Played, manifest: &Manifest, region: &str, image: &ObservedImage) -> bool {
-    match manifest.source {
-        Source::Theirs if region == REGION => image.snapshots.contains(&played.sources.theirs),
-        // What it is copied from is tagged.
-        Source::Image if region == REGION => {
-            let (tag, value) = ORIGIN;
-            let asked = manifest.copy_tags.then(|| value.to_owned());
-            image.tags.get(tag) == asked.as_ref()
-        }
-        Source::Snapshot(at) if region == REGION => {
-            let sources = &played.sources.snapshots;
-            image.snapshots.contains(&sources[at % sources.len()])
-        }
-        _ => true,
-    }
-}
-
-/// Whether it was registered with what its manifest says.
-fn is_registered_as_asked(
-    played: &Played,
-    manifest: &Manifest,
-    region: &str,
-    image: &ObservedImage,
-) -> bool {
-    let mut images = played.stack.world.ec2().images(region).into_iter();
-    let Some(found) = images.find(|it| it.id == image.id) else {
-        return false;
-    };
-    let has_volume = |size: u32| {
-        let mut mappings = found.block_device_mappings.iter();
-        let second = mappings.find(|it| it.device_name == "/dev/sdb");
-        second
-            .and_then(|it| it.ebs.as_ref())
-            .is_some_and(|it| it.volume_size == size)
-    };
-    (!manifest.imds || found.imds_support.as_deref() == Some("v2.0"))
-        && manifest.volume.is_none_or(has_volume)
 }
 
 /// Whether its instances are paid for, if its manifest says so.

@@ -43,7 +43,7 @@ pub(super) fn check(played: &Played, statuses: &BTreeMap<String, Value>, wrong: 
         let is_asked = |reader: &Permission| images.iter().any(|it| may_launch(it, reader));
         let readers = &snapshot.create_volume_permissions;
         let mut left: Vec<_> = readers.iter().filter(|it| !is_asked(it)).collect();
-        left.retain(|it| !told.stays_shared(id, it));
+        left.retain(|it| !told.stays_shared(id, it) && !told.may_copy_only(id, it));
         if !left.is_empty() {
             wrong.push(format!(
                 "{left:?} have {id}, may launch no AMI of it, and nobody was told: {images:#?}"

@@ -54,6 +54,26 @@ impl Told {
         })
     }
 
+    /// Whether an account is said to have the snapshots of an AMI of which not all was seen to be set.
+    pub(super) fn may_copy_only(&self, id: &str, reader: &Permission) -> bool {
+        let Permission::Account(account) = reader else {
+            return false;
+        };
+        let lines: Vec<&str> = self.0.iter().map(|line| line.trim_start()).collect();
+        let starts = |line: &str| line.starts_with("Snapshots ") && line.contains(id);
+        let mut of_amis = (0..lines.len()).filter(|at| starts(lines[*at])).map(|at| {
+            let after = lines[at..].iter();
+            after.take_while(|line| !line.is_empty() && !line.starts_with("AMI "))
+        });
+        of_amis.any(|of_ami| {
+            let has = |word: &str, what: &str| {
+                let mut lines = of_ami.clone();
+                lines.any(|line| line.starts_with(word) && line.contains(what))
+            };
+            has("Copyable ", account) && has("Settings ", "was not seen to be set")
+        })
+    }
+
     /// Whether the protection of an AMI is said to be off perhaps.
     pub(super) fn may_be_unprotected(&self, id: &str) -> bool {
         self.any(id, |line| {
