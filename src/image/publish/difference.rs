@@ -117,7 +117,7 @@ pub fn intend(applied: &Applied, actions: &[Action], now: Timestamp) -> Applied 
     // What was last asked for long ago, before the functions stood still or another version was the current one, is asked
     // for anew.
     let goes_on = now.duration_since(before.at) < PUBLISH_GRACE;
-    let is_same = goes_on && after == before && applied.intended.is_some();
+    let is_same = goes_on && applied.intended.is_some() && is_same(&before, &after, now);
     Applied {
         settings: ours,
         intended: Some(Intended {
@@ -126,6 +126,21 @@ pub fn intend(applied: &Applied, actions: &[Action], now: Timestamp) -> Applied 
             ..after
         }),
     }
+}
+
+/// Whether the same is asked for. What is to be deprecated at once is so a little later each time.
+fn is_same(before: &Intended, after: &Intended, now: Timestamp) -> bool {
+    let is_soon = |it: &Intended| {
+        let at = it.settings.deprecate_at;
+        at.is_some_and(|at| at <= protect::soon(now))
+    };
+    if !is_soon(before) || !is_soon(after) {
+        return before == after;
+    }
+    let mut moved = before.clone();
+    moved.settings.deprecate_at = after.settings.deprecate_at;
+    moved.earlier.clone_from(&after.earlier);
+    moved == *after
 }
 
 /// Whether just these actions were asked for again and again for longer than `limit`, and EC2 does not show it.

@@ -12,7 +12,8 @@ use super::protect::to_minute;
 use super::settings::{Compared, Desired};
 use crate::image::status::{Applied, Protection, Settings};
 
-/// How many of a setting's values before are remembered: more than are asked for within the minutes until one of them shows.
+/// How many of a setting's values before are remembered, besides the first: more than are asked for within the minutes until one
+/// of them shows.
 const EARLIER_KEPT: usize = 3;
 
 /// What was ours before that of `applied`, and may still be shown.
@@ -45,21 +46,40 @@ pub(super) fn remember(earlier: &mut Vec<Settings>, before: &Settings, now: &Set
 }
 
 /// Each setting is counted by itself: a time of deprecation that is asked for again and again leaves the other settings known.
+/// The first of its values stays: it was seen, and none of the others may ever have reached EC2.
 fn forget_oldest(earlier: &mut Vec<Settings>) {
-    fn limit<T>(value: &mut Option<T>, newer: &mut usize) {
+    fn limit<T>(value: &mut Option<T>, newer: &mut usize, is_first: bool) {
         *newer += usize::from(value.is_some());
-        value.take_if(|_| *newer > EARLIER_KEPT);
+        value.take_if(|_| *newer > EARLIER_KEPT && !is_first);
+    }
+    let first = |has: fn(&Settings) -> bool| earlier.iter().position(has);
+    let description = first(|it| it.description.is_some());
+    let deprecation = first(|it| it.deprecate_at.is_some());
+    let protection = first(|it| it.protection.is_some());
+    let mut first_tags = BTreeMap::new();
+    for (at, it) in earlier.iter().enumerate() {
+        for key in it.tags.keys() {
+            first_tags.entry(key.clone()).or_insert(at);
+        }
     }
     let (mut descriptions, mut deprecations, mut protections) = (0, 0, 0);
     let mut tags: BTreeMap<String, usize> = BTreeMap::new();
-    for it in earlier.iter_mut().rev() {
-        limit(&mut it.description, &mut descriptions);
-        limit(&mut it.deprecate_at, &mut deprecations);
-        limit(&mut it.protection, &mut protections);
+    for (at, it) in earlier.iter_mut().enumerate().rev() {
+        limit(
+            &mut it.description,
+            &mut descriptions,
+            description == Some(at),
+        );
+        limit(
+            &mut it.deprecate_at,
+            &mut deprecations,
+            deprecation == Some(at),
+        );
+        limit(&mut it.protection, &mut protections, protection == Some(at));
         it.tags.retain(|key, _| {
             let newer = tags.entry(key.clone()).or_default();
             *newer += 1;
-            *newer <= EARLIER_KEPT
+            *newer <= EARLIER_KEPT || first_tags.get(key) == Some(&at)
         });
     }
     earlier.retain(|it| *it != Settings::default());

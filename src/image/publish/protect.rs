@@ -46,10 +46,20 @@ pub(super) fn asked_for(desired: Timestamp, shown: Option<Timestamp>, now: Times
     shown.filter(|at| *at <= soon).unwrap_or(soon)
 }
 
+/// The time that was asked for a moment ago because the one that is desired has passed, if it has not passed itself.
+fn asked_soon(compared: &Compared<'_>) -> Option<Timestamp> {
+    let asked = compared.intended?.settings.deprecate_at.map(to_minute);
+    asked.filter(|at| *at > compared.now && *at <= soon(compared.now))
+}
+
 fn deprecation(compared: &Compared<'_>, found: &mut Difference) {
     let shown = compared.shown.deprecate_at.map(to_minute);
     let wanted = match compared.desired.deprecate_at {
-        Some(desired) => Some(asked_for(desired, shown, compared.now)),
+        Some(desired) => Some(asked_for(desired, shown, compared.now)).map(|at| match at {
+            // One that was asked for a moment ago is on its way: each later one would be another.
+            at if at == soon(compared.now) => asked_soon(compared).unwrap_or(at),
+            at => at,
+        }),
         // It was ours, and nobody has set another time since.
         None if shown.is_some_and(|at| compared.all_ours().has_deprecation(at)) => None,
         None => return,

@@ -270,7 +270,9 @@ fn deprecate(target: &Target, shown: &Shown, why: Option<KeptReason>, now: Times
     if let Some(action) = protect_again(target) {
         return Next::Do(vec![action]);
     }
-    let at = soon(now);
+    // One that was asked for before is not put off, which EC2 refuses for a public AMI.
+    let asked = target.known.retiring.deprecate_at;
+    let at = asked.filter(|at| *at > now).unwrap_or_else(|| soon(now));
     if shown.deprecate_at.is_none_or(|known| known > at) {
         let image = target.known.image.clone();
         return Next::Do(vec![Action::DeprecatePrevious { image, at, why }]);
