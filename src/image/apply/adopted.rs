@@ -21,6 +21,8 @@ pub(super) fn adopted(
     let known = versions.filter_map(|version| version.regions.get_mut(region));
     let (mut applied, mut retiring) = (None, Retiring::default());
     for known in known.filter(|known| known.image == image.image) {
+        // It was made as that version said: it has to be compared, whatever this one asks for.
+        status.publishes = true;
         // It is not retired any more: should it be again, that begins anew.
         let begun = std::mem::take(&mut *known.retiring);
         if retiring.protection.is_none() {
@@ -29,10 +31,6 @@ pub(super) fn adopted(
         applied.get_or_insert_with(|| known.applied.clone());
     }
     let applied = with_protection_off(applied.unwrap_or_default(), &retiring, now);
-    if applied.is_empty() {
-        return image;
-    }
-    status.publishes = true;
     RegionStatus { applied, ..image }
 }
 
