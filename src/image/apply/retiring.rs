@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::changes::{move_to, note, record_notice, wait};
+use super::copies::next_attempt;
 use super::shares::{self, in_region, known};
 use crate::image::message;
 use crate::image::outcome::Retired;
@@ -129,8 +130,13 @@ pub(super) fn retired(status: &mut Status, seen: Retired, now: Timestamp) -> boo
     }
     for it in seen.gone {
         for known in known(status, &it.region, &it.image) {
+            let retiring = &mut known.retiring;
             // Its snapshots are looked at from now on, and one answer that does not show one counts for nothing.
-            known.retiring.deregistered_at = Some(now);
+            retiring.deregistered_at = Some(now);
+            if retiring.asked_at.is_none() {
+                let left = known.snapshots.iter().cloned();
+                retiring.kept = left.map(KeptSnapshot::of_others).collect();
+            }
         }
         shares::drop_passed_on(status, &it.region, &it.image);
     }
@@ -275,9 +281,7 @@ fn end(status: &mut Status, mut ended: Retirement, now: Timestamp) {
             shares::subtract(&mut ended.shared, &others);
             let Retirement { region, image, .. } = &ended;
             if status.is_removed() {
-                status
-                    .regions
-                    .retain(|of, known| of != region || known.image != *image);
+                forget_own(status, region, image);
             }
             forget_previous(status, region, image);
         }
@@ -297,6 +301,21 @@ fn end(status: &mut Status, mut ended: Retirement, now: Timestamp) {
     ended.unprotected = is_there && is_unprotected;
     note(status, message::retirement_line(&ended), now);
     status.retired.push(ended);
+}
+
+/// An AMI of its own is gone. If it was a copy, EC2 has answered the request for that: should the manifest come back, another copy
+/// is asked for.
+fn forget_own(status: &mut Status, region: &str, image: &str) {
+    let before = status.regions.len();
+    let regions = &mut status.regions;
+    regions.retain(|of, known| of != region || known.image != image);
+    let is_gone = regions.len() < before;
+    if let Some(copy) = status.copies.get_mut(region).filter(|_| is_gone) {
+        // Of an earlier request nobody knows more than before.
+        let unanswered_at = copy.unanswered_at;
+        next_attempt(copy);
+        copy.unanswered_at = unanswered_at;
+    }
 }
 
 /// Something else begins before all AMIs are dealt with: what became of the others is reported now.

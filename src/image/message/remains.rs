@@ -150,7 +150,9 @@ fn last_previous_text(
         return String::new();
     };
     let is_begun = |it: &RegionStatus| begun.iter().any(|(_, begun)| begun.image == it.image);
-    let images: Vec<_> = previous.images().filter(|(_, it)| !is_begun(it)).collect();
+    // Nobody knows of one that EC2 did not list when it was looked at last.
+    let is_kept = |it: &RegionStatus| !is_begun(it) && it.unseen_since.is_none();
+    let images: Vec<_> = previous.images().filter(|(_, it)| is_kept(it)).collect();
     if images.is_empty() {
         return String::new();
     }

@@ -244,6 +244,11 @@ fn snapshot_text(why: &SnapshotKept) -> String {
             let text = "not deleted: EC2 does not show it, so it is gone, or no longer shared with this account";
             return text.to_owned();
         }
+        SnapshotKept::DeregisteredByOthers => {
+            let text =
+                "not deleted: somebody else has deregistered its AMI, and may have deleted it, too";
+            return text.to_owned();
+        }
         SnapshotKept::NotAsked => "the manifest does not ask to delete it".to_owned(),
         SnapshotKept::Unproven => {
             "its tags do not show that it was made for this manifest".to_owned()

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use super::retire::{Plan, Seen, Target, collect, given_up, granted, retirement, stay};
-use crate::image::status::{KeptReason, RetireOutcome, Retirement};
+use crate::image::status::{KeptReason, KeptSnapshot, RetireOutcome, Retirement};
 
 /// What is left to do about these AMIs, and `why` they are not retired any more.
 #[must_use]
@@ -26,7 +26,11 @@ pub fn leaves_shares(target: &Target) -> bool {
 pub fn gone(target: &Target, why: &KeptReason, now: Timestamp) -> Retirement {
     let retiring = &target.known.retiring;
     let Some(at) = retiring.deregistered_at.or(retiring.asked_at) else {
-        return retirement(target, RetireOutcome::Gone, None, now);
+        let left = target.known.snapshots.iter().cloned();
+        return Retirement {
+            kept: left.map(KeptSnapshot::of_others).collect(),
+            ..retirement(target, RetireOutcome::Gone, None, now)
+        };
     };
     let mut target = target.clone();
     target.known.retiring.deregistered_at = Some(at);

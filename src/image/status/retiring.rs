@@ -287,6 +287,14 @@ pub struct KeptSnapshot {
     pub why: SnapshotKept,
 }
 
+impl KeptSnapshot {
+    /// One of an AMI that somebody else has deregistered.
+    pub(in crate::image) const fn of_others(snapshot: String) -> Self {
+        let why = SnapshotKept::DeregisteredByOthers;
+        Self { snapshot, why }
+    }
+}
+
 /// Why a snapshot stays after its AMI.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(
@@ -297,6 +305,8 @@ pub struct KeptSnapshot {
 pub enum SnapshotKept {
     /// Nobody asked to delete it.
     NotAsked,
+    /// Somebody else has deregistered its AMI, and may want to keep it.
+    DeregisteredByOthers,
     /// Its tags do not prove that it was made for this manifest: it may be the one that the manifest names.
     Unproven,
     /// It could not be deleted, and is not tried any more.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::next::{Next, retirement};
-use super::seen::{Pending, Seen, SnapshotSeen};
+use super::seen::{Pending, Seen, SharesSeen, SnapshotSeen};
 use super::shares::{self, Going};
 use super::targets::Target;
 use crate::image::status::{
@@ -61,6 +61,11 @@ pub(super) fn next(target: &Target, (seen, going): (&Seen, &Going), now: Timesta
     if let Some(snapshot) = not_shown {
         return Next::Wait(Pending::SnapshotNotShown(snapshot));
     }
+    // Whoever has deregistered the AMI has deleted these, too.
+    kept.retain(|it| {
+        it.why != SnapshotKept::DeregisteredByOthers
+            || seen.shares.get(&it.snapshot) != Some(&SharesSeen::Absent)
+    });
     let shares = shares::in_the_end(target, Some(seen));
     Next::End(Box::new(Retirement {
         deleted,
