@@ -16,7 +16,7 @@ use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::status::{
     Action, Deviation, Difference, ParameterId, RegionAction, Settings, Status,
 };
-use crate::image::words::State;
+use crate::image::words::{FailureKind, State};
 use crate::manifest::text::excerpt;
 
 /// How long after an AMI was seen to be right, or was changed by us, it is not audited: reads may still show what was
@@ -45,9 +45,19 @@ pub struct Audited {
 #[must_use]
 pub fn is_auditable(status: &Status, now: Timestamp) -> bool {
     let is_finished = matches!(status.state, State::Available | State::Incomplete);
+    // One that never got the settings of its manifest was changed by nobody.
+    let failure = status.build.failure.as_ref();
+    let is_unpublished = failure.is_some_and(|it| {
+        let kind = &it.kind;
+        matches!(
+            kind,
+            FailureKind::SettingsGone | FailureKind::ManifestNotAllowed
+        )
+    });
     let since = status.build.step_since;
     let last = status.last_verified().map_or(since, |at| at.max(since));
     is_finished
+        && !is_unpublished
         && status.is_built()
         && status.retry.is_none()
         && now.duration_since(last) >= AUDIT_GRACE
@@ -221,7 +231,9 @@ impl Audited {
         self.deviations.push(Deviation {
             region: region.to_owned(),
             image: known.image.clone(),
-            verified_at: known.verified_at.or(status.completed_at),
+            verified_at: confirmed_at(status, region, &what)
+                .max(known.verified_at)
+                .or(status.completed_at),
             what,
         });
     }
@@ -238,6 +250,16 @@ impl Audited {
             }
         }
     }
+}
+
+/// When a parameter was seen to be right last: after the AMI was.
+fn confirmed_at(status: &Status, region: &str, what: &Difference) -> Option<Timestamp> {
+    let Difference::Parameter { name, .. } = what else {
+        return None;
+    };
+    let (region, name) = (region.to_owned(), name.clone());
+    let known = status.release.parameters.get(&ParameterId { region, name });
+    known?.confirmed_at
 }
 
 /// What EC2 shows of the setting that an action would change.
