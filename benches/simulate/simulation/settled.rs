@@ -34,11 +34,12 @@ pub(super) async fn check(
     let (since_upload, since_first) = played.monitor.given_since(&played.stack, key);
     let is_refused = |given: &Stack| manifest.is_refused(given);
     let is_rejected = text(status, "/state") == "rejected";
-    // Whose a source is, EC2 is asked once the name is free.
+    // Whose a source is, EC2 is asked once the name is free, unless it is cancelled before.
     let is_taken =
         manifest.source == Source::Theirs && text(status, "/build/failure/kind") == "name-taken";
     // What was begun while it was allowed is not rejected later.
-    if since_first.iter().all(is_refused) && !is_rejected && !is_taken {
+    let is_cancelled = text(status, "/state") == "cancelled" && manifest.source == Source::Theirs;
+    if since_first.iter().all(is_refused) && !is_rejected && !is_taken && !is_cancelled {
         say("should be rejected");
     }
     let was_refused = since_first.iter().any(is_refused);
@@ -285,7 +286,9 @@ async fn is_deprecated_as_asked(
         return true;
     };
     let asked = made.as_second() + i64::from(days) * 24 * 3600;
-    (at.as_second() - asked).abs() <= 60
+    // EC2 takes no time that has passed when it is asked for it.
+    let is_over = asked <= played.stack.world.clock().now().as_second();
+    (at.as_second() - asked).abs() <= 60 || (is_over && at.as_second() > asked)
 }
 
 /// Whether it is deprecated two years after it was made, as EC2 deprecates what becomes public itself; who makes it private again

@@ -58,6 +58,8 @@ pub(super) struct State {
     eyes: Option<Eyes>,
     /// The parameters that the stack was given, each from when on.
     given: Vec<(Timestamp, Stack)>,
+    /// When the last call was made.
+    now: Option<Timestamp>,
     /// What was wrong, in the order in which it happened.
     violations: Vec<String>,
     lines: Vec<Line>,
@@ -268,6 +270,7 @@ impl State {
 
     fn judge(&mut self, exchange: &Exchange) {
         let call = &exchange.call;
+        self.now = Some(call.at);
         if let Some(answer) = &exchange.answer
             && (answer.status() == 501 || answer.body().starts_with(b"localaws broke"))
         {

@@ -181,6 +181,7 @@ impl State {
         let snapshot = text(kept, "/snapshot");
         let place = (region.to_owned(), snapshot.to_owned());
         let is_so = match text(kept, "/reason") {
+            "deregistered-by-others" => self.is_edited(key, &[Edit::Deregister]),
             "not-asked" => self.some_version(key, |it| !it.delete_snapshots),
             "unproven" => self.foreign.contains_key(&place),
             "given-up" => self.is_reason(key, status, (region, image), &kept["why"]),
