@@ -291,3 +291,18 @@ async fn removed_in_spite_of(service: &str, action: &str, nth: u64, fault: Fault
         .filter(|it| it.subject.starts_with("Manifest removed"));
     assert_eq!(removed.count(), 1, "{about}");
 }
+
+/// EC2 has answered the request for it, and amiwright has deregistered it.
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_was_deregistered_is_told_as_that_alone() {
+    let stack = stack().await;
+    let manifest = stack.manifest("web-{digest}");
+    let manifest = format!("{manifest}{DEREGISTER}regions: {{{OREGON}: {{}}}}\n");
+    stack.drop_and_rest(KEY, manifest).await;
+    let copy = stack.world.ec2().images(OREGON)[0].id.clone();
+    remove(&stack).await;
+    let email = stack.last_email();
+    assert!(email.contains(&format!("{copy} deregistered")), "{email}");
+    assert!(!email.contains("answer was lost"), "{email}");
+    is_at_rest(&stack).await;
+}
