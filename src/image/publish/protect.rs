@@ -35,31 +35,33 @@ pub(super) fn soon(now: Timestamp) -> Timestamp {
     soon.round(up).unwrap_or(soon)
 }
 
-/// The time of deprecation that an AMI is to have which is shown to have this one.
-pub(super) fn asked_for(desired: Timestamp, shown: Option<Timestamp>, now: Timestamp) -> Timestamp {
+/// The time of deprecation that an AMI is to have which is shown to have this one, and was `asked` for that a moment ago.
+pub(super) fn asked_for(
+    desired: Timestamp,
+    shown: Option<Timestamp>,
+    asked: Option<Timestamp>,
+    now: Timestamp,
+) -> Timestamp {
     let desired = to_minute(desired);
     if desired > now {
         return desired;
     }
-    // EC2 takes no time in the past: what is deprecated by now, or is about to be, is as it should be.
+    // EC2 takes no time in the past: what is deprecated by now, or is about to be, is as it should be. What was asked for a
+    // moment ago is on its way: each later time would be another.
     let soon = soon(now);
-    shown.filter(|at| *at <= soon).unwrap_or(soon)
-}
-
-/// The time that was asked for a moment ago because the one that is desired has passed, if it has not passed itself.
-fn asked_soon(compared: &Compared<'_>) -> Option<Timestamp> {
-    let asked = compared.intended?.settings.deprecate_at.map(to_minute);
-    asked.filter(|at| *at > compared.now && *at <= soon(compared.now))
+    let shown = shown.filter(|at| *at <= soon);
+    let asked = || asked.filter(|at| *at > now && *at <= soon);
+    shown.or_else(asked).unwrap_or(soon)
 }
 
 fn deprecation(compared: &Compared<'_>, found: &mut Difference) {
     let shown = compared.shown.deprecate_at.map(to_minute);
     let wanted = match compared.desired.deprecate_at {
-        Some(desired) => Some(asked_for(desired, shown, compared.now)).map(|at| match at {
-            // One that was asked for a moment ago is on its way: each later one would be another.
-            at if at == soon(compared.now) => asked_soon(compared).unwrap_or(at),
-            at => at,
-        }),
+        Some(desired) => {
+            let asked = compared.intended.and_then(|it| it.settings.deprecate_at);
+            let asked = asked.map(to_minute);
+            Some(asked_for(desired, shown, asked, compared.now))
+        }
         // It was ours, and nobody has set another time since.
         None if shown.is_some_and(|at| compared.all_ours().has_deprecation(at)) => None,
         None => return,

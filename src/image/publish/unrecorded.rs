@@ -49,7 +49,7 @@ pub(super) fn adopted(
     let at = shown.deprecate_at.map(to_minute);
     let is_asked = |at: &Timestamp| {
         let desired = desired.deprecate_at;
-        desired.is_some_and(|desired| asked_for(desired, Some(*at), now) == *at)
+        desired.is_some_and(|desired| asked_for(desired, Some(*at), None, now) == *at)
     };
     settings.deprecate_at = at.filter(is_asked).or(settings.deprecate_at);
     let protection = shown.current_protection();
