@@ -134,8 +134,7 @@ pub(super) fn retired(status: &mut Status, seen: Retired, now: Timestamp) -> boo
             // Its snapshots are looked at from now on, and one answer that does not show one counts for nothing.
             retiring.deregistered_at = Some(now);
             if retiring.asked_at.is_none() {
-                let left = known.snapshots.iter().cloned();
-                retiring.kept = left.map(KeptSnapshot::of_others).collect();
+                retiring.kept = KeptSnapshot::all_of_others(&known.snapshots);
             }
         }
         shares::drop_passed_on(status, &it.region, &it.image);

@@ -48,9 +48,8 @@ pub fn is_auditable(status: &Status, now: Timestamp) -> bool {
     // One that never got the settings of its manifest was changed by nobody.
     let failure = status.build.failure.as_ref();
     let is_unpublished = failure.is_some_and(|it| {
-        let kind = &it.kind;
         matches!(
-            kind,
+            it.kind,
             FailureKind::SettingsGone | FailureKind::ManifestNotAllowed
         )
     });

@@ -26,9 +26,8 @@ pub fn leaves_shares(target: &Target) -> bool {
 pub fn gone(target: &Target, why: &KeptReason, now: Timestamp) -> Retirement {
     let retiring = &target.known.retiring;
     let Some(at) = retiring.deregistered_at.or(retiring.asked_at) else {
-        let left = target.known.snapshots.iter().cloned();
         return Retirement {
-            kept: left.map(KeptSnapshot::of_others).collect(),
+            kept: KeptSnapshot::all_of_others(&target.known.snapshots),
             ..retirement(target, RetireOutcome::Gone, None, now)
         };
     };

@@ -288,10 +288,13 @@ pub struct KeptSnapshot {
 }
 
 impl KeptSnapshot {
-    /// One of an AMI that somebody else has deregistered.
-    pub(in crate::image) const fn of_others(snapshot: String) -> Self {
-        let why = SnapshotKept::DeregisteredByOthers;
-        Self { snapshot, why }
+    /// Those of an AMI that somebody else has deregistered.
+    pub(in crate::image) fn all_of_others(snapshots: &[String]) -> Vec<Self> {
+        let kept = |snapshot: &String| Self {
+            snapshot: snapshot.clone(),
+            why: SnapshotKept::DeregisteredByOthers,
+        };
+        snapshots.iter().map(kept).collect()
     }
 }
 
