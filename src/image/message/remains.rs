@@ -6,6 +6,7 @@ use super::quoting::{more, word};
 use super::retiring::{begun_text, unnamed_text};
 use super::waiting::orphan_text;
 use crate::image::observed::MANIFEST_TAG;
+use crate::image::publish::retire;
 use crate::image::status::{Failure, Orphan, OrphanReason, RegionStatus, Status};
 use crate::image::words::{FailureKind, NoticeKind, Step};
 
@@ -69,13 +70,20 @@ fn orphans_text(orphans: &[Orphan], listed: usize) -> String {
 
 /// What becomes of the AMIs of earlier versions.
 pub(super) fn previous_text(status: &Status, listed: usize) -> String {
-    // What becomes of AMIs that are being retired is told once that is known.
     let is_retiring = status.build.step.retires() && !status.state.is_final();
+    let begun = status.begun_previous();
+    let mut text = match is_retiring && !status.invalidates_previous() {
+        true => retiring_text(status, listed),
+        false => String::new(),
+    };
+    if text.is_empty() || !status.replaces {
+        text.push_str(&last_previous_text(status, &begun, listed));
+    }
+    // What becomes of AMIs that are being retired is told once that is known.
     let begun = match is_retiring {
         true => Vec::new(),
-        false => status.begun_previous(),
+        false => begun,
     };
-    let mut text = last_previous_text(status, is_retiring, &begun, listed);
     if !begun.is_empty() {
         text.push_str("\nRetiring earlier AMIs was begun, and was not finished:\n");
     }
@@ -138,10 +146,30 @@ fn forgotten_text(status: &Status, listed: usize) -> String {
     text
 }
 
+/// The AMIs of earlier versions that are being retired: all, or those of which that was begun.
+fn retiring_text(status: &Status, listed: usize) -> String {
+    let mut targets = retire::targets(status);
+    // Nobody knows of one that EC2 did not list when it was looked at last.
+    targets.retain(|it| {
+        let is_meant = status.replaces || it.known.retiring.is_begun();
+        let is_there = it.known.retiring.deregistered_at.is_none();
+        is_meant && is_there && it.known.unseen_since.is_none()
+    });
+    if targets.is_empty() {
+        return String::new();
+    }
+    let images = targets.iter().rev().map(|it| (&it.region, &it.known));
+    let list = listed_images(images, listed);
+    let are = match targets.len() {
+        1 => format!("AMI, {list}, is"),
+        _ => format!("AMIs, {list}, are"),
+    };
+    format!("\nThe previous {are} being retired: another email tells how that ends.\n")
+}
+
 /// What becomes of the AMIs of the version before, without those whose retiring was `begun`.
 fn last_previous_text(
     status: &Status,
-    is_retiring: bool,
     begun: &[(&String, &RegionStatus)],
     listed: usize,
 ) -> String {
@@ -156,13 +184,7 @@ fn last_previous_text(
     if images.is_empty() {
         return String::new();
     }
-    let list: Vec<String> = images
-        .iter()
-        .take(listed)
-        .map(|(region, it)| format!("{} in {}", word(&it.image), word(region)))
-        .chain(more(images.len().saturating_sub(listed)))
-        .collect();
-    let list = list.join(", ");
+    let list = listed_images(images.into_iter(), listed);
     if status.invalidates_previous() {
         return format!(
             "\nThe previous AMI, {list}, was registered from the same bundle. That has changed, so its registration is\n\
@@ -170,12 +192,20 @@ fn last_previous_text(
              parameter AllowRetire is true, it goes before the next one is registered.\n"
         );
     }
-    // Of one that EC2 was asked to deregister it is not known yet whether it is kept.
-    let is_asked = images.iter().any(|(_, it)| it.retiring.asked_at.is_some());
-    if is_retiring && (status.replaces || is_asked) {
-        return format!(
-            "\nThe previous AMI, {list}, is being retired: another email tells how that ends.\n"
-        );
-    }
     format!("\nThe previous AMI is kept: {list}.\n")
+}
+
+/// AMIs with their Regions.
+fn listed_images<'a>(
+    images: impl ExactSizeIterator<Item = (&'a String, &'a RegionStatus)>,
+    listed: usize,
+) -> String {
+    let omitted = images.len().saturating_sub(listed);
+    let named = images
+        .take(listed)
+        .map(|(region, it)| format!("{} in {}", word(&it.image), word(region)));
+    named
+        .chain(more(omitted))
+        .collect::<Vec<String>>()
+        .join(", ")
 }

@@ -110,60 +110,6 @@ fn completed_with_a_lost_license_and_a_product_code() {
 }
 
 #[test]
-fn completed_after_a_previous_version() {
-    let previous = |sha256: &str| PreviousVersion {
-        copies: BTreeMap::new(),
-        digest: Some("0000".to_owned()),
-        regions: BTreeMap::from([(REGION.to_owned(), RegionStatus::pending("ami-0".to_owned()))]),
-        bundle: Some(bundle(sha256)),
-        is_dealt_with: false,
-        is_only_deprecated: false,
-    };
-    for (name, sha256) in [
-        ("completed-previous-kept", "b1b1b1b1"),
-        ("completed-previous-invalid", "b0b0b0b0"),
-    ] {
-        let mut status = accepted(SourceKind::Bundle);
-        status.previous = vec![previous(sha256)];
-        advance(&mut status, bundle_checked("b1b1b1b1"), 1);
-        advance(&mut status, image_registered(), 1);
-        poll_image(&mut status, Some(&seen("available")), 2);
-        assert_email(name, &status);
-    }
-}
-
-/// The last version of which there are AMIs is meant, wherever the last one's are gone.
-#[test]
-fn a_previous_ami_that_is_gone_says_nothing_of_the_one_before() {
-    let of = |image: &str, sha256: Option<&str>| {
-        let image = RegionStatus::pending(image.to_owned());
-        PreviousVersion {
-            copies: BTreeMap::new(),
-            digest: Some("0000".to_owned()),
-            regions: BTreeMap::from([(REGION.to_owned(), image)]),
-            bundle: sha256.map(bundle),
-            is_dealt_with: false,
-            is_only_deprecated: false,
-        }
-    };
-    let mut status = accepted(SourceKind::Bundle);
-    let (kept, mut gone) = (of("ami-8", None), of("ami-9", Some("b0b0b0b0")));
-    let image = gone.regions.get_mut(REGION).unwrap();
-    image.retiring.deregistered_at = Some(after(0));
-    status.previous = vec![kept, gone];
-    advance(&mut status, bundle_checked("b1b1b1b1"), 1);
-    advance(&mut status, image_registered(), 1);
-    poll_image(&mut status, Some(&seen("available")), 2);
-    assert!(!status.invalidates_previous());
-    let notice = status.notices.first().unwrap();
-    let text = crate::image::message::compose(&status, notice, SENDER).text;
-    assert!(
-        text.contains("The previous AMI is kept: ami-8 in"),
-        "{text}"
-    );
-}
-
-#[test]
 fn started_when_that_was_asked_for() {
     let mut status = opened();
     let accepted = Accepted {

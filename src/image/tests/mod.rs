@@ -7,6 +7,7 @@ mod billing;
 mod conditions;
 mod emails;
 mod emails_failed;
+mod emails_previous;
 mod endings;
 mod forged;
 mod forgotten;
@@ -294,6 +295,12 @@ const SENDER: Sender<'static> = Sender {
     region: REGION,
     account: "111122223333",
 };
+
+/// The last notice as it would be if it were recorded now.
+fn of_now(mut status: Status) -> Message {
+    status.notices.last_mut().unwrap().facts = None;
+    newest(&status)
+}
 
 /// The newest notice's message.
 fn newest(status: &Status) -> Message {

@@ -1,0 +1,99 @@
+//! What emails say of the AMIs of earlier versions. Their whole texts are in [`super::emails`].
+
+use super::emails::assert_email;
+use super::*;
+use crate::image::status::PreviousVersion;
+use crate::image::words::{State, Step};
+
+/// An earlier version that has an AMI.
+fn earlier(image: &str, sha256: Option<&str>) -> PreviousVersion {
+    let image = RegionStatus::pending(image.to_owned());
+    PreviousVersion {
+        copies: BTreeMap::new(),
+        digest: Some("0000".to_owned()),
+        regions: BTreeMap::from([(REGION.to_owned(), image)]),
+        bundle: sha256.map(bundle),
+        is_dealt_with: false,
+        is_only_deprecated: false,
+    }
+}
+
+#[test]
+fn completed_after_a_previous_version() {
+    for (name, sha256) in [
+        ("completed-previous-kept", "b1b1b1b1"),
+        ("completed-previous-invalid", "b0b0b0b0"),
+    ] {
+        let mut status = accepted(SourceKind::Bundle);
+        status.previous = vec![earlier("ami-0", Some(sha256))];
+        advance(&mut status, bundle_checked("b1b1b1b1"), 1);
+        advance(&mut status, image_registered(), 1);
+        poll_image(&mut status, Some(&seen("available")), 2);
+        assert_email(name, &status);
+    }
+}
+
+/// What the email says that goes out while an available image's earlier AMIs are retired.
+fn text_while_retiring(replaces: bool, previous: Vec<PreviousVersion>) -> String {
+    let mut status = accepted(SourceKind::Snapshot);
+    status.previous = previous;
+    advance(&mut status, image_registered(), 1);
+    poll_image(&mut status, Some(&seen("available")), 2);
+    status.replaces = replaces;
+    (status.state, status.build.step) = (State::Working, Step::Retire);
+    of_now(status).text
+}
+
+#[test]
+fn all_earlier_amis_that_are_being_retired_are_named() {
+    let mut gone = earlier("ami-6", None);
+    let image = gone.regions.get_mut(REGION).unwrap();
+    image.retiring.deregistered_at = Some(after(0));
+    let previous = vec![gone, earlier("ami-7", None), earlier("ami-8", None)];
+    let text = text_while_retiring(true, previous);
+    let all = format!(
+        "The previous AMIs, ami-8 in {REGION}, ami-7 in {REGION}, are being retired: another email tells how that ends.\n"
+    );
+    assert!(text.contains(&all), "{text}");
+
+    let text = text_while_retiring(true, vec![earlier("ami-8", None)]);
+    let one = format!("The previous AMI, ami-8 in {REGION}, is being retired");
+    assert!(text.contains(&one), "{text}");
+}
+
+/// A version that replaces none ends what was begun, and keeps the others.
+#[test]
+fn an_earlier_ami_that_is_kept_is_not_said_to_be_retired() {
+    let mut begun = earlier("ami-7", None);
+    let image = begun.regions.get_mut(REGION).unwrap();
+    image.retiring.asked_at = Some(after(0));
+    let text = text_while_retiring(false, vec![begun, earlier("ami-8", None)]);
+    for line in [
+        format!("The previous AMI, ami-7 in {REGION}, is being retired"),
+        format!("The previous AMI is kept: ami-8 in {REGION}.\n"),
+    ] {
+        assert!(text.contains(&line), "{text}");
+    }
+    assert!(!text.contains("was not finished"), "{text}");
+}
+
+/// The last version of which there are AMIs is meant, wherever the last one's are gone.
+#[test]
+fn a_previous_ami_that_is_gone_says_nothing_of_the_one_before() {
+    let mut status = accepted(SourceKind::Bundle);
+    let kept = earlier("ami-8", None);
+    let mut gone = earlier("ami-9", Some("b0b0b0b0"));
+    let image = gone.regions.get_mut(REGION).unwrap();
+    image.retiring.deregistered_at = Some(after(0));
+    status.previous = vec![kept, gone];
+    advance(&mut status, bundle_checked("b1b1b1b1"), 1);
+    advance(&mut status, image_registered(), 1);
+    poll_image(&mut status, Some(&seen("available")), 2);
+    assert!(!status.invalidates_previous());
+    let notice = status.notices.first().unwrap();
+    let text = crate::image::message::compose(&status, notice, SENDER).text;
+    assert!(
+        text.contains("The previous AMI is kept: ami-8 in"),
+        "{text}"
+    );
+}
