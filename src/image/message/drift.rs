@@ -45,7 +45,7 @@ pub(super) fn text(status: &Status, listed: usize) -> String {
     if differences().any(|it| {
         matches!(
             it,
-            Difference::Setting { .. } | Difference::Parameter { .. }
+            Difference::Setting { .. } | Difference::Parameter { blocked: false, .. }
         )
     }) {
         let _ = write!(
@@ -60,7 +60,7 @@ pub(super) fn text(status: &Status, listed: usize) -> String {
         let _ = write!(text, "\nNot set back now: {why}.\n");
     }
     if differences().any(|it| matches!(it, Difference::Parameter { blocked: true, .. })) {
-        text.push_str("\nA parameter that somebody else has written is only set back with `takeOver: true` in the manifest.\n");
+        text.push_str("\nA parameter that somebody else has written is only set back with `takeOver: true` in the manifest. If it is to stay\nas it is, remove it from the manifest.\n");
     }
     let mut enabled = BTreeSet::new();
     for it in &drift.found {

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use super::facts::Fact;
 use super::quoting::{more, word};
 use crate::image::publish::{Conflict, ConflictReason};
-use crate::image::status::{Action, AppliedChange, Failure, ParameterId, ParameterStatus, Status};
+use crate::image::status::{
+    Action, AppliedChange, Deviation, Failure, ParameterId, ParameterStatus, Status,
+};
 use crate::image::words::{FailureKind, NoticeKind};
 use crate::manifest::text::excerpt;
 
@@ -41,8 +43,14 @@ fn parameter(status: &Status, id: &ParameterId, known: &ParameterStatus) -> Stri
         return format!("{name}: not set");
     };
     let mut text = format!("{name}: {} (version {version})", word(value));
+    let drift = status.drift.iter().flat_map(|it| &it.found);
+    let is_conflict = |it: &Failure| matches!(it.kind, FailureKind::ParameterConflict { .. });
     if Some(value) != image {
         text.push_str("; not set to this AMI");
+    } else if known.failure.as_ref().is_some_and(is_conflict)
+        || drift.filter_map(Deviation::parameter).any(|it| it == *id)
+    {
+        text.push_str("; it was changed by others since");
     }
     if known.is_text {
         text.push_str(

@@ -7,7 +7,8 @@ use super::facts::Fact;
 use super::quoting::{more, quoted, word};
 use super::release;
 use crate::image::status::{
-    Action, AppliedChange, Grantee, Protection, RegionAction, RegionStatus, Status,
+    Action, AppliedChange, Deviation, Difference, Grantee, Protection, RegionAction, RegionStatus,
+    Status,
 };
 use crate::image::words::{NoticeKind, counted};
 
@@ -39,6 +40,13 @@ pub(super) fn of_region(status: &Status, region: &RegionStatus, listed: usize) -
     if !is_seen {
         let asked = "what was asked for last was not seen to be set";
         facts.push(("Settings", asked.to_owned()));
+    }
+    let mut drift = status.drift.iter().flat_map(|it| &it.found);
+    let is_its =
+        |it: &Deviation| it.image == region.image && matches!(it.what, Difference::Setting { .. });
+    if drift.any(is_its) {
+        let changed = "some were changed by others since";
+        facts.push(("Settings", changed.to_owned()));
     }
     facts
 }

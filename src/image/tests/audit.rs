@@ -204,6 +204,24 @@ fn parameter(number: usize, blocked: bool) -> Difference {
     }
 }
 
+/// What is somebody else's is not set back by a new attempt either: no email advises that.
+#[test]
+fn a_parameter_of_others_is_not_said_to_be_set_back_by_a_retry() {
+    let mut status = available();
+    look(&mut status, Observation::Seen(wrong()), false, 60);
+    let mut text = |found: Vec<Deviation>| {
+        status.drift = Some(Drift::of(after(60), found));
+        of_now(status.clone()).text
+    };
+    let advice = ["amiwright retry", "repair: true", "takeOver: true"];
+    let said = |text: &str| advice.map(|it| text.contains(it));
+    let (own, theirs) = (parameter(1, false), parameter(2, true));
+    let (own, theirs) = (deviation(1, own), deviation(2, theirs));
+    assert_eq!(said(&text(vec![theirs.clone()])), [false, false, true]);
+    assert_eq!(said(&text(vec![own.clone()])), [true, true, false]);
+    assert_eq!(said(&text(vec![own, theirs])), [true; 3]);
+}
+
 /// What is not kept, because so much differs, decides too.
 #[test]
 fn what_cannot_be_repaired_is_kept_first() {
