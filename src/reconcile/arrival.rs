@@ -235,6 +235,7 @@ pub(super) async fn compare(
     upload: &ManifestVersion,
 ) -> Result<Change, Error> {
     let same_content = status.manifest.sha256 == upload.sha256;
+    let lacks_settings = lacks_settings(status);
     let manifest = &status.manifest;
     let known = manifest.publish_digest.as_deref();
     let (Some(content), Some(known)) = (object.content.as_deref(), known) else {
@@ -247,16 +248,15 @@ pub(super) async fn compare(
     };
     let Ok(spec) = Spec::parse(upload, content, &context.config.guardrails) else {
         // What is not allowed any more is rejected, and told.
-        return Ok(if same_content && !lacks_settings(status) {
+        return Ok(if same_content && !lacks_settings {
             Change::None
         } else {
             Change::Version
         });
     };
     // An upload is compared as a whole; the bundle beside an image manifest is a manifest, too, and may come alone.
-    let is_upload = !same_content
-        || status.manifest.last_uploaded_at() < upload.uploaded_at
-        || lacks_settings(status);
+    let is_upload =
+        !same_content || status.manifest.last_uploaded_at() < upload.uploaded_at || lacks_settings;
     let is_bundle = spec.source_kind() == SourceKind::Bundle && status.build.bundle.is_some();
     if !is_upload && !is_bundle {
         return Ok(Change::None);
@@ -271,7 +271,7 @@ pub(super) async fn compare(
     let publishing = spec.publishing();
     Ok(if status.build.digest.as_ref() != Some(&digest) {
         Change::Version
-    } else if known != publishing.digest || lacks_settings(status) {
+    } else if known != publishing.digest || lacks_settings {
         Change::Settings(publishing)
     } else {
         Change::None
