@@ -30,8 +30,14 @@ pub(super) async fn edit(played: &mut Played, key: &str, region: &'static str, e
                 if image.deregistration_protection != DeregistrationProtection::Disabled {
                     continue;
                 }
+                // Functions go on meanwhile.
+                played.monitor.look_at(region);
+                played.monitor.touch(region, &id);
                 let aws = played.stack.aws().in_region(region);
-                if aws.deregister_image(&id).await.is_err() {
+                let is_done = aws.deregister_image(&id).await.is_ok();
+                // EC2 finds none that it does not show yet, and that one is taken for gone.
+                let is_there = ec2.images(region).iter().any(|it| it.id == id);
+                if !is_done || is_there {
                     continue;
                 }
             }

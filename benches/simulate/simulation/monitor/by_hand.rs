@@ -4,6 +4,11 @@ use super::Monitor;
 use crate::support::TestStack;
 
 impl Monitor {
+    /// Looks at the AMIs of a Region before somebody changes them.
+    pub(in crate::simulation) fn look_at(&self, region: &str) {
+        self.lock().look(region);
+    }
+
     /// Somebody changes this by hand: what is seen of it need not be as amiwright left it.
     pub(in crate::simulation) fn touch(&self, region: &str, id: &str) {
         self.lock().touched.insert(place(region, id));

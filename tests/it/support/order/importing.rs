@@ -21,10 +21,14 @@ fn own_tags<'a>(call: &'a Call, start: &'a str) -> BTreeMap<&'a str, &'a str> {
         .collect()
 }
 
-/// The key of the only disk or machine that a call imports.
-fn object(call: &Call) -> Option<&str> {
+/// The key of the only disk or machine that a call imports, if it is in the bucket of its manifest: what is uploaded to others
+/// is not recorded.
+fn object<'a>(call: &'a Call, manifest: &str) -> Option<&'a str> {
     let mut keys = call.values("DiskContainer.", "UserBucket.S3Key");
-    keys.next().filter(|_| keys.next().is_none())
+    let mut buckets = call.values("DiskContainer.", "UserBucket.S3Bucket");
+    let bucket = buckets.next()?;
+    let is_own = manifest.starts_with(&format!("s3://{bucket}/"));
+    keys.next().filter(|_| is_own && keys.next().is_none())
 }
 
 impl Told {
@@ -53,9 +57,11 @@ impl Recorded {
         };
         for import in self.calls.iter().filter(is_import) {
             let tags = own_tags(import, "TagSpecification.1.Tag.");
-            let (Some(object), Some(manifest), Some(digest)) =
-                (object(import), tags.get(MANIFEST_TAG), tags.get(DIGEST_TAG))
+            let (Some(manifest), Some(digest)) = (tags.get(MANIFEST_TAG), tags.get(DIGEST_TAG))
             else {
+                continue;
+            };
+            let Some(object) = object(import, manifest) else {
                 continue;
             };
             let Some(taken) = self.taken_over(import, &tags) else {
