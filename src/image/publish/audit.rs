@@ -45,18 +45,9 @@ pub struct Audited {
 #[must_use]
 pub fn is_auditable(status: &Status, now: Timestamp) -> bool {
     let is_finished = matches!(status.state, State::Available | State::Incomplete);
-    // One that never got the settings of its manifest was changed by nobody.
-    let failure = status.build.failure.as_ref();
-    let is_unpublished = failure.is_some_and(|it| {
-        matches!(
-            it.kind,
-            FailureKind::SettingsGone | FailureKind::ManifestNotAllowed
-        )
-    });
     let since = status.build.step_since;
     let last = status.last_verified().map_or(since, |at| at.max(since));
     is_finished
-        && !is_unpublished
         && status.is_built()
         && status.retry.is_none()
         && now.duration_since(last) >= AUDIT_GRACE
@@ -178,6 +169,10 @@ impl Audited {
                         state: shown.state.clone(),
                     }
                 }
+                _ if lacks_settings(status, &what.region) => {
+                    self.unknown.insert(what.region.clone());
+                    continue;
+                }
                 _ => Difference::setting(what, shown_of(what, shown), blocked),
             };
             self.deviate(status, &what.region, difference);
@@ -186,6 +181,10 @@ impl Audited {
 
     /// A parameter does not point to the AMI any more.
     fn moved(&mut self, status: &Status, id: &ParameterId, observed: &Observed, blocked: bool) {
+        if lacks_settings(status, &id.region) {
+            self.unread.insert(id.clone());
+            return;
+        }
         let value = match observed.parameters.get(id) {
             Some(Observation::Seen(shown)) => Some(excerpt(&shown.value)),
             _ => None,
@@ -249,6 +248,21 @@ impl Audited {
             }
         }
     }
+}
+
+/// Whether the image ended before the AMI of a Region had the settings that were uploaded last: what differs was changed by
+/// nobody else.
+fn lacks_settings(status: &Status, region: &str) -> bool {
+    let failure = status.build.failure.as_ref();
+    let is_ended = failure.is_some_and(|it| {
+        matches!(
+            it.kind,
+            FailureKind::SettingsGone | FailureKind::ManifestNotAllowed
+        )
+    });
+    let verified_at = status.image_in(region).and_then(|it| it.verified_at);
+    let is_verified = verified_at.is_some_and(|at| at >= status.manifest.last_uploaded_at());
+    is_ended && !is_verified
 }
 
 /// When a parameter was seen to be right last: after the AMI was.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::emails::assert_email;
 use super::*;
 use crate::image::apply::{Audit, Compared, audited};
-use crate::image::message::quoted;
+use crate::image::message::{failures, quoted};
 use crate::image::publish::audit::{Audited, audit, compare, is_auditable};
 use crate::image::publish::{Asked, AskedRegion, Desired, Observation, Observed, Shown};
 use crate::image::status::{
@@ -185,6 +185,27 @@ fn what_is_new_or_in_progress_is_not_audited() {
     assert_eq!(audited(&mut changed, &audit, after(61)), Ok(false));
     assert_eq!(audited(&mut status, &audit, after(61)), Ok(true));
     assert_eq!(audited(&mut status, &audit, after(90)), Ok(false));
+}
+
+/// Settings that the stack did not allow, or whose manifest was missing, were changed by nobody; that an AMI is gone is told.
+#[test]
+fn what_an_ami_never_got_has_not_drifted() {
+    let mut status = available();
+    look(&mut status, Observation::Seen(right()), false, 60);
+    status.state = State::Incomplete;
+    status.build.failure = Some(failures::manifest_not_allowed("it is closed".to_owned()));
+    // What was not allowed was to set it right: it had all settings before.
+    let mut repaired = status.clone();
+    look(&mut repaired, Observation::Seen(wrong()), false, 420);
+    assert!(repaired.drift.is_some());
+
+    status.manifest.repeated_at = Some(after(100));
+    look(&mut status, Observation::Seen(wrong()), false, 420);
+    assert_eq!(status.drift, None);
+    look(&mut status, Observation::Absent, false, 780);
+    look(&mut status, Observation::Absent, false, 1140);
+    let drift = status.drift.unwrap();
+    assert!(drift.is_deregistered(REGION), "{drift:?}");
 }
 
 fn deviation(number: usize, what: Difference) -> Deviation {
