@@ -203,7 +203,7 @@ fn words(foreign: &[String], listed: usize) -> String {
     words.join(", ")
 }
 
-fn not_listed(since: Timestamp) -> String {
+pub(super) fn not_listed(since: Timestamp) -> String {
     format!("not listed since {since}")
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::email::not_listed;
 use super::quoting::{more, word};
 use super::retiring::{begun_text, unnamed_text};
 use super::waiting::orphan_text;
@@ -149,11 +150,9 @@ fn forgotten_text(status: &Status, listed: usize) -> String {
 /// The AMIs of earlier versions that are being retired: all, or those of which that was begun.
 fn retiring_text(status: &Status, listed: usize) -> String {
     let mut targets = retire::targets(status);
-    // Nobody knows of one that EC2 did not list when it was looked at last.
     targets.retain(|it| {
         let is_meant = status.replaces || it.known.retiring.is_begun();
-        let is_there = it.known.retiring.deregistered_at.is_none();
-        is_meant && is_there && it.known.unseen_since.is_none()
+        is_meant && !is_known_to_be_gone(&it.known)
     });
     if targets.is_empty() {
         return String::new();
@@ -178,8 +177,7 @@ fn last_previous_text(
         return String::new();
     };
     let is_begun = |it: &RegionStatus| begun.iter().any(|(_, begun)| begun.image == it.image);
-    // Nobody knows of one that EC2 did not list when it was looked at last.
-    let is_kept = |it: &RegionStatus| !is_begun(it) && it.unseen_since.is_none();
+    let is_kept = |it: &RegionStatus| !is_begun(it) && !is_known_to_be_gone(it);
     let images: Vec<_> = previous.images().filter(|(_, it)| is_kept(it)).collect();
     if images.is_empty() {
         return String::new();
@@ -195,15 +193,24 @@ fn last_previous_text(
     format!("\nThe previous AMI is kept: {list}.\n")
 }
 
+/// Whether an earlier AMI is gone for certain: that EC2 did not list it once proves nothing.
+fn is_known_to_be_gone(known: &RegionStatus) -> bool {
+    let failure = known.failure.as_ref();
+    known.retiring.deregistered_at.is_some()
+        || failure.is_some_and(|it| matches!(it.kind, FailureKind::ImageDeregistered { .. }))
+}
+
 /// AMIs with their Regions.
 fn listed_images<'a>(
     images: impl ExactSizeIterator<Item = (&'a String, &'a RegionStatus)>,
     listed: usize,
 ) -> String {
     let omitted = images.len().saturating_sub(listed);
-    let named = images
-        .take(listed)
-        .map(|(region, it)| format!("{} in {}", word(&it.image), word(region)));
+    let named = images.take(listed).map(|(region, it)| {
+        let unlisted = it.unseen_since.map(not_listed);
+        let unlisted = unlisted.map(|it| format!(" ({it})")).unwrap_or_default();
+        format!("{} in {}{unlisted}", word(&it.image), word(region))
+    });
     named
         .chain(more(omitted))
         .collect::<Vec<String>>()

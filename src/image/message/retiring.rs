@@ -239,25 +239,25 @@ pub fn kept_text(why: &KeptReason) -> String {
 
 /// What became of a snapshot that was not deleted.
 fn snapshot_text(why: &SnapshotKept) -> String {
-    let why = match why {
+    match why {
         SnapshotKept::NotShown => {
-            let text = "not deleted: EC2 does not show it, so it is gone, or no longer shared with this account";
-            return text.to_owned();
+            "not deleted: EC2 does not show it, so it is gone, or no longer shared with this account"
+                .to_owned()
         }
         SnapshotKept::DeregisteredByOthers => {
-            let text =
-                "not deleted: somebody else has deregistered its AMI, and may have deleted it, too";
-            return text.to_owned();
+            "not deleted: somebody else has deregistered its AMI, and it was not looked for"
+                .to_owned()
         }
-        SnapshotKept::NotAsked => "the manifest does not ask to delete it".to_owned(),
+        SnapshotKept::NotAsked => "kept: the manifest does not ask to delete it".to_owned(),
         SnapshotKept::Unproven => {
-            "its tags do not show that it was made for this manifest".to_owned()
+            "kept: its tags do not show that it was made for this manifest".to_owned()
         }
-        SnapshotKept::GivenUp { why } => format!("it was not deleted: {}", kept_text(why)),
-        SnapshotKept::UsedBy { image } => format!("{} uses it", word(image)),
-        SnapshotKept::Refused { code, message } => refused(code.as_deref(), message),
-    };
-    format!("kept: {why}")
+        SnapshotKept::GivenUp { why } => format!("kept: it was not deleted: {}", kept_text(why)),
+        SnapshotKept::UsedBy { image } => format!("kept: {} uses it", word(image)),
+        SnapshotKept::Refused { code, message } => {
+            format!("kept: {}", refused(code.as_deref(), message))
+        }
+    }
 }
 
 fn refused(code: Option<&str>, message: &str) -> String {
