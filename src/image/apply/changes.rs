@@ -40,9 +40,9 @@ pub(super) fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> b
         now.duration_since(since) > WAITING_LONG && !has_date
     } else {
         // One thing after the other may keep it in its step: only one that began with the step counts by itself.
-        let step_since = status.build.step_since;
-        let has_begun_with_it = since.duration_since(step_since) < WAITING_BEGINS;
-        let from = if has_begun_with_it { since } else { step_since };
+        let kept_since = status.kept_since();
+        let has_begun_with_it = since.duration_since(kept_since) < WAITING_BEGINS;
+        let from = if has_begun_with_it { since } else { kept_since };
         now.duration_since(from) > WAITING_LONG
     };
     if is_long && !has_notice_since(status, NoticeKind::WaitingLong, status.build.step_since) {

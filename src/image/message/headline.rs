@@ -204,7 +204,7 @@ fn waiting_since(status: &Status) -> Timestamp {
     let build = &status.build;
     match &build.waiting {
         Some(waiting) if build.step.polls() => waiting.since,
-        Some(_) | None => build.step_since,
+        Some(_) | None => status.kept_since(),
     }
 }
 

@@ -299,6 +299,16 @@ impl Status {
         )
     }
 
+    /// Since when its step keeps an image, whatever it waited for: since the step began, since it is to be cancelled, or since
+    /// the last AMI that had to go first is gone, of which it was known when that would be.
+    #[must_use]
+    pub fn kept_since(&self) -> Timestamp {
+        let gone = self.replaced.iter().map(|it| it.at);
+        let asked = self.cancel.map(|it| it.asked_at);
+        let later = gone.chain(asked).max();
+        later.map_or(self.build.step_since, |at| at.max(self.build.step_since))
+    }
+
     /// Since when just this is waited for: since `now`, if it was not yet.
     #[must_use]
     pub fn waiting_since(&self, reason: &WaitReason, now: Timestamp) -> Timestamp {

@@ -3,7 +3,8 @@
 use super::*;
 use crate::image::apply::note_stalled;
 use crate::image::outcome::Claim;
-use crate::image::words::{State, WaitReason};
+use crate::image::status::Replaced;
+use crate::image::words::{CancelBy, State, WaitReason};
 
 fn missing(first: &str) -> WaitReason {
     WaitReason::PartsMissing {
@@ -48,6 +49,36 @@ fn a_wait_that_began_with_its_step_counts_by_itself_and_a_later_one_with_the_ste
         assert_eq!(kinds(&status).len(), usize::from(told == began), "{began}");
         wait(&mut status, missing("b"), told);
         assert_eq!(kinds(&status), [NoticeKind::WaitingLong], "{began}");
+    }
+}
+
+/// Whoever waits for what there is a date for, and is told of it, has not waited too long when that is over.
+#[test]
+fn what_an_ami_that_had_to_go_first_took_does_not_count() {
+    for is_cancelled in [false, true] {
+        let mut status = accepted(SourceKind::Bundle);
+        if is_cancelled {
+            let cancel = request_cancel(&mut status, CancelBy::Command, after(600));
+            assert_eq!(cancel, Ok(true));
+        } else {
+            status.replaced.push(Replaced {
+                region: REGION.to_owned(),
+                image: "ami-0".to_owned(),
+                at: after(600),
+                until: None,
+            });
+        }
+        wait(&mut status, missing("b"), 600);
+        wait(&mut status, missing("b"), 615);
+        assert_eq!(kinds(&status), [NoticeKind::WaitingLong; 0]);
+        wait(&mut status, missing("b"), 616);
+        assert_eq!(kinds(&status), [NoticeKind::WaitingLong]);
+        let since = format!("since {}", after(600));
+        assert!(
+            newest(&status).text.contains(&since),
+            "{}",
+            newest(&status).text
+        );
     }
 }
 
