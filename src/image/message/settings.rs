@@ -19,7 +19,12 @@ const NAMED: usize = 5;
 pub(super) fn of_region(status: &Status, region: &RegionStatus, listed: usize) -> Vec<Fact> {
     let settings = &region.applied.settings;
     let mut facts = Vec::new();
-    if let Some(code) = &settings.product_code {
+    // Of a manifest that is removed, what became of its AMIs is told; nobody looks whether it shows.
+    let is_seen = region.applied.intended.is_none() || status.is_removed();
+    // A product code that EC2 has refused was never set.
+    let shown = region.billing.iter().flat_map(|it| &it.product_codes);
+    let is_set = |code: &&String| is_seen || shown.clone().any(|it| it == *code);
+    if let Some(code) = settings.product_code.as_ref().filter(is_set) {
         facts.push(("Sold as", word(code)));
     }
     if !settings.grants.is_empty() {
@@ -35,8 +40,6 @@ pub(super) fn of_region(status: &Status, region: &RegionStatus, listed: usize) -
     if let Some(protection) = settings.protection {
         facts.push(("Protected", protection_text(protection).to_owned()));
     }
-    // Of a manifest that is removed, what became of its AMIs is told; nobody looks whether it shows.
-    let is_seen = region.applied.intended.is_none() || status.is_removed();
     if !is_seen {
         let asked = "what was asked for last was not seen to be set";
         facts.push(("Settings", asked.to_owned()));

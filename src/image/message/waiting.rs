@@ -39,7 +39,7 @@ pub fn wait_text(reason: &WaitReason) -> String {
             let by = task.as_deref().map_or_else(|| "a task".to_owned(), word);
             let instance = word(instance);
             format!(
-                "{instance} is being bundled by {by}, which is not this manifest's; waiting for its end"
+                "{instance} is being bundled by {by}, which is not this attempt's; waiting for its end"
             )
         }
         WaitReason::StoreUnanswered { image, asked_at } => format!(
