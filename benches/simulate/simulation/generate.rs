@@ -2,6 +2,7 @@
 //! frequent ones.
 
 mod failing;
+mod following;
 mod manifests;
 mod updates;
 
@@ -102,11 +103,13 @@ impl Generator {
         if self.chance(5) {
             moves.extend(self.contest());
         }
+        if self.chance(4) {
+            moves.extend(self.twins());
+        }
         for _ in 0..count {
             let kind = self.weighted(&kinds);
             let (pause, event) = (self.pick(&PAUSES), kind(self));
-            let mut follows = self.edited_again(&event);
-            follows.extend(self.updated_again(&event));
+            let follows = self.follows(&event);
             moves.push(Move { pause, event });
             moves.extend(follows);
         }
@@ -221,21 +224,6 @@ impl Generator {
             Edit::Unshare,
             Edit::Launch,
         ])
-    }
-
-    /// Somebody who edits an AMI often does so again, once the first edit was noticed.
-    fn edited_again(&mut self, event: &Event) -> Vec<Move> {
-        match *event {
-            Event::Edit { key, region, .. } if self.chance(25) => {
-                let (edit, pause) = (self.what_to_edit(), self.pick(&PAUSES));
-                let audit = Event::Run { task: Task::Audit };
-                let again = Event::Edit { key, region, edit };
-                [(pause, audit), (60, again)]
-                    .map(|(pause, event)| Move { pause, event })
-                    .into()
-            }
-            _ => Vec::new(),
-        }
     }
 
     fn run(&mut self) -> Event {

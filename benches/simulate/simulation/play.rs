@@ -16,7 +16,7 @@ use super::manifest::{Sources, beside, key, short};
 use super::monitor::Monitor;
 use super::script::{Arrival, Change, Event, KEYS, Manifest, Object, Script, Source, Stack, Task};
 use super::setting::{self, region, regions};
-use super::{beside, by_hand, weather};
+use super::{beside, by_hand, text, weather};
 use crate::support::{BUNDLE_MANIFEST, BUNDLE_PART, TestStack, other_bundle, vmdk, whole_seconds};
 
 /// What a history left.
@@ -282,9 +282,24 @@ impl Played {
         // Two sweeps: what was lost is found.
         stack.world.run_for(Duration::from_secs(35 * 60)).await;
         self.until_nothing_is_open().await;
+        self.check_sweeps().await;
         // That EC2 does not list an AMI is believed when a second audit finds it so, too.
         self.audited().await;
         self.audited().await;
+    }
+
+    /// An audit would find hours later what two sweeps have missed.
+    async fn check_sweeps(&self) {
+        let statuses = self.statuses().await;
+        for (key, manifest) in &self.manifests {
+            let content = manifest.text(key, &self.sources);
+            let sha256 = amiwright::manifest::sha256_hex(content.as_bytes());
+            let known = statuses.get(*key).map(|it| text(it, "/manifest/sha256"));
+            if known != Some(&*sha256) {
+                let what = format!("{key}: two sweeps have not found what was uploaded last");
+                self.monitor.find(what);
+            }
+        }
     }
 
     /// Lets an audit come by, long enough after the last change, and all that it begins.

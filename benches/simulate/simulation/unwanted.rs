@@ -185,17 +185,20 @@ async fn check_bundles(
     statuses: &BTreeMap<String, Value>,
     wrong: &mut Vec<String>,
 ) {
-    let emails = played.stack.emails();
     let images = played.stack.world.ec2().images(REGION);
     for (key, status) in statuses {
         if !["cancelled", "failed"].contains(&text(status, "/state")) {
             continue;
         }
-        let known = status.to_string();
-        let is_told = |bundle: &str| {
-            let mut emails = emails.iter();
-            known.contains(bundle) || emails.any(|email| email.text.contains(bundle))
-        };
+        let orphans = status["build"]["orphans"].to_string();
+        // Its email names what is known of it, or all of it is kept.
+        if orphans.contains(Orphan::UNSEEN)
+            || text(status, "/build/failure/kind") == "image-disabled"
+        {
+            continue;
+        }
+        let previous = status["previous"].to_string();
+        let is_told = |bundle: &str| orphans.contains(bundle) || previous.contains(bundle);
         let is_used = |bundle: &str| images.iter().any(|it| it.location.contains(bundle));
         let prefix = format!("{}{key}/", keys::BUNDLES);
         for object in played.stack.state_keys(&prefix).await {

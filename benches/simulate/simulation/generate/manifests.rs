@@ -89,6 +89,20 @@ impl Generator {
         paused.collect()
     }
 
+    /// A manifest that shares the first snapshot with the first partner.
+    pub(super) fn sharing(&mut self) -> Manifest {
+        let manifest = self.manifest();
+        coherent(Manifest {
+            source: Source::Snapshot(0),
+            mistake: None,
+            shared_name: false,
+            public: false,
+            copy: true,
+            accounts: vec![0],
+            ..manifest
+        })
+    }
+
     fn source(&mut self) -> Source {
         if self.classic && self.chance(50) {
             return self.pick(&[Source::Instance, Source::Bundle]);
@@ -168,7 +182,7 @@ impl Generator {
     }
 
     /// The same manifest with one thing different.
-    fn changed(&mut self, last: &Manifest) -> Manifest {
+    pub(super) fn changed(&mut self, last: &Manifest) -> Manifest {
         let (mut manifest, other) = (last.clone(), self.manifest());
         manifest.mistake = None;
         match self.random.u32(..22) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use localaws::ec2::{DeregistrationProtection, Image, ImageState, Permission};
 use localaws::faults::Call;
 
@@ -16,6 +17,9 @@ const DAY: i64 = 24 * 3600;
 
 /// EC2 rounds the times of deprecation, in seconds.
 const ROUNDED: i64 = 60;
+
+/// What the functions' clocks are off at most, and what they ask for at least ahead of them, in seconds.
+const OFF: i64 = 10 * 60;
 
 impl State {
     /// What about an AMI that nobody has changed by hand is not as a version says; none if all is so.
@@ -66,7 +70,7 @@ impl State {
     /// Whether it is deprecated so many days after the AMI in the stack's Region was made. Of one that is gone nobody knows when.
     fn is_deprecated_as_asked(&self, image: &Image, version: &Manifest) -> bool {
         if let (Some(asked), Some(at)) = (version.deprecate_at(), image.deprecation_time) {
-            return (at.as_second() - asked.as_second()).abs() <= ROUNDED;
+            return self.is_near(at, asked.as_second());
         }
         let (Some(days), Some(at)) = (version.deprecate, image.deprecation_time) else {
             let is_asked = version.deprecate.is_some() || version.deprecate_at.is_some();
@@ -77,10 +81,15 @@ impl State {
         let mut home = home.filter(|it| made_for(it) == made_for(image));
         home.next().is_none_or(|home| {
             let asked = home.created_at.as_second() + i64::from(days) * DAY;
-            // EC2 takes no time that has passed when it is asked for it.
-            let is_over = self.now.is_some_and(|now| asked <= now.as_second());
-            (at.as_second() - asked).abs() <= ROUNDED || (is_over && at.as_second() > asked)
+            self.is_near(at, asked)
         })
+    }
+
+    /// Whether an AMI is deprecated at a time that was asked for. EC2 takes none that has passed: then it is a later one. Clocks
+    /// are off.
+    fn is_near(&self, at: Timestamp, asked: i64) -> bool {
+        let is_over = self.now.is_some_and(|now| asked <= now.as_second() + OFF);
+        (at.as_second() - asked).abs() <= ROUNDED || (is_over && at.as_second() > asked)
     }
 
     /// Whether a version of its manifest makes AMIs public: EC2 deprecates them itself then.

@@ -136,6 +136,31 @@ impl State {
         if is_repaired(status) && !is_repaired(before) && !versions.any(|it| it.repair) {
             self.wrong(call, "it is repaired, and no version says so");
         }
+        self.judge_copies(call, key, (before, status));
+    }
+
+    /// A copy that fails is begun twice until somebody asks for more, and none that failed is left when its image ends.
+    fn judge_copies(&mut self, call: &Call, key: &str, (before, status): (&Value, &Value)) {
+        for (region, copy) in status["copies"].as_object().into_iter().flatten() {
+            if copy["failed"].as_u64() > Some(2) {
+                self.wrong(
+                    call,
+                    &format!("{key}: a third copy to {region} has failed: {copy}"),
+                );
+            }
+        }
+        let state = text(status, "/state");
+        let ends = text(before, "/state") != state && ["available", "incomplete"].contains(&state);
+        for (region, it) in status["regions"].as_object().into_iter().flatten() {
+            let is_left = !it["unlistedSince"].is_null()
+                && ["failed", "pending"].contains(&text(it, "/imageState"));
+            if ends && is_left {
+                self.wrong(
+                    call,
+                    &format!("{key}: the copy in {region} is left as it is: {it}"),
+                );
+            }
+        }
     }
 
     /// Notes whose protection is off: an AMI's that is to go, and may stay in the end.

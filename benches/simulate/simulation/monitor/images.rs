@@ -210,10 +210,10 @@ impl State {
         let Some(image) = self.images.get(&place).cloned() else {
             return self.wrong(call, &format!("{id} was never seen"));
         };
-        let Some((manifest, _)) = made_for(&image) else {
+        let Some(made) = made_for(&image) else {
             return self.wrong(call, &format!("{id} is not ours"));
         };
-        let versions = self.versions_now(call, manifest);
+        let versions = self.versions_now(call, made.0);
         let added = values(sent, "LaunchPermission.Add.", "");
         for entity in added.map(str::to_owned) {
             let asking = versions.iter().filter(|it| is_shared_by(it, &entity));
@@ -224,6 +224,10 @@ impl State {
             };
             if asking.is_empty() {
                 self.wrong(call, &format!("no manifest shares {id} with {entity}"));
+            } else if self.is_withdrawn(call, made, &entity) {
+                let what =
+                    format!("{id} is shared with {entity}, and its manifest says so no more");
+                self.wrong(call, &what);
             } else if is_unsold(&image, &asking) {
                 let what = format!("{id} is shared with {entity} before it has its product code");
                 self.wrong(call, &what);
@@ -303,7 +307,7 @@ impl State {
 }
 
 /// Whether a version shares its AMI with this account, this organization, or with all.
-fn is_shared_by(version: &Manifest, entity: &str) -> bool {
+pub(super) fn is_shared_by(version: &Manifest, entity: &str) -> bool {
     match entity {
         "all" => version.public,
         ORGANIZATION => version.organization,

@@ -196,6 +196,11 @@ impl Monitor {
     }
 
     /// What was wrong so far.
+    /// Something is wrong that is seen between the calls.
+    pub(super) fn find(&self, what: String) {
+        self.lock().violations.push(what);
+    }
+
     pub(crate) fn violations(&self) -> Vec<String> {
         self.lock().violations.clone()
     }

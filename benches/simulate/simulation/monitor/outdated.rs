@@ -2,6 +2,7 @@
 
 use localaws::faults::Call;
 
+use super::images::is_shared_by;
 use super::retiring::{Because, Going};
 use super::{State, text};
 use crate::simulation::script::{Manifest, Retire, Source};
@@ -39,6 +40,26 @@ impl State {
         let newest = self.wanted.get(&going.manifest)?.last()?;
         let is_long = call.at.as_second() - at.as_second() > READ_TO_ACT_MAX;
         is_long.then_some(newest)
+    }
+
+    /// Whether a manifest has not shared its AMIs with this one for long: it is read right before, and what somebody had for a
+    /// minute cannot be taken back.
+    pub(super) fn is_withdrawn(
+        &self,
+        call: &Call,
+        (manifest, digest): (&str, &str),
+        entity: &str,
+    ) -> bool {
+        let newest = self.wanted.get(manifest).and_then(|it| it.last());
+        let since = self.wanted_at.get(manifest).and_then(|it| it.last());
+        let (Some(newest), Some(since)) = (newest, since) else {
+            return false;
+        };
+        let made = self.versions.made(manifest, digest);
+        call.at.as_second() - since.as_second() > READ_TO_ACT_MAX
+            && !newest.is_refused(self.given(call))
+            && made.is_some_and(|it| makes_the_same(it, newest))
+            && !is_shared_by(newest, entity)
     }
 
     /// A version that is overtaken retires nothing: the AMI may be the one that is asked for now.

@@ -1,6 +1,6 @@
 //! What operators ask for: to cancel an image, or to try it once more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use amiwright::keys;
 use jiff::Timestamp;
@@ -17,7 +17,9 @@ const MADE: [&str; 4] = ["publish", "store-image", "await-store", "retire"];
 #[derive(Default)]
 pub(super) struct Asked {
     /// Each request: the manifest, what is asked for, and about which version and attempt.
-    requests: BTreeSet<(String, String, String, u64)>,
+    requests: BTreeMap<(String, String, String, u64), u32>,
+    /// The new attempts that statuses say were asked for, as often as they say it.
+    answered: BTreeMap<(String, String, String, u64), u32>,
     /// The tasks that EC2 was asked to cancel.
     ended: BTreeSet<String>,
 }
@@ -60,7 +62,7 @@ impl State {
             text(&body, "/about/sha256").to_owned(),
             body["about"]["attempt"].as_u64().unwrap_or_default(),
         );
-        self.asked.requests.insert(request);
+        *self.asked.requests.entry(request).or_default() += 1;
     }
 
     /// Remembers that EC2 is asked to end a task, whatever it answers.
@@ -81,18 +83,28 @@ impl State {
         (before, status): (&Value, &Value),
     ) {
         let mut wrong = Vec::new();
-        let is_asked = |ask: &str| {
+        let request = |ask: &str| {
             let version = text(status, "/manifest/sha256").to_owned();
             let attempt = status["build"]["attempt"].as_u64().unwrap_or_default();
-            let request = (key.to_owned(), ask.to_owned(), version, attempt);
-            self.asked.requests.contains(&request)
+            (key.to_owned(), ask.to_owned(), version, attempt)
         };
+        let asked = |ask: &str| self.asked.requests.get(&request(ask)).copied();
+        let is_asked = |ask: &str| asked(ask).is_some();
         let is_new = |of: &str| !status[of].is_null() && status[of] != before[of];
         if is_new("cancel") && text(status, "/cancel/by") == "command" && !is_asked("cancel") {
             wrong.push("nobody asked to cancel this version".to_owned());
         }
         if is_new("retry") && !is_asked("retry") {
             wrong.push("nobody asked to retry this version".to_owned());
+        }
+        // Each request is answered once, however long it cannot be deleted.
+        if is_new("retry") {
+            let often = asked("retry").unwrap_or(u32::MAX);
+            let answered = self.asked.answered.entry(request("retry")).or_default();
+            *answered += 1;
+            if *answered > often {
+                wrong.push("it is tried again more often than that was asked for".to_owned());
+            }
         }
         let (state, step) = (text(status, "/state"), text(status, "/build/step"));
         let is_made = ["available", "incomplete"].contains(&state)

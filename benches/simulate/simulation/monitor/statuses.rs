@@ -129,6 +129,8 @@ impl State {
         self.judge_staying(call, key, (&before, &status));
         self.judge_intent(call, key, (&before, &status));
         self.judge_requests(call, key, (&before, &status));
+        self.judge_cooldown(call, (&before, &status));
+        self.judge_left(call, (&before, &status));
         self.judge_telling(call, key, (&before, &status), &new);
         self.remember(call, key, status, new);
     }

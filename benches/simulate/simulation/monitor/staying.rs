@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use localaws::ec2::ImageState;
+use jiff::Timestamp;
+use localaws::ec2::{DeregistrationProtection, ImageState};
 use localaws::faults::Call;
 use serde_json::Value;
 
@@ -74,6 +75,29 @@ impl State {
         }
     }
 
+    /// The end of a cooldown that is waited for is the one that EC2 has set, but for clocks.
+    pub(super) fn judge_cooldown(&mut self, call: &Call, (before, status): (&Value, &Value)) {
+        const OFF: i64 = 5 * 60;
+        let waiting = &status["build"]["waiting"];
+        let is_new = *waiting != before["build"]["waiting"]
+            && text(waiting, "/reason") == "protection-cooldown";
+        let mut images = self.images.values();
+        let image = images.find(|it| it.id == text(waiting, "/image"));
+        let Some(DeregistrationProtection::CoolingDown(end)) =
+            image.map(|it| it.deregistration_protection.clone())
+        else {
+            return;
+        };
+        let until = text(waiting, "/until").parse::<Timestamp>();
+        let is_later = until.is_ok_and(|it| it.as_second() - end.as_second() > OFF);
+        if is_new && call.at.as_second() + OFF < end.as_second() && is_later {
+            self.wrong(
+                call,
+                &format!("the cooldown ends at {end}, and not as is said: {waiting}"),
+            );
+        }
+    }
+
     fn wrong_with_outcome(&self, key: &str, status: &Value, it: &Value) -> Vec<String> {
         let (image, why) = (text(it, "/image"), &it["why"]);
         let mut wrong = Vec::new();
@@ -97,6 +121,9 @@ impl State {
         match text(it, "/outcome") {
             "deprecated" if why.is_null() && asked == Some(Retire::Deregister) => {
                 wrong.push("it is only deprecated, and no reason is given".to_owned());
+            }
+            "kept" if ["in-use", "launched", "protected"].contains(&text(why, "/reason")) => {
+                wrong.push("it is kept, and should be deprecated".to_owned());
             }
             "kept" if why.is_null() && it["forgotten"] != true => {
                 wrong.push("it is kept, and no reason is given".to_owned());

@@ -50,6 +50,25 @@ impl State {
         self.telling.known.insert(key.to_owned(), now);
     }
 
+    /// A parameter that a manifest stops naming is left, and stands among the changes of the same write.
+    pub(in super::super) fn judge_left(&mut self, call: &Call, (before, status): (&Value, &Value)) {
+        let left_at = |of: &Value, id: &str| of["release"]["parameters"][id]["leftAt"].clone();
+        let known = status["release"]["parameters"].as_object();
+        let is_untold = |id: &&String| {
+            let at = left_at(status, id);
+            let mut changes = status["changes"].as_array().into_iter().flatten();
+            let is_listed = changes.any(|it| {
+                let place = format!("{}:{}", text(it, "/region"), text(it, "/name"));
+                text(it, "/action") == "leave-parameter" && place == **id
+            });
+            !at.is_null() && at != left_at(before, id) && !is_listed
+        };
+        let names = known.into_iter().flat_map(|it| it.keys());
+        for id in names.filter(is_untold) {
+            self.wrong(call, &format!("{id} is left, and nobody will be told"));
+        }
+    }
+
     /// What differs that facts do not list.
     fn unlisted(&self, before: &Known, now: &Known, facts: &Value) -> Vec<String> {
         let mut missing = Vec::new();

@@ -1,6 +1,6 @@
 //! Whether what a notice says of AMIs is so in EC2.
 
-use localaws::ec2::{Image, Snapshot};
+use localaws::ec2::{Image, ImageState, Snapshot};
 use localaws::faults::Call;
 use serde_json::Value;
 
@@ -17,6 +17,7 @@ impl State {
         let wrong = match kind {
             "completed" | "changed" => self.unlike(call, facts).into_iter().collect(),
             "retired" => self.not_retired(facts),
+            "drifted" => self.not_drifted(facts),
             "failed" | "lost" | "cancelled" => self.not_deleted(facts),
             _ => Vec::new(),
         };
@@ -71,6 +72,20 @@ impl State {
             wrong.extend(there.map(|id| format!("{id} is there")));
         }
         wrong
+    }
+
+    /// What is said to be gone, or out of service, and is not.
+    fn not_drifted(&self, facts: &Value) -> Vec<String> {
+        let found = facts["drift"]["found"].as_array().into_iter().flatten();
+        let untrue = found.filter(|it| {
+            let image = self.image(text(it, "/region"), text(it, "/image"));
+            match text(it, "/difference") {
+                "deregistered" => image.is_some(),
+                "not-available" => image.is_some_and(|it| it.state == ImageState::Available),
+                _ => false,
+            }
+        });
+        untrue.map(|it| format!("it is not so that {it}")).collect()
     }
 
     /// What an attempt has left that is said to be deleted.

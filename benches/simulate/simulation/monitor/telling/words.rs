@@ -5,6 +5,7 @@ use localaws::faults::Call;
 use serde_json::Value;
 
 use super::super::{State, own_images, text};
+use crate::simulation::script::{Manifest, Retire};
 
 /// What both the facts of a notice and its form for machines have: where in the facts, and as which field.
 const SAME: [(&str, &str); 9] = [
@@ -52,6 +53,10 @@ impl State {
         if ends_badly && reasons.iter().all(String::is_empty) {
             self.wrong(call, &format!("{id} tells {event} for no reason"));
         }
+        if event == "retired" && !self.says_what_was_asked(&facts, email) {
+            let what = format!("the email of {id} says of its manifest what that did not");
+            self.wrong(call, &what);
+        }
         let quoted = reasons.iter().map(|it| quoted(it));
         let missing = named
             .into_iter()
@@ -63,6 +68,24 @@ impl State {
                 &format!("the email of {id} ({event}) lacks {missing}"),
             );
         }
+    }
+}
+
+impl State {
+    /// Whether an email says of a removed manifest what its version said that is to become of its AMIs.
+    fn says_what_was_asked(&self, facts: &Value, email: &str) -> bool {
+        let manifest = format!(
+            "s3://{}/{}",
+            self.eyes().bucket,
+            text(facts, "/manifest/key")
+        );
+        let versions = self.versions_about(&manifest, facts);
+        let is_said = |version: &Manifest| match version.on_delete {
+            Retire::Deregister => email.contains("deregistered then"),
+            Retire::Deprecate => email.contains("deprecated then"),
+            Retire::Keep => true,
+        };
+        !facts["removedAt"].is_string() || versions.is_empty() || versions.iter().any(is_said)
     }
 }
 
