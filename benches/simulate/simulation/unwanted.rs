@@ -185,6 +185,7 @@ async fn check_bundles(
     statuses: &BTreeMap<String, Value>,
     wrong: &mut Vec<String>,
 ) {
+    let emails = played.stack.emails();
     let images = played.stack.world.ec2().images(REGION);
     for (key, status) in statuses {
         if !["cancelled", "failed"].contains(&text(status, "/state")) {
@@ -197,8 +198,16 @@ async fn check_bundles(
         {
             continue;
         }
-        let previous = status["previous"].to_string();
-        let is_told = |bundle: &str| orphans.contains(bundle) || previous.contains(bundle);
+        let [previous, tasks] =
+            [&status["previous"], &status["build"]["tasks"]].map(Value::to_string);
+        // That of an earlier version, of which there was an AMI, is named in its email.
+        let is_earlier = |bundle: &str| {
+            let mut emails = emails.iter();
+            !tasks.contains(bundle) && emails.any(|email| email.text.contains(bundle))
+        };
+        let is_told = |bundle: &str| {
+            orphans.contains(bundle) || previous.contains(bundle) || is_earlier(bundle)
+        };
         let is_used = |bundle: &str| images.iter().any(|it| it.location.contains(bundle));
         let prefix = format!("{}{key}/", keys::BUNDLES);
         for object in played.stack.state_keys(&prefix).await {

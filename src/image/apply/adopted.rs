@@ -30,7 +30,9 @@ pub(super) fn adopted(
         }
         applied.get_or_insert_with(|| known.applied.clone());
     }
-    let applied = with_protection_off(applied.unwrap_or_default(), &retiring, now);
+    // One that no version has had is as it was asked for.
+    let applied = applied.unwrap_or_else(|| image.applied.clone());
+    let applied = with_protection_off(applied, &retiring, now);
     RegionStatus { applied, ..image }
 }
 

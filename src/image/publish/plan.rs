@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::asked::{Asked, AskedRegion};
 use super::blockers::{self, AccountSettings};
-use super::copy::{self, Copied};
+use super::copy::{self, Copied, is_under_way};
 use super::difference::{difference, is_in_vain};
 use super::observation::{CopyFault, Observation, Observed, Pending};
 use super::public_date;
@@ -110,9 +110,17 @@ pub fn plan(asked: &Asked, status: &Status, observed: &Observed, now: Timestamp)
         }
     }
     for region in &plan.unlisted {
-        let left = copy::left(region, status, observed.regions.get(region), now);
+        let seen = observed.regions.get(region);
+        let left = copy::left(region, status, seen, now);
         plan.ready
             .extend(left.map(|action| in_region(region, action)));
+        // Nobody would look again at one that EC2 is still making, and that may fail.
+        if copy::is_left_unfinished(status, region, now)
+            && let Some(Observation::Seen(shown)) = seen
+            && is_under_way(&shown.state)
+        {
+            plan.pending.insert(region.clone(), Pending::NotAvailable);
+        }
     }
     let parameters = &observed.parameters;
     plan.release = release::difference(asked, status, &plan.verified, parameters, now);
