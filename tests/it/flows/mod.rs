@@ -61,6 +61,7 @@ mod publish_unanswered;
 mod publish_while_copied;
 mod publish_withdrawn;
 mod replace_in_place;
+mod replace_in_place_closed;
 mod replace_in_place_ended;
 mod replaced_meanwhile;
 mod requests;
