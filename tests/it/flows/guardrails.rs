@@ -5,7 +5,7 @@ use localaws::ec2::{SeedImage, SeedSnapshot, TaskKind};
 
 const KEY: &str = "golden/web.image.yaml";
 /// The account that shares something with the stack's.
-const STRANGER: &str = "111122223333";
+pub(super) const STRANGER: &str = "111122223333";
 
 /// Calls that make, change or remove something in EC2.
 fn changes(stack: &TestStack) -> Vec<String> {

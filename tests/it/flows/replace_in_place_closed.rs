@@ -1,9 +1,11 @@
 //! The stack's owner closes what a manifest asks for while an AMI of an earlier version makes room for its own.
 
+use localaws::ec2::DeregistrationProtection;
 use localaws::faults::Fault;
 
+use super::guardrails::{STRANGER, foreign_snapshot};
 use super::replace_in_place::{DEREGISTER, KEY, first, stack, told, version};
-use crate::support::{REGION, TestStack};
+use crate::support::{REGION, TestStack, minutes};
 
 /// As if the stack was updated: manifests may deregister AMIs from now on, or may not.
 fn allow_retire(stack: &TestStack, allowed: &str) {
@@ -46,4 +48,41 @@ async fn what_is_closed_after_the_old_one_went_fails_and_may_be_retried() {
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "available", "{status:#}");
     assert_ne!(stack.only_image().id, old);
+}
+
+fn is_protected(stack: &TestStack) -> bool {
+    stack.only_image().deregistration_protection == DeregistrationProtection::EnabledWithCooldown
+}
+
+/// The only AMI stays and is protected as before, and no email says anything else.
+async fn stays_protected(stack: &TestStack, old: &str) -> String {
+    stack.world.run_for(minutes(26 * 60)).await;
+    stack.rest().await;
+    assert_eq!(stack.only_image().id, old);
+    assert!(is_protected(stack));
+    let emails = stack.emails();
+    let is_said = |words: &str| emails.iter().any(|it| it.text.contains(words));
+    assert!(!is_said("may be off"), "{emails:#?}");
+    told(stack, "Rejected")
+}
+
+/// A source's owner is taken off the list in the day before the only AMI can be deregistered.
+#[tokio::test(start_paused = true)]
+async fn a_protection_that_was_switched_off_for_a_closed_source_is_switched_on_again() {
+    let stack = TestStack::built(|builder| {
+        builder
+            .parameter("AllowRetire", "true")
+            .parameter("SourceOwners", STRANGER)
+    })
+    .await;
+    let old = first(&stack).await.id;
+    stack.protect_as_ours(KEY, &old).await;
+    let theirs = foreign_snapshot(&stack);
+    let manifest = version(&stack, 2, DEREGISTER).replace(&stack.snapshot, &theirs);
+    stack.drop_file(KEY, manifest).await;
+    stack.world.run_for(minutes(30)).await;
+    assert!(!is_protected(&stack));
+    stack.update("AMIWRIGHT_SOURCE_OWNERS", "self");
+    let email = stays_protected(&stack, &old).await;
+    assert!(email.contains("SourceOwners"), "{email}");
 }
