@@ -86,3 +86,21 @@ async fn a_protection_that_was_switched_off_for_a_closed_source_is_switched_on_a
     let email = stays_protected(&stack, &old).await;
     assert!(email.contains("SourceOwners"), "{email}");
 }
+
+/// `AllowRetire` is closed in that day: then this is the reason, and not the name that its version was to take over.
+#[tokio::test(start_paused = true)]
+async fn what_may_not_be_retired_any_more_is_not_said_to_have_the_wrong_name() {
+    let stack = stack().await;
+    let old = first(&stack).await.id;
+    stack.protect_as_ours(KEY, &old).await;
+    stack.drop_file(KEY, version(&stack, 2, DEREGISTER)).await;
+    stack.world.run_for(minutes(30)).await;
+    assert!(!is_protected(&stack));
+    allow_retire(&stack, "false");
+    let email = stays_protected(&stack, &old).await;
+    assert!(email.contains("AllowRetire"), "{email}");
+    assert_eq!(stack.count("DeregisterImage"), 0);
+    let emails = stack.emails();
+    let is_said = |words: &str| emails.iter().any(|it| it.text.contains(words));
+    assert!(!is_said("{digest}"), "{emails:#?}");
+}
