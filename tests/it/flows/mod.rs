@@ -66,6 +66,7 @@ mod replace_in_place_ended;
 mod replaced_meanwhile;
 mod requests;
 mod requests_kept;
+mod retried_after_upload;
 mod status_lost;
 mod status_lost_again;
 mod still_shown;
