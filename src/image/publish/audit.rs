@@ -45,14 +45,14 @@ pub struct Audited {
 #[must_use]
 pub fn is_auditable(status: &Status, now: Timestamp) -> bool {
     let is_finished = matches!(status.state, State::Available | State::Incomplete);
-    // One that never got the settings of its manifest was changed by nobody.
+    // One that never got the settings of its manifest was changed by nobody. It has them once it is to be stored.
     let failure = status.build.failure.as_ref();
     let is_unpublished = failure.is_some_and(|it| {
         matches!(
             it.kind,
             FailureKind::SettingsGone | FailureKind::ManifestNotAllowed
         )
-    });
+    }) && !status.only_storing();
     let since = status.build.step_since;
     let last = status.last_verified().map_or(since, |at| at.max(since));
     is_finished
