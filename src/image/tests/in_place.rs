@@ -143,6 +143,26 @@ fn the_failure_after_it_says_that_there_is_no_ami_any_more() {
     assert_email("failed_after_replacing", &status);
 }
 
+#[test]
+fn the_failure_says_why_an_earlier_ami_had_to_go() {
+    let (name, overwritten) = ("to make room for this one", "its bundle was overwritten");
+    for (before, replaces, why) in [
+        ("b0b0", true, overwritten),
+        ("b0b0", false, overwritten),
+        ("b1b1", true, name),
+    ] {
+        let mut status = to_replace();
+        status.replaces = replaces;
+        status.previous[0].bundle = Some(bundle(before));
+        status.build.bundle = Some(bundle("b1b1"));
+        make_room(&mut status);
+        let failure = failures::name_kept(&status, "ami-new", &KeptReason::Unproven);
+        apply(&mut status, StepOutcome::Fail(failure), after(11));
+        let text = of_now(status).text;
+        assert!(text.contains(why), "{before} {replaces}: {text}");
+    }
+}
+
 /// A rejection says that nothing was changed in AWS.
 #[test]
 fn what_is_not_allowed_any_more_after_it_fails_and_is_not_rejected() {
