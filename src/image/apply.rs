@@ -272,10 +272,10 @@ fn import_tagged(status: &mut Status, imported: Imported, now: Timestamp) {
     next_step(status, "what was imported is tagged", now);
 }
 
-/// The upload does not pass the checks. A bundle that EC2 made is not a mistake of the manifest: its image
-/// fails.
+/// The upload does not pass the checks. A bundle that EC2 made is not a mistake of the manifest: its image fails. So does
+/// one for which something was changed in AWS: a rejection says that nothing was.
 fn reject(status: &mut Status, found: Vec<Problem>, now: Timestamp) {
-    if let Some(failure) = problems::of_task(status, &found) {
+    if let Some(failure) = problems::of_begun(status, &found) {
         return ending::fail(status, failure, now);
     }
     let why = problems::summary(found.len());

@@ -141,25 +141,7 @@ pub(super) async fn decide(
     let same_content = status.manifest.sha256 == upload.sha256;
     // Where only others are being retired, this image is finished.
     if !is_finished {
-        let is_new = status.manifest.last_uploaded_at() < upload.uploaded_at;
-        return Ok(match (same_content, plan::may_be_superseded(status)) {
-            (true, true) => unchanged(before, upload),
-            (false, true) => start(context, Some(before), upload),
-            // What it is made from may have been replaced: that is another version, which starts after this one.
-            (true, false) if is_new => match compare(context, object, status, &upload).await? {
-                Change::Version => Decision::Continue(Box::new(before)),
-                Change::None | Change::Settings(_) => unchanged(before, upload),
-            },
-            // Its AMI is there, and has the settings of before, or is about to get them.
-            (false, false) if is_new && status.is_built() => {
-                match compare(context, object, status, &upload).await? {
-                    Change::Settings(publishing) => published(context, before, upload, publishing),
-                    Change::Version | Change::None => Decision::Continue(Box::new(before)),
-                }
-            }
-            (false, false) => Decision::Continue(Box::new(before)),
-            (true, false) => Decision::Continue(Box::new(before)),
-        });
+        return unfinished(context, object, before, upload).await;
     }
     let has_image = !status.regions.is_empty();
     // What was built and is gone is built again.
@@ -168,9 +150,7 @@ pub(super) async fn decide(
     let was_gone = |it: &Failure| matches!(it.kind, FailureKind::ImageDeregistered { .. });
     let is_gone = status.drift.as_ref().is_some_and(is_gone) || failure.is_some_and(was_gone);
     if status.retry.is_some() && status.is_built() && !is_gone {
-        let mut status = before.status;
-        publish_again(&mut status, context.now);
-        return Ok(Decision::Publish(Box::new(status), before.etag));
+        return published_again(context, object, before, upload).await;
     }
     if status.retry.is_some()
         || is_asked_again(status, upload.uploaded_at)
@@ -187,6 +167,62 @@ pub(super) async fn decide(
         Change::Settings(_) => Ok(start(context, Some(before), upload)),
         Change::None => Ok(unchanged(before, upload)),
     }
+}
+
+/// The same of an image that is being made.
+async fn unfinished(
+    context: Context<'_>,
+    object: &Object,
+    before: Loaded,
+    upload: ManifestVersion,
+) -> Result<Decision, Error> {
+    let status = &before.status;
+    let same_content = status.manifest.sha256 == upload.sha256;
+    let is_new = status.manifest.last_uploaded_at() < upload.uploaded_at;
+    Ok(match (same_content, plan::may_be_superseded(status)) {
+        (true, true) => unchanged(before, upload),
+        (false, true) => start(context, Some(before), upload),
+        // What it is made from may have been replaced: that is another version, which starts after this one.
+        (true, false) if is_new => match compare(context, object, status, &upload).await? {
+            Change::Version => Decision::Continue(Box::new(before)),
+            Change::None | Change::Settings(_) => unchanged(before, upload),
+        },
+        // Its AMI is there, and has the settings of before, or is about to get them.
+        (false, false) if is_new && status.is_built() => {
+            match compare(context, object, status, &upload).await? {
+                Change::Settings(publishing) => published(context, before, upload, publishing),
+                Change::Version | Change::None => Decision::Continue(Box::new(before)),
+            }
+        }
+        (false, false) => Decision::Continue(Box::new(before)),
+        (true, false) => Decision::Continue(Box::new(before)),
+    })
+}
+
+/// An operator asks to publish the AMI that exists once more: as what is at the key says by now, whose event may be lost.
+async fn published_again(
+    context: Context<'_>,
+    object: &Object,
+    mut before: Loaded,
+    upload: ManifestVersion,
+) -> Result<Decision, Error> {
+    let status = &before.status;
+    let change = match status.manifest.sha256 == upload.sha256 {
+        true => Change::None,
+        false => compare(context, object, status, &upload).await?,
+    };
+    if let Change::Version = change {
+        return Ok(start(context, Some(before), upload));
+    }
+    publish_again(&mut before.status, context.now);
+    if let Change::Settings(publishing) = change {
+        return Ok(published(context, before, upload, publishing));
+    }
+    let Loaded { mut status, etag } = before;
+    if status.manifest.sha256 != upload.sha256 {
+        note_repetition(&mut status, upload);
+    }
+    Ok(Decision::Publish(Box::new(status), etag))
 }
 
 /// The AMI that exists is to have other settings.

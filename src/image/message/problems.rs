@@ -19,11 +19,14 @@ pub fn summary(count: usize) -> String {
     format!("{} in the manifest", counted(count, "problem"))
 }
 
-/// The failure of an image for which a task was started, if one was: of a bundle that EC2 made they are not the
-/// uploader's problems; any other manifest had passed the checks before, and what the stack allows has changed since.
+/// The failure of an image for which something was changed in AWS, if it was: a task was started, or an earlier AMI had to
+/// go. Of a bundle that EC2 made they are not the uploader's problems; any other manifest had passed the checks before, and
+/// what the stack allows has changed since.
 #[must_use]
-pub fn of_task(status: &Status, problems: &[Problem]) -> Option<Failure> {
-    let task = status.build.tasks.last()?;
+pub fn of_begun(status: &Status, problems: &[Problem]) -> Option<Failure> {
+    let Some(task) = status.build.tasks.last() else {
+        return status.has_begun_replacing().then(|| not_allowed(problems));
+    };
     if task.kind != TaskKind::BundleInstance || status.build.step != Step::CheckBundle {
         return Some(not_allowed(problems));
     }

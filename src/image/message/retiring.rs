@@ -6,7 +6,8 @@ use super::quoting::{more, quoted, word};
 use super::settings::list;
 use crate::image::observed::MANIFEST_TAG;
 use crate::image::status::{
-    KeptReason, KeptSnapshot, RegionStatus, Retire, RetireOutcome, Retirement, SnapshotKept, Status,
+    KeptReason, KeptSnapshot, PreviousVersion, RegionStatus, Replaced, Retire, RetireOutcome,
+    Retirement, SnapshotKept, Status,
 };
 use crate::image::words::{State, counted};
 
@@ -60,21 +61,42 @@ pub(crate) fn unnamed_text(count: usize) -> String {
     )
 }
 
-/// Which AMIs had to go before this one could be registered, and how long there was none.
+/// Which AMIs had to go before this one could be registered, why, and how long there was none in their place.
 pub(super) fn replaced_text(status: &Status, listed: usize) -> String {
     let mut text = String::new();
     for it in status.replaced.iter().take(listed) {
         let (image, region, at) = (word(&it.image), word(&it.region), it.at);
         let gap = match it.until {
-            Some(until) => format!("From then until {until} there was no AMI of this manifest."),
-            None => "Since then there is no AMI of this manifest.".to_owned(),
+            Some(until) => format!("From then until {until} there was no AMI in its place."),
+            None => "Since then there is no AMI in its place.".to_owned(),
         };
+        let why = replaced_why(status, it);
         let _ = write!(
             text,
-            "\nThe previous AMI, {image} in {region}, was deregistered at {at}, to make room for this one.\n{gap}\n"
+            "\nThe previous AMI, {image} in {region}, was deregistered at {at}, {why}.\n{gap}\n"
         );
     }
     text
+}
+
+/// Why an AMI had to go: it had the name, or its bundle was overwritten.
+fn replaced_why(status: &Status, it: &Replaced) -> &'static str {
+    const NAME: &str = "to make room for this one";
+    const BUNDLE: &str = "because its bundle was overwritten";
+    let Some(now) = &status.build.bundle else {
+        return NAME;
+    };
+    let is_of = |version: &&PreviousVersion| {
+        let mut known = version.regions.values();
+        known.any(|known| known.image == it.image)
+    };
+    match status.previous.iter().rev().find(is_of) {
+        Some(of) if of.is_overwritten(&now.bucket, &now.key, &now.sha256) => BUNDLE,
+        Some(_) => NAME,
+        // It was forgotten at once, as nothing was to be retired: one that has the name goes only where that is asked for.
+        None if !status.replaces => BUNDLE,
+        None => "before this one was registered",
+    }
 }
 
 /// What became of an AMI, as a line of history.

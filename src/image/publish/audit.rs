@@ -262,7 +262,7 @@ fn lacks_settings(status: &Status, region: &str) -> bool {
     });
     let verified_at = status.image_in(region).and_then(|it| it.verified_at);
     let is_verified = verified_at.is_some_and(|at| at >= status.manifest.last_uploaded_at());
-    is_ended && !is_verified
+    is_ended && !is_verified && !status.only_storing()
 }
 
 /// When a parameter was seen to be right last: after the AMI was.

@@ -7,8 +7,9 @@
 use super::observation::Observation;
 use super::retire::{
     InUse, PassedOn, Pending, Plan, Seen, Target, heard, is_protected_by_others, of_previous, plan,
+    protect_again,
 };
-use crate::image::status::{KeptReason, RegionAction, Retire, Status};
+use crate::image::status::{KeptReason, RegionAction, RegionStatus, Retire, Status};
 use jiff::Timestamp;
 
 /// Why an AMI has to go first.
@@ -46,6 +47,16 @@ pub fn of_name(status: &Status, region: &str, taken: Option<&str>) -> Vec<Target
             retiring.asked_at.is_some_and(is_asked) && retiring.deregistered_at.is_none();
         of == region && (taken == Some(&known.image) || is_begun)
     })
+}
+
+/// The earlier AMIs of a Region that are without the protection that was switched off, so that they can go, and are not
+/// deregistered.
+#[must_use]
+pub fn unprotected(status: &Status, region: &str) -> Vec<Target> {
+    let is_there = |known: &RegionStatus| known.retiring.deregistered_at.is_none();
+    let mut targets = of_previous(status, |_, of, known| of == region && is_there(known));
+    targets.retain(|it| protect_again(it).is_some());
+    targets
 }
 
 /// The earlier AMIs of a Region whose bundle the new one has overwritten, without those that are gone or had to stay.

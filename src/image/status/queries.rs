@@ -151,6 +151,18 @@ impl Status {
         begun.collect()
     }
 
+    /// Whether an earlier AMI had to go for this one, or EC2 was asked for what that needs: something was changed in AWS.
+    #[must_use]
+    pub fn has_begun_replacing(&self) -> bool {
+        let is_for_this = |known: &RegionStatus| {
+            let retiring = &known.retiring;
+            let mut begun = [retiring.asked_at, retiring.unprotected_at].into_iter();
+            begun.any(|at| at.is_some_and(|at| at >= self.build.started_at))
+        };
+        let begun = self.begun_previous();
+        !self.replaced.is_empty() || begun.into_iter().any(|(_, known)| is_for_this(known))
+    }
+
     /// The copies that EC2 was asked for, that may be there, and that were never seen: their Regions, whether they are of an earlier
     /// version, and when EC2 was asked.
     #[must_use]

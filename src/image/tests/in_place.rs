@@ -9,6 +9,8 @@ use crate::image::publish::Observation;
 use crate::image::publish::in_place::{Because, Next, next, of_bundle, of_name};
 use crate::image::publish::retire::{InUse, Pending, Seen, Shown, Target};
 use crate::image::status::{Action, KeptReason, PreviousVersion, Protection, RegionAction};
+use crate::image::words::{FailureKind, State};
+use crate::manifest::Problem;
 
 /// About to be registered, after a version whose AMI is `ami-old`.
 fn to_replace() -> Status {
@@ -139,6 +141,60 @@ fn the_failure_after_it_says_that_there_is_no_ami_any_more() {
     let failure = failures::name_kept(&status, "ami-new", &KeptReason::Unproven);
     apply(&mut status, StepOutcome::Fail(failure), after(11));
     assert_email("failed_after_replacing", &status);
+}
+
+#[test]
+fn the_failure_says_why_an_earlier_ami_had_to_go() {
+    let (name, overwritten) = ("to make room for this one", "its bundle was overwritten");
+    for (before, replaces, why) in [
+        ("b0b0", true, overwritten),
+        ("b0b0", false, overwritten),
+        ("b1b1", true, name),
+    ] {
+        let mut status = to_replace();
+        status.replaces = replaces;
+        status.previous[0].bundle = Some(bundle(before));
+        status.build.bundle = Some(bundle("b1b1"));
+        make_room(&mut status);
+        let failure = failures::name_kept(&status, "ami-new", &KeptReason::Unproven);
+        apply(&mut status, StepOutcome::Fail(failure), after(11));
+        let text = of_now(status).text;
+        assert!(text.contains(why), "{before} {replaces}: {text}");
+    }
+}
+
+/// A rejection says that nothing was changed in AWS.
+#[test]
+fn what_is_not_allowed_any_more_after_it_fails_and_is_not_rejected() {
+    let asked = || {
+        let mut status = to_replace();
+        let known = status.previous[0].regions.get_mut(REGION).unwrap();
+        known.retiring.asked_at = Some(after(9));
+        status
+    };
+    let mut gone = to_replace();
+    make_room(&mut gone);
+    for mut status in [gone, asked()] {
+        let closed = Problem::new("the parameter AllowRetire is not true");
+        apply(&mut status, StepOutcome::Reject(vec![closed]), after(11));
+        assert_eq!(status.state, State::Failed);
+        let failure = status.build.failure.as_ref().unwrap();
+        assert_eq!(failure.kind, FailureKind::ManifestNotAllowed);
+        assert!(failure.message.contains("AllowRetire"), "{failure:?}");
+        assert_eq!(status.notices.len(), 1);
+        assert_eq!(status.notices[0].kind, NoticeKind::Failed);
+    }
+}
+
+/// What an earlier version began is not this one's, for which nothing was changed.
+#[test]
+fn a_version_for_which_nothing_was_begun_is_rejected() {
+    let mut status = to_replace();
+    let known = status.previous[0].regions.get_mut(REGION).unwrap();
+    known.retiring.asked_at = Some(after(-1));
+    let closed = Problem::new("the parameter AllowRetire is not true");
+    apply(&mut status, StepOutcome::Reject(vec![closed]), after(11));
+    assert_eq!(status.state, State::Rejected);
 }
 
 /// Nobody is told that an AMI is kept which may be gone, or which was left without its protection.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::image::message::failures;
+use crate::image::publish::audit::is_auditable;
 use crate::image::status::Failure;
 use crate::image::words::{FailureKind, State};
 
@@ -53,6 +54,16 @@ fn an_ami_that_could_not_be_stored_is_kept() {
         assert!(status.build.deleted.is_empty());
         assert!(status.only_storing());
     }
+}
+
+/// It has all its settings: what somebody changes about it is found.
+#[test]
+fn an_ami_that_may_not_be_stored_any_more_is_audited() {
+    let mut status = to_be_stored();
+    let failure = failures::manifest_not_allowed("the bucket was closed".to_owned());
+    apply(&mut status, StepOutcome::Fail(failure), after(2));
+    assert_eq!(status.state, State::Incomplete);
+    assert!(is_auditable(&status, after(120)));
 }
 
 /// It cannot be asked for any more, but may have been before.

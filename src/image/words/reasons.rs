@@ -250,7 +250,7 @@ pub enum FailureKind {
     ManifestGone,
     /// What a task made did not pass the checks.
     BundleInvalid,
-    /// The manifest no longer passes the checks: what the stack allows was changed while a task ran.
+    /// The manifest no longer passes the checks: what the stack allows was changed while the image was made.
     ManifestNotAllowed,
     /// The source cannot be read.
     SourceUnreadable {

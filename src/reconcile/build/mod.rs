@@ -147,6 +147,7 @@ pub(super) async fn run(next: Next, step: StepContext<'_>) -> Result<StepOutcome
         Next::Do(Step::TagImported) => Box::pin(tag_imported::run(step)).await,
         Next::Do(Step::RegisterImage) => {
             let outcome = Box::pin(register_image::run(step)).await?;
+            let outcome = Box::pin(execute::in_place::protecting(&step, outcome)).await?;
             Box::pin(last_look::take(next, &step, outcome)).await
         }
         Next::Do(Step::Publish) => Box::pin(execute::run(step)).await,

@@ -42,6 +42,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     };
     let taken = goes_first(&step, &found).cloned();
     if taken.is_none()
+        && !is_of_no_matter(&step, &found)
         && let Some(outcome) = lookup::outcome(&step, found)
     {
         return match seen {
@@ -98,6 +99,15 @@ fn goes_first<'a>(step: &StepContext<'_>, found: &'a Lookup) -> Option<&'a Obser
         }
         _ => None,
     }
+}
+
+/// Whether it is of no matter that the name is taken: the stack does not allow the manifest any more, which may be why the
+/// AMI that has the name is still there.
+fn is_of_no_matter(step: &StepContext<'_>, found: &Lookup) -> bool {
+    matches!(
+        (found, step.manifest),
+        (Lookup::NameTaken(_), ManifestRead::Invalid(_))
+    )
 }
 
 /// Registers what is proven to be ours, or is the manifest's own source: not what the status names.

@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 
 use super::proven;
 use crate::aws::{AwsError, Remedy};
-use crate::image::message::failures;
+use crate::image::message::{failures, problems};
 use crate::image::observed::ObservedTask;
 use crate::image::outcome::{Claim, Evidence, Origin, StepOutcome};
 use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::status::Failure;
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::{FailureKind, WaitReason};
-use crate::manifest::Problem;
 use crate::manifest::guardrails::Guardrails;
 use crate::manifest::location::s3_uri;
 use crate::reconcile::context::Error;
@@ -30,11 +29,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     // The bucket comes from the status, and the stack's owner may have closed it meanwhile.
     let guardrails = &step.config().guardrails;
     if !guardrails.store_buckets.allows(&store.bucket) {
-        return Ok(StepOutcome::Fail(not_allowed(
-            guardrails,
-            &store.bucket,
-            id,
-        )));
+        return Ok(StepOutcome::Fail(closed(guardrails, &store.bucket)));
     }
     if step.claimed.is_some() {
         return Ok(ask(&step, &store.bucket, id).await);
@@ -54,7 +49,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     // That it asks for this bucket was compared before.
     let failure = match step.manifest {
         ManifestRead::Spec(_) => None,
-        ManifestRead::Invalid(problems) => Some(invalid(problems, &store.bucket, id)),
+        ManifestRead::Invalid(problems) => Some(problems::not_allowed(problems)),
         ManifestRead::Gone | ManifestRead::Unread => Some(failures::manifest_gone()),
     };
     if let Some(failure) = failure {
@@ -107,27 +102,13 @@ fn is_not_seen_yet(error: &AwsError) -> bool {
     error.has_code("InvalidAMIID.NotFound") || error.has_code("InvalidAMIID.Unavailable")
 }
 
-/// The manifest asks for what the stack's owner has closed meanwhile.
-fn invalid(problems: &[Problem], bucket: &str, id: &str) -> Failure {
-    let what = bucket.to_owned();
-    let first = problems.first().map(Problem::to_string);
-    let message = format!(
-        "the manifest does not pass the checks any more: {}",
-        first.unwrap_or_default()
-    );
-    let doing = format!("storing the AMI {id}");
-    Failure::new(FailureKind::NotInManifest { what }, doing, message)
-}
-
-fn not_allowed(guardrails: &Guardrails, bucket: &str, id: &str) -> Failure {
-    let action = ACTION.to_owned();
+/// The stack's owner has closed the bucket meanwhile.
+fn closed(guardrails: &Guardrails, bucket: &str) -> Failure {
     let arn = guardrails.bucket_arn(bucket);
-    let message = format!(
+    failures::manifest_not_allowed(format!(
         "the bucket {bucket} is not among those that AMIs are stored in: the stack's owner adds {arn} to \
          the parameter StoreBuckets"
-    );
-    let doing = format!("storing the AMI {id}");
-    Failure::new(FailureKind::RequestRefused { action }, doing, message)
+    ))
 }
 
 fn refused(error: AwsError) -> StepOutcome {

@@ -1,6 +1,8 @@
 //! Before an AMI is registered: an AMI of an earlier version that has to go first. What is to be done is decided by the pure
 //! [`crate::image::publish::in_place`].
 
+mod stays;
+
 use std::collections::BTreeSet;
 
 use super::retire::observe::Observed;
@@ -8,20 +10,20 @@ use super::retire::{NOTHING, keep_received, not_known, observe, perform_all, wai
 use crate::aws::AwsError;
 use crate::image::message::failures;
 use crate::image::observed::ObservedImage;
-use crate::image::outcome::{Claim, Evidence, PublishIntent, Retired, StepOutcome};
+use crate::image::outcome::{Claim, Evidence, Retired, StepOutcome};
 use crate::image::plan::{PUBLISH_GRACE, REGISTER_GRACE};
 use crate::image::publish::in_place::{self, Because, Next};
-use crate::image::publish::retire::{
-    PassedOn, Pending, Seen, Shown, Target, given_up, protect_again, targets,
-};
-use crate::image::publish::{Observation, Replaced, rehearse_in_place};
-use crate::image::status::{Failure, KeptReason, RegionAction, Retire};
+use crate::image::publish::retire::{PassedOn, Pending, Seen, Target, given_up, targets};
+use crate::image::publish::{Replaced, rehearse_in_place};
+use crate::image::status::{KeptReason, RegionAction, Retire};
 use crate::image::words::WaitReason;
 use crate::reconcile::context::Error;
 use crate::reconcile::identity::{digest, manifest_version};
 use crate::reconcile::manifest_reader::{AtKey, at_key};
 use crate::reconcile::spec::Spec;
 use crate::reconcile::step_context::{StepContext, retrying};
+pub(crate) use stays::protecting;
+use stays::{claim, ends};
 
 /// Whether this AMI, which has the name, is to be deregistered for the new one: the manifest says so, and it is an earlier
 /// version's.
@@ -229,14 +231,6 @@ async fn go_now(
     Ok(claim(actions, passed_on))
 }
 
-fn claim(actions: Vec<RegionAction>, passed_on: Vec<PassedOn>) -> StepOutcome {
-    StepOutcome::Claim(Claim::Publish(PublishIntent {
-        actions,
-        passed_on,
-        ..PublishIntent::default()
-    }))
-}
-
 /// This AMI keeps the name. Where somebody has switched its protection on again, which EC2 shows, nothing of what was begun is
 /// left: that is written down before this version fails.
 fn keeps_name(
@@ -256,24 +250,6 @@ fn keeps_name(
             }))
         }
         _ => outcome,
-    }
-}
-
-/// The AMIs stay, so this version fails; but a protection that was switched off for it, and is still off, is switched on
-/// again first.
-fn ends(seen: &Observed, failure: Failure) -> StepOutcome {
-    let is_bare = |it: &Observation<Shown>| matches!(it, Observation::Seen(shown) if shown.is_ours && !shown.protection.starts_with("enabled"));
-    let bare = seen.targets.iter().filter(|(_, it)| is_bare(&it.image));
-    let actions = bare.filter_map(|(target, _)| {
-        Some(RegionAction {
-            region: target.region.clone(),
-            action: protect_again(target)?,
-        })
-    });
-    let actions: Vec<_> = actions.collect();
-    match actions.is_empty() {
-        true => StepOutcome::Fail(failure),
-        false => claim(actions, Vec::new()),
     }
 }
 

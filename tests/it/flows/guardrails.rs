@@ -5,7 +5,7 @@ use localaws::ec2::{SeedImage, SeedSnapshot, TaskKind};
 
 const KEY: &str = "golden/web.image.yaml";
 /// The account that shares something with the stack's.
-const STRANGER: &str = "111122223333";
+pub(super) const STRANGER: &str = "111122223333";
 
 /// Calls that make, change or remove something in EC2.
 fn changes(stack: &TestStack) -> Vec<String> {
@@ -287,10 +287,13 @@ async fn what_a_parameter_forbids_meanwhile_is_not_done() {
     stack.rest().await;
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "incomplete", "{status:#}");
+    let kind = &status["build"]["failure"]["kind"];
+    assert_eq!(kind, "manifest-not-allowed", "{status:#}");
     assert_eq!(stack.count("CreateStoreImageTask"), 0);
     let email = stack.emails().pop().unwrap();
     let text = email.text.replace('\n', " ");
     assert!(text.contains("adds arn:aws:s3:::local-bucket to"), "{text}");
+    assert!(!text.contains("AWS said"), "{text}");
 }
 
 /// It is there already, and is not told as if it had them.

@@ -200,7 +200,7 @@ async fn a_registration_that_fails_afterwards_says_that_the_old_one_is_gone() {
     let email = told(&stack, "Failed");
     assert!(
         email.contains(&format!("{} in {REGION}, was deregistered", old.id))
-            && email.contains("Since then there is no AMI of this manifest"),
+            && email.contains("Since then there is no AMI in its place"),
         "{email}"
     );
     assert!(!email.contains("is kept"), "{email}");
@@ -269,7 +269,8 @@ async fn an_ami_whose_bundle_was_overwritten_goes_first() {
     assert_eq!(status["replaced"][0]["image"], old.as_str());
     let email = told(&stack, "Available");
     assert!(
-        email.contains("there was no AMI of this manifest"),
+        email.contains(", because its bundle was overwritten.")
+            && email.contains("there was no AMI in its place"),
         "{email}"
     );
     assert_eq!(stack.emails().len(), 2);

@@ -173,7 +173,13 @@ impl State {
         new: &[(u64, String)],
     ) {
         let mut problems = status["problems"].as_array().into_iter().flatten();
-        let is_rejected = new.iter().any(|(_, kind)| kind == "rejected")
+        let is_told = new.iter().any(|(_, kind)| kind == "rejected");
+        if is_told && !status["replaced"].is_null() {
+            let what =
+                "it is rejected as if nothing was changed, and an AMI was deregistered for it";
+            self.wrong(call, what);
+        }
+        let is_rejected = is_told
             && problems.any(|it| {
                 let is_of_source = text(it, "/path").starts_with("source");
                 text(it, "/rule").starts_with("the stack's parameter") && !is_of_source
