@@ -18,7 +18,7 @@ pub fn made_late(status: &mut Status, sent: &[RegionAction], now: Timestamp) {
         if let Some(known) = status.regions.get_mut(region) {
             let actions = sent.iter().filter(|it| it.region == *region);
             let actions: Vec<Action> = actions.map(|it| it.action.clone()).collect();
-            known.applied = publish::intend(&applied, &actions, now);
+            known.applied = publish::intend(&applied, &actions, None, now);
         }
     }
 }

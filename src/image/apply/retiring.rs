@@ -48,9 +48,8 @@ pub(super) fn intend(status: &mut Status, actions: &[RegionAction], now: Timesta
                 let deprecation = Action::SetDeprecation { at: Some(*at) };
                 for known in known(status, region, image) {
                     // Ours: should it become the current one again, it is taken back, also if reads do not show it yet.
-                    let intended =
-                        publish::intend(&known.applied, std::slice::from_ref(&deprecation), now);
-                    known.applied = intended;
+                    let actions = std::slice::from_ref(&deprecation);
+                    known.applied = publish::intend(&known.applied, actions, None, now);
                     known.retiring.deprecate_at = Some(*at);
                 }
             }

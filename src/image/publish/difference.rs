@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::ours::{self, Ours};
+use super::ours::{self, Ours, Replaced};
 use super::settings::{Compared, Desired, Difference, Shown};
 use super::{describe, on_its_way, product_codes, protect, share};
 use crate::image::plan::PUBLISH_GRACE;
@@ -91,9 +91,15 @@ fn deprecate_first(found: &mut Difference, compared: &Compared<'_>) {
 }
 
 /// What is to be written down before these actions are done: a crash in between must not turn our grant into somebody
-/// else's. What is to go stays ours until it is seen to be gone; what others granted does not become ours by that.
+/// else's. What is to go stays ours until it is seen to be gone; what others granted does not become ours by that. `shown` is
+/// what EC2 shows of the AMI; none where nobody has looked.
 #[must_use]
-pub fn intend(applied: &Applied, actions: &[Action], now: Timestamp) -> Applied {
+pub fn intend(
+    applied: &Applied,
+    actions: &[Action],
+    shown: Option<&Shown>,
+    now: Timestamp,
+) -> Applied {
     let mut ours = applied.settings.clone();
     let before = applied.intended.clone().unwrap_or_else(|| Intended {
         at: now,
@@ -113,7 +119,12 @@ pub fn intend(applied: &Applied, actions: &[Action], now: Timestamp) -> Applied 
             after.revokes.extend(remove.clone());
         }
     }
-    ours::remember(&mut after.earlier, &applied.settings, &ours);
+    let replaced = Replaced {
+        before: &applied.settings,
+        now: &ours,
+        shown,
+    };
+    after.earlier = replaced.remember(&before.earlier);
     // What was last asked for long ago, before the functions stood still or another version was the current one, is asked
     // for anew.
     let goes_on = now.duration_since(before.at) < PUBLISH_GRACE;
@@ -134,13 +145,11 @@ fn is_same(before: &Intended, after: &Intended, now: Timestamp) -> bool {
         let at = it.settings.deprecate_at;
         at.is_some_and(|at| at <= protect::soon(now))
     };
-    if !is_soon(before) || !is_soon(after) {
-        return before == after;
+    let mut settings = before.settings.clone();
+    if is_soon(before) && is_soon(after) {
+        settings.deprecate_at = after.settings.deprecate_at;
     }
-    let mut moved = before.clone();
-    moved.settings.deprecate_at = after.settings.deprecate_at;
-    moved.earlier.clone_from(&after.earlier);
-    moved == *after
+    settings == after.settings && before.revokes == after.revokes
 }
 
 /// Whether just these actions were asked for again and again for longer than `limit`, and EC2 does not show it.
@@ -150,7 +159,7 @@ pub(super) fn is_in_vain(
     limit: SignedDuration,
     now: Timestamp,
 ) -> bool {
-    let intended = intend(applied, actions, now).intended;
+    let intended = intend(applied, actions, None, now).intended;
     intended.is_some_and(|it| now.duration_since(it.since) > limit)
 }
 

@@ -4,17 +4,17 @@
 //! the invocation may have died in between, and the manifest may ask for something else again. So both are ours, or what the
 //! manifest had asked for would be taken for somebody else's, and stay for good.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::protect::to_minute;
-use super::settings::{Compared, Desired};
+use super::settings::{Compared, Desired, Shown};
 use crate::image::status::{Applied, Protection, Settings};
 
-/// How many of a setting's values before are remembered, besides the first: more than are asked for within the minutes until one
-/// of them shows.
-const EARLIER_KEPT: usize = 3;
+/// How many of a setting's values before are remembered: the one that was seen last, and more than are asked for within the
+/// minutes until one of them shows.
+const EARLIER_KEPT: usize = 4;
 
 /// What was ours before that of `applied`, and may still be shown.
 pub(super) fn earlier(applied: &Applied) -> &[Settings] {
@@ -22,67 +22,86 @@ pub(super) fn earlier(applied: &Applied) -> &[Settings] {
     intended.map(|it| &*it.earlier).unwrap_or_default()
 }
 
-/// Remembers what of `before` has another value now.
-pub(super) fn remember(earlier: &mut Vec<Settings>, before: &Settings, now: &Settings) {
-    fn replaced<T: Clone + PartialEq>(before: Option<&T>, now: Option<&T>) -> Option<T> {
-        before.filter(|before| Some(*before) != now).cloned()
-    }
-    let tags = before.tags.iter();
-    let tags = tags.filter(|(key, value)| now.tags.get(*key) != Some(value));
-    let replaced = Settings {
-        description: replaced(before.description.as_ref(), now.description.as_ref()),
-        tags: tags
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect(),
-        deprecate_at: replaced(before.deprecate_at.as_ref(), now.deprecate_at.as_ref()),
-        protection: replaced(before.protection.as_ref(), now.protection.as_ref()),
-        ..Settings::default()
-    };
-    if replaced == Settings::default() || earlier.contains(&replaced) {
-        return;
-    }
-    earlier.push(replaced);
-    forget_oldest(earlier);
+/// What was ours is about to be replaced.
+pub(super) struct Replaced<'a> {
+    pub(super) before: &'a Settings,
+    pub(super) now: &'a Settings,
+    /// What EC2 shows of the AMI; none where nobody has looked.
+    pub(super) shown: Option<&'a Shown>,
 }
 
-/// Each setting is counted by itself: a time of deprecation that is asked for again and again leaves the other settings known.
-/// The first of its values stays: it was seen, and none of the others may ever have reached EC2.
-fn forget_oldest(earlier: &mut Vec<Settings>) {
-    fn limit<T>(value: &mut Option<T>, newer: &mut usize, is_first: bool) {
-        *newer += usize::from(value.is_some());
-        value.take_if(|_| *newer > EARLIER_KEPT && !is_first);
-    }
-    let first = |has: fn(&Settings) -> bool| earlier.iter().position(has);
-    let description = first(|it| it.description.is_some());
-    let deprecation = first(|it| it.deprecate_at.is_some());
-    let protection = first(|it| it.protection.is_some());
-    let mut first_tags = BTreeMap::new();
-    for (at, it) in earlier.iter().enumerate() {
-        for key in it.tags.keys() {
-            first_tags.entry(key.clone()).or_insert(at);
+impl Replaced<'_> {
+    /// What may still be shown then: of what was ours `earlier`, and of what is replaced. Each setting is counted by itself: a
+    /// time of deprecation that is asked for again and again leaves the other settings known.
+    pub(super) fn remember(&self, earlier: &[Settings]) -> Vec<Settings> {
+        let shown = self.shown;
+        let mut after = vec![Settings::default(); EARLIER_KEPT];
+        let descriptions = self.values(
+            earlier,
+            |it| it.description.as_ref(),
+            |text| shown.is_some_and(|it| it.description.as_ref() == Some(text)),
+        );
+        for (it, text) in after.iter_mut().zip(descriptions) {
+            it.description = Some(text.clone());
         }
-    }
-    let (mut descriptions, mut deprecations, mut protections) = (0, 0, 0);
-    let mut tags: BTreeMap<String, usize> = BTreeMap::new();
-    for (at, it) in earlier.iter_mut().enumerate().rev() {
-        limit(
-            &mut it.description,
-            &mut descriptions,
-            description == Some(at),
+        let known = earlier.iter().chain([self.before]);
+        let keys: BTreeSet<&String> = known.flat_map(|it| it.tags.keys()).collect();
+        for key in keys {
+            let values = self.values(
+                earlier,
+                |it| it.tags.get(key),
+                |value| shown.is_some_and(|it| it.tags.get(key) == Some(value)),
+            );
+            for (it, value) in after.iter_mut().zip(values) {
+                it.tags.insert(key.clone(), value.clone());
+            }
+        }
+        let deprecations = self.values(
+            earlier,
+            |it| it.deprecate_at.as_ref(),
+            |at| shown.is_some_and(|it| it.deprecate_at.map(to_minute) == Some(to_minute(*at))),
         );
-        limit(
-            &mut it.deprecate_at,
-            &mut deprecations,
-            deprecation == Some(at),
+        for (it, at) in after.iter_mut().zip(deprecations) {
+            it.deprecate_at = Some(*at);
+        }
+        let protections = self.values(
+            earlier,
+            |it| it.protection.as_ref(),
+            |protection| shown.is_some_and(|it| it.current_protection() == Some(*protection)),
         );
-        limit(&mut it.protection, &mut protections, protection == Some(at));
-        it.tags.retain(|key, _| {
-            let newer = tags.entry(key.clone()).or_default();
-            *newer += 1;
-            *newer <= EARLIER_KEPT || first_tags.get(key) == Some(&at)
-        });
+        for (it, protection) in after.iter_mut().zip(protections) {
+            it.protection = Some(*protection);
+        }
+        after.retain(|it| !it.is_empty());
+        after
     }
-    earlier.retain(|it| *it != Settings::default());
+
+    /// The values of one setting: the one that was seen last, as none of the others may ever have reached EC2; then the others
+    /// as they were asked for, of which the oldest is forgotten.
+    fn values<'b, T: PartialEq>(
+        &'b self,
+        earlier: &'b [Settings],
+        of: impl Fn(&'b Settings) -> Option<&'b T>,
+        is_shown: impl Fn(&T) -> bool,
+    ) -> Vec<&'b T> {
+        let mut values: Vec<&T> = earlier.iter().filter_map(&of).collect();
+        let replaced = of(self.before).filter(|it| Some(*it) != of(self.now));
+        if let Some(replaced) = replaced.filter(|it| values.first() != Some(it)) {
+            values.retain(|it| *it != replaced);
+            values.push(replaced);
+        }
+        let shown = values.iter().position(|it| is_shown(it));
+        if let Some(at) = shown.filter(|at| *at > 0) {
+            values.swap(0, at);
+            // This read may be older than the one that showed another.
+            let seen_before = values.remove(at);
+            values.push(seen_before);
+        }
+        while values.len() > EARLIER_KEPT {
+            values.remove(1);
+        }
+        values
+    }
 }
 
 impl<'a> Compared<'a> {

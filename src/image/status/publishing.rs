@@ -47,8 +47,8 @@ pub struct Intended {
     /// Who may not launch the AMI any more once it is done, whoever had granted it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub revokes: BTreeSet<Grantee>,
-    /// What was ours before, newest last, of that which has one value at a time: an AMI may still have it, should EC2 never
-    /// have been asked for another.
+    /// What was ours before, of that which has one value at a time: an AMI may still have it, should EC2 never have been asked for
+    /// another. Of each setting the value that was seen last comes first, then the others, newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Settings>,
 }

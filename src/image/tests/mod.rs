@@ -21,6 +21,7 @@ mod product_codes;
 mod properties;
 mod publish;
 mod publish_blockers;
+mod publish_ours;
 mod publish_overlaps;
 mod publish_public_date;
 mod release;

@@ -79,7 +79,7 @@ impl Ami {
 
     /// Writes down what is about to be done.
     pub(super) fn claim(&mut self, ready: &[Action]) {
-        self.applied = intend(&self.applied, ready, self.now);
+        self.applied = intend(&self.applied, ready, Some(&self.shown), self.now);
     }
 
     /// What EC2 does.
@@ -252,7 +252,7 @@ fn a_stale_read_is_waited_for_and_not_repeated() {
         let before = ami.shown.clone();
         let ready = ami.plan(&one).ready;
         assert!(!ready.is_empty(), "{field}");
-        ami.applied = intend(&ami.applied, &ready, ami.now);
+        ami.claim(&ready);
         ami.shown = before;
         ami.now += SignedDuration::from_mins(1);
         let plan = ami.plan(&one);
@@ -264,29 +264,6 @@ fn a_stale_read_is_waited_for_and_not_repeated() {
         ami.now += SignedDuration::from_mins(5);
         assert_eq!(ami.plan(&one).ready, ready, "{field}");
     }
-}
-
-#[test]
-fn times_of_deprecation_that_nobody_answered_leave_an_earlier_description_ours() {
-    let mut ami = Ami::new();
-    let mut asked = |action: Action| {
-        ami.now += SignedDuration::from_mins(1);
-        ami.applied = intend(&ami.applied, &[action], ami.now);
-    };
-    for text in ["first", "second"] {
-        let text = text.to_owned();
-        asked(Action::SetDescription { text });
-    }
-    for hours in 1..=6 {
-        let at = Some(at(hours));
-        asked(Action::SetDeprecation { at });
-    }
-    ami.shown.description = Some("first".to_owned());
-    let text = String::new();
-    assert_eq!(
-        ami.bring_to(&Desired::default()),
-        [Action::SetDescription { text }]
-    );
 }
 
 #[test]

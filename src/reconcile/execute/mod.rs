@@ -25,7 +25,6 @@ use jiff::SignedDuration;
 
 use crate::aws::AwsError;
 use crate::image::message::failures;
-use crate::image::observed::ObservedImage;
 use crate::image::outcome::{
     Claim, Evidence, PublishIntent, PublishObserved, PublishPerformed, StepOutcome,
 };
@@ -136,7 +135,7 @@ fn decide(
     if !plan.ready.is_empty() {
         let intent = PublishIntent {
             parameters: release::intend(step, &plan.ready),
-            ..intend(step, asked, &plan, seen.images)
+            ..intend(step, asked, &plan, seen)
         };
         let intent = match intent.parameters.is_empty() {
             true => intent,
@@ -254,19 +253,18 @@ fn wait_reason(step: &StepContext<'_>, region: &str, why: Pending, seen: &Seen) 
 }
 
 /// What is written down before it is done.
-fn intend(
-    step: &StepContext<'_>,
-    asked: &Asked,
-    plan: &Plan,
-    seen: BTreeMap<String, ObservedImage>,
-) -> PublishIntent {
+fn intend(step: &StepContext<'_>, asked: &Asked, plan: &Plan, seen: Seen) -> PublishIntent {
     let mut intent = PublishIntent::default();
     let of_images = plan.ready.iter().filter(|it| it.parameter().is_none());
     for (region, actions) in by_region(of_images) {
         let known = plan.applied_in(step.status, region);
         if step.status.image_in(region).is_some() {
             let actions: Vec<Action> = actions.iter().map(|it| it.action.clone()).collect();
-            let applied = publish::intend(&known, &actions, step.now());
+            let shown = match seen.observed.regions.get(region) {
+                Some(Observation::Seen(shown)) => Some(shown),
+                _ => None,
+            };
+            let applied = publish::intend(&known, &actions, shown, step.now());
             intent.applied.insert(region.to_owned(), applied);
         }
         // Where nothing is asked for any more, only what is left is deleted.
@@ -279,7 +277,7 @@ fn intend(
     PublishIntent {
         actions: plan.ready.clone(),
         adopted: plan.adopted.clone(),
-        seen,
+        seen: seen.images,
         ..intent
     }
 }
