@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::adopted::adopted;
-use super::changes::record_change;
+use super::changes::{note, record_change};
 use super::earlier;
 use crate::image::publish::COPY_ATTEMPTS;
 use crate::image::status::{Action, CopyRequest, RegionAction, RegionStatus, Status};
@@ -33,9 +33,15 @@ pub fn remember_done(
     now: Timestamp,
 ) -> bool {
     if status.build.digest.as_deref() == digest {
-        done.iter()
-            .for_each(|what| record_change(status, what, now));
-        return add_copies(&mut status.regions, &status.copies, done) || !done.is_empty();
+        for what in done {
+            record(status, what, now);
+            if let Some(image) = copy_of(what)
+                && !status.regions.contains_key(&what.region)
+            {
+                add_copy(status, &what.region, image, now);
+            }
+        }
+        return !done.is_empty();
     }
     let mut versions = status.previous.iter_mut().rev();
     let Some(version) = versions.find(|it| it.digest.as_deref() == digest) else {
@@ -49,6 +55,37 @@ pub fn remember_done(
     changed
 }
 
+/// Records a change that was made. A copy that is an earlier version's was not made.
+pub(super) fn record(status: &mut Status, what: &RegionAction, now: Timestamp) {
+    let region = &what.region;
+    let versions = status.previous.iter();
+    let mut known = versions.filter_map(|it| it.regions.get(region));
+    let Some(image) = copy_of(what).filter(|image| known.any(|it| it.image == **image)) else {
+        record_change(status, what, now);
+        return;
+    };
+    // Another invocation may have found it as well.
+    if status.image_in(region).is_none_or(|it| it.image != *image) {
+        let why = format!("found {image} in {region}, a copy of an earlier version");
+        note(status, why, now);
+    }
+}
+
+/// The copy that was begun or found.
+fn copy_of(what: &RegionAction) -> Option<&String> {
+    match &what.action {
+        Action::CopyImage { image, .. } => image.as_ref(),
+        _ => None,
+    }
+}
+
+/// There is a copy in a Region. What an earlier version, whose it may be, has set on it is ours.
+fn add_copy(status: &mut Status, region: &str, image: &str, now: Timestamp) {
+    let copy = earlier::begun(image, status.copies.get(region));
+    let copy = adopted(status, region, copy, now);
+    status.regions.insert(region.to_owned(), copy);
+}
+
 /// Adds the copies that were begun, with what they were asked for. Returns whether there are any.
 fn add_copies(
     regions: &mut BTreeMap<String, RegionStatus>,
@@ -57,10 +94,7 @@ fn add_copies(
 ) -> bool {
     let before = regions.len();
     for what in done {
-        if let Action::CopyImage {
-            image: Some(image), ..
-        } = &what.action
-        {
+        if let Some(image) = copy_of(what) {
             let copy = earlier::begun(image, requests.get(&what.region));
             regions.entry(what.region.clone()).or_insert(copy);
         }
@@ -81,9 +115,7 @@ pub(super) fn copied(status: &mut Status, what: &RegionAction, now: Timestamp) {
             if let Some(request) = status.copies.get_mut(region) {
                 request.kms_key_id.clone_from(kms_key_id);
             }
-            let copy = earlier::begun(image, status.copies.get(region));
-            let copy = adopted(status, region, copy, now);
-            status.regions.insert(region.clone(), copy);
+            add_copy(status, region, image, now);
         }
         Action::RemoveFailedCopy { image, .. } => {
             let request = status.copies.entry(region.clone()).or_default();

@@ -10,13 +10,16 @@ use crate::image::publish;
 use crate::image::status::{Action, RegionAction, Status};
 use crate::image::words::State;
 
-/// What was sent late is ours, whether or not EC2 has answered: where it shows, it is taken back.
+/// What was sent late is ours, whether or not EC2 has answered: where it shows, it is taken back. A copy that was begun sets
+/// nothing on an AMI that is there.
 pub fn made_late(status: &mut Status, sent: &[RegionAction], now: Timestamp) {
-    let regions: BTreeSet<&String> = sent.iter().map(|it| &it.region).collect();
+    let is_copy = |it: &RegionAction| matches!(it.action, Action::CopyImage { .. });
+    let set: Vec<&RegionAction> = sent.iter().filter(|it| !is_copy(it)).collect();
+    let regions: BTreeSet<&String> = set.iter().map(|it| &it.region).collect();
     for region in regions {
         let applied = status.applied_in(region);
         if let Some(known) = status.regions.get_mut(region) {
-            let actions = sent.iter().filter(|it| it.region == *region);
+            let actions = set.iter().filter(|it| it.region == *region);
             let actions: Vec<Action> = actions.map(|it| it.action.clone()).collect();
             known.applied = publish::intend(&applied, &actions, None, now);
         }

@@ -9,7 +9,7 @@ use super::arrival::note_repetition;
 use super::changes::{all_told, move_to, next_step, note, record_change, record_notice, wait};
 use super::copies::{copied, next_attempt};
 use super::polled::keep;
-use super::{conditions, earlier, release, retiring, told};
+use super::{conditions, copies, earlier, release, retiring, told};
 use crate::image::message;
 use crate::image::outcome::{PublishIntent, PublishObserved, PublishPerformed, Publishing};
 use crate::image::plan::VISIBILITY_GRACE;
@@ -179,27 +179,11 @@ pub(super) fn performed(status: &mut Status, performed: PublishPerformed, now: T
     changed |= earlier::searched(status, &BTreeSet::new(), earlier, now);
     status.build.waiting = None;
     for what in &done {
-        match was_there(status, what) {
-            true => note(status, message::change_line(what), now),
-            false => record_change(status, what, now),
-        }
+        copies::record(status, what, now);
         copied(status, what, now);
     }
     changed |= wait_for(status, &later, release.later, now);
     changed
-}
-
-/// Whether a copy was not made, but is an earlier version's.
-fn was_there(status: &Status, what: &RegionAction) -> bool {
-    let Action::CopyImage {
-        image: Some(image), ..
-    } = &what.action
-    else {
-        return false;
-    };
-    let versions = status.previous.iter();
-    let mut known = versions.filter_map(|it| it.regions.get(&what.region));
-    known.any(|it| it.image == *image)
 }
 
 /// Remembers what is waited for in which Region. Returns whether anything is new.

@@ -6,9 +6,10 @@ use jiff::SignedDuration;
 
 use super::publish::{Ami, account, fields};
 use super::*;
+use crate::image::apply::{made_late, remember_done};
 use crate::image::outcome::PublishPerformed;
 use crate::image::publish::{Asked, AskedRegion, Desired, Observation, Observed, plan};
-use crate::image::status::{Action, CopyRequest, Grantee, RegionAction};
+use crate::image::status::{Action, CopyRequest, Grantee, PreviousVersion, RegionAction};
 use crate::image::words::Step;
 
 pub(super) const OTHER_REGION: &str = "us-west-2";
@@ -317,4 +318,53 @@ fn a_failed_copy_that_was_removed_twice_has_failed_once() {
     assert_eq!((request.attempt, request.failed), (1, 1));
     assert_eq!(request.removed, ["ami-2"]);
     assert_eq!(request.failure, None);
+}
+
+/// Two invocations find it, or only one does, whose settings are changed before it has written that.
+#[test]
+fn a_copy_of_an_earlier_version_that_is_found_late_is_not_listed_as_made() {
+    let action = Action::CopyImage {
+        attempt: 0,
+        kms_key_id: None,
+        image: Some("ami-9".to_owned()),
+    };
+    let region = OTHER_REGION.to_owned();
+    let mut copy = RegionStatus::pending("ami-9".to_owned());
+    copy.applied.settings.grants = BTreeSet::from([account("111122223333")]);
+    let version = PreviousVersion {
+        digest: Some("0000".to_owned()),
+        regions: BTreeMap::from([(region.clone(), copy.clone())]),
+        copies: BTreeMap::new(),
+        bundle: None,
+        is_dealt_with: false,
+        is_only_deprecated: false,
+    };
+    let found = RegionAction {
+        region,
+        action: action.clone(),
+    };
+    for is_found_twice in [true, false] {
+        let mut status = available();
+        status.previous = vec![version.clone()];
+        change_settings_begin(&mut status, 1);
+        if is_found_twice {
+            advance(&mut status, performed(action.clone()), 2);
+        }
+        change_settings_begin(&mut status, 3);
+        let digest = status.build.digest.clone();
+        let done = std::slice::from_ref(&found);
+        assert!(remember_done(
+            &mut status,
+            digest.as_deref(),
+            done,
+            after(4)
+        ));
+        made_late(&mut status, done, after(4));
+        assert!(status.changes.is_empty(), "{:?}", status.changes);
+        assert_eq!(status.untold, 0);
+        assert_eq!(status.regions[OTHER_REGION].applied, copy.applied);
+        let why = "found ami-9 in us-west-2, a copy of an earlier version";
+        let told = status.history.iter().filter(|it| it.why == why);
+        assert_eq!(told.count(), 1, "{:?}", status.history);
+    }
 }
