@@ -23,6 +23,12 @@ pub(super) fn next_attempt(copy: &mut CopyRequest) {
     copy.last_error = None;
 }
 
+/// The same, beside a request that EC2 has not answered: what it may have begun is still searched for.
+pub(super) fn next_attempt_beside(copy: &mut CopyRequest, unanswered_at: Option<Timestamp>) {
+    next_attempt(copy);
+    copy.unanswered_at = unanswered_at;
+}
+
 /// Copies were begun for a version that has ended meanwhile or has other settings now, or whose place another has taken:
 /// they are remembered with it. What was set is known anyway, because the intent was saved first; of its own version people
 /// are told, too. Returns whether that is worth saving.

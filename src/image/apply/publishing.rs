@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::adopted::adopt;
 use super::arrival::note_repetition;
 use super::changes::{all_told, move_to, next_step, note, record_change, record_notice, wait};
-use super::copies::{copied, next_attempt};
+use super::copies::{copied, next_attempt, next_attempt_beside};
 use super::polled::keep;
 use super::{conditions, copies, earlier, release, retiring, told};
 use crate::image::message;
@@ -103,11 +103,9 @@ pub(super) fn begin_again(status: &mut Status, why: &str, now: Timestamp) {
         let is_failed = copy.failure.take().is_some() && !status.regions.contains_key(region);
         // What EC2 was asked for a moment ago it may not show yet: the same token begins no other copy.
         let is_fresh = |at| now.duration_since(at) <= VISIBILITY_GRACE;
-        // What it refused is asked for anew: another token, and what the manifest says now. What it may have begun with the one
-        // before is still searched for.
+        // What it refused is asked for anew: another token, and what the manifest says now.
         if is_failed && !unanswered_at.is_some_and(is_fresh) {
-            next_attempt(copy);
-            copy.unanswered_at = unanswered_at;
+            next_attempt_beside(copy, unanswered_at);
         }
     }
     status.release = std::mem::take(&mut status.release).for_next();

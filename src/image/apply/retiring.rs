@@ -1,18 +1,20 @@
 //! How AMIs that another one replaces are retired, and what is known of that.
 
+mod forgetting;
+
 use jiff::Timestamp;
 
 use super::changes::{move_to, note, record_notice, wait};
-use super::copies::next_attempt;
 use super::shares::{self, in_region, known};
 use crate::image::message;
 use crate::image::outcome::Retired;
 use crate::image::publish;
 use crate::image::status::{
-    Action, KeptReason, KeptSnapshot, PreviousVersion, Protection, RegionAction, Replaced,
-    RetireOutcome, Retirement, Retiring, SnapshotKept, Status,
+    Action, KeptReason, KeptSnapshot, PreviousVersion, Protection, RegionAction, RetireOutcome,
+    Retirement, Retiring, SnapshotKept, Status,
 };
 use crate::image::words::{NoticeKind, State};
+use forgetting::{forget_own, forget_previous, forget_replaced, replaced};
 
 /// AMIs of earlier versions that are still to be retired and are remembered for that; the oldest go first.
 const AMIS_KEPT: usize = 50;
@@ -132,7 +134,7 @@ pub(super) fn retired(status: &mut Status, seen: Retired, now: Timestamp) -> boo
             let retiring = &mut known.retiring;
             // Its snapshots are looked at from now on, and one answer that does not show one counts for nothing.
             retiring.deregistered_at = Some(now);
-            if retiring.asked_at.is_none() {
+            if retiring.is_by_others() {
                 retiring.kept = KeptSnapshot::all_of_others(&known.snapshots);
             }
         }
@@ -223,46 +225,6 @@ fn done(status: &mut Status, what: &RegionAction, now: Timestamp) {
     }
 }
 
-/// An AMI had to go before this one could be registered.
-fn replaced(status: &mut Status, region: &str, image: &str, now: Timestamp) {
-    let mut known = status.replaced.iter();
-    if known.any(|it| it.region == region && it.image == image) {
-        return;
-    }
-    status.replaced.push(Replaced {
-        region: region.to_owned(),
-        image: image.to_owned(),
-        at: now,
-        until: None,
-    });
-}
-
-/// Where nothing more is to be done about AMIs that had to go first, they are no previous AMIs any more. One whose snapshots
-/// stay shared is dealt with in the end.
-fn forget_replaced(status: &mut Status) {
-    if status.replaces || status.build.step.retires() {
-        return;
-    }
-    for it in status.replaced.clone() {
-        let is_shared = known(status, &it.region, &it.image)
-            .any(|known| !known.applied.settings.snapshots.is_empty());
-        if !is_shared {
-            forget_previous(status, &it.region, &it.image);
-        }
-    }
-}
-
-fn forget_previous(status: &mut Status, region: &str, image: &str) {
-    for version in &mut status.previous {
-        version
-            .regions
-            .retain(|of, known| of != region || known.image != *image);
-    }
-    status
-        .previous
-        .retain(|version| !version.regions.is_empty() || !version.copies.is_empty());
-}
-
 /// This AMI is dealt with. One that is gone is forgotten; one that stays is retired again when the manifest asks for it
 /// the next time.
 fn end(status: &mut Status, mut ended: Retirement, now: Timestamp) {
@@ -299,21 +261,6 @@ fn end(status: &mut Status, mut ended: Retirement, now: Timestamp) {
     ended.unprotected = is_there && is_unprotected;
     note(status, message::retirement_line(&ended), now);
     status.retired.push(ended);
-}
-
-/// An AMI of its own is gone. If it was a copy, EC2 has answered the request for that: should the manifest come back, another copy
-/// is asked for.
-fn forget_own(status: &mut Status, region: &str, image: &str) {
-    let before = status.regions.len();
-    let regions = &mut status.regions;
-    regions.retain(|of, known| of != region || known.image != image);
-    let is_gone = regions.len() < before;
-    if let Some(copy) = status.copies.get_mut(region).filter(|_| is_gone) {
-        // Of an earlier request nobody knows more than before.
-        let unanswered_at = copy.unanswered_at;
-        next_attempt(copy);
-        copy.unanswered_at = unanswered_at;
-    }
 }
 
 /// Something else begins before all AMIs are dealt with: what became of the others is reported now.

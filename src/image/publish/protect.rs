@@ -35,32 +35,33 @@ pub(super) fn soon(now: Timestamp) -> Timestamp {
     soon.round(up).unwrap_or(soon)
 }
 
-/// The time of deprecation that an AMI is to have which is shown to have this one, and was `asked` for that a moment ago.
+/// The time of deprecation that an AMI is to have which is shown to have this one, if another was asked for a moment ago and is
+/// `on_its_way`.
 pub(super) fn asked_for(
     desired: Timestamp,
     shown: Option<Timestamp>,
-    asked: Option<Timestamp>,
+    on_its_way: Option<Timestamp>,
     now: Timestamp,
 ) -> Timestamp {
     let desired = to_minute(desired);
     if desired > now {
         return desired;
     }
-    // EC2 takes no time in the past: what is deprecated by now, or is about to be, is as it should be. What was asked for a
-    // moment ago is on its way: each later time would be another.
+    // EC2 takes no time in the past: what is deprecated by now, or is about to be, is as it should be. Each time later than
+    // one that is on its way would be another.
     let soon = soon(now);
     let shown = shown.filter(|at| *at <= soon);
-    let asked = || asked.filter(|at| *at > now && *at <= soon);
-    shown.or_else(asked).unwrap_or(soon)
+    let on_its_way = || on_its_way.filter(|at| *at > now && *at <= soon);
+    shown.or_else(on_its_way).unwrap_or(soon)
 }
 
 fn deprecation(compared: &Compared<'_>, found: &mut Difference) {
     let shown = compared.shown.deprecate_at.map(to_minute);
     let wanted = match compared.desired.deprecate_at {
         Some(desired) => {
-            let asked = compared.intended.and_then(|it| it.settings.deprecate_at);
-            let asked = asked.map(to_minute);
-            Some(asked_for(desired, shown, asked, compared.now))
+            let on_its_way = compared.intended.and_then(|it| it.settings.deprecate_at);
+            let on_its_way = on_its_way.map(to_minute);
+            Some(asked_for(desired, shown, on_its_way, compared.now))
         }
         // It was ours, and nobody has set another time since.
         None if shown.is_some_and(|at| compared.all_ours().has_deprecation(at)) => None,

@@ -93,6 +93,12 @@ impl Retiring {
     pub fn is_begun(&self) -> bool {
         self.asked_at.is_some() || self.deregistered_at.is_some() || self.protection.is_some()
     }
+
+    /// Whether EC2 was not asked to deregister it: if it is not there any more, somebody else has done so.
+    #[must_use]
+    pub fn is_by_others(&self) -> bool {
+        self.asked_at.is_none()
+    }
 }
 
 /// An AMI of an earlier version that had to go before this one could be registered.

@@ -76,11 +76,11 @@ pub(super) fn next(target: &Target, (seen, going): (&Seen, &Going), now: Timesta
     }))
 }
 
-/// What has become of an AMI that is not there any more: if EC2 was not asked to deregister it, somebody else has done so.
+/// What has become of an AMI that is not there any more.
 fn gone_as(target: &Target) -> RetireOutcome {
-    match target.known.retiring.asked_at {
-        Some(_) => RetireOutcome::Deregistered,
-        None => RetireOutcome::Gone,
+    match target.known.retiring.is_by_others() {
+        true => RetireOutcome::Gone,
+        false => RetireOutcome::Deregistered,
     }
 }
 
