@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::changes::note;
-use crate::image::status::{Applied, Intended, RegionStatus, Retiring, Status};
+use crate::image::status::{Applied, Intended, RegionStatus, Retiring, Settings, Status};
 
 /// What is known of an AMI that was an earlier version's. What was set on it is ours, and is taken back where the manifest does
 /// not ask for it; what was done in order to retire it is undone.
@@ -51,9 +51,11 @@ fn with_protection_off(mut applied: Applied, retiring: &Retiring, now: Timestamp
         settings,
         revokes: BTreeSet::new(),
         earlier: Vec::new(),
+        gone: Settings::default(),
     });
     intended.at = intended.at.max(at);
     intended.settings.protection = None;
+    intended.gone.protection = applied.settings.protection;
     applied
 }
 

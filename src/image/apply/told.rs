@@ -26,7 +26,7 @@ pub(super) fn add_unanswered(status: &mut Status, region: &str, ours: &Settings,
     let mut told = (**before).clone();
     let listed = listed.iter().map(|it| &it.what.action);
     listed.for_each(|action| publish::done(action, &mut told));
-    let reached = reached(&told, &intended.settings, ours);
+    let reached = reached(&told, &intended.gone, ours);
     for action in changes(&told, &reached) {
         let region = region.to_owned();
         record_change(status, &RegionAction { region, action }, now);
@@ -79,48 +79,39 @@ pub(super) fn forget_told(status: &mut Status) {
     status.changes.drain(..told);
 }
 
-/// What an AMI has that people know as `told`: what was to be so, and is `ours` and seen, counts.
-fn reached(told: &Settings, asked: &Settings, ours: &Settings) -> Settings {
-    fn value<T: Clone + PartialEq>(
-        told: Option<&T>,
-        asked: Option<&T>,
-        ours: Option<&T>,
-    ) -> Option<T> {
-        if asked == ours { asked } else { told }.cloned()
+/// What an AMI has that people know as `told`, now that it is as its manifest says: what is ours it has, whichever request
+/// that was. Of the rest, what was to go at any time since is gone.
+fn reached(told: &Settings, gone: &Settings, ours: &Settings) -> Settings {
+    fn value<T: Clone>(told: Option<&T>, gone: Option<&T>, ours: Option<&T>) -> Option<T> {
+        ours.or(told.filter(|_| gone.is_none())).cloned()
     }
     let mut tags = told.tags.clone();
-    tags.retain(|key, _| asked.tags.contains_key(key) || ours.tags.contains_key(key));
-    let set = asked.tags.iter();
-    let set = set.filter(|(key, value)| ours.tags.get(*key) == Some(value));
-    tags.extend(set.map(|(key, value)| (key.clone(), value.clone())));
+    tags.retain(|key, _| !gone.tags.contains_key(key));
+    tags.extend(ours.tags.clone());
     let none = BTreeSet::new();
-    let known = [told, asked, ours].map(|it| &it.snapshots);
+    let known = [told, gone, ours].map(|it| &it.snapshots);
     let snapshots = known.into_iter().flat_map(BTreeMap::keys).map(|id| {
-        let [told, asked, ours] = known.map(|it| it.get(id).unwrap_or(&none));
-        (id.clone(), members(told, asked, ours))
+        let [told, gone, ours] = known.map(|it| it.get(id).unwrap_or(&none));
+        (id.clone(), &(told - gone) | ours)
     });
     Settings {
         description: value(
-            text(told.description.as_ref()),
-            text(asked.description.as_ref()),
+            told.description.as_ref(),
+            gone.description.as_ref(),
             text(ours.description.as_ref()),
         ),
         tags,
-        product_code: value(
-            told.product_code.as_ref(),
-            asked.product_code.as_ref(),
-            ours.product_code.as_ref(),
-        ),
-        grants: members(&told.grants, &asked.grants, &ours.grants),
+        product_code: value(told.product_code.as_ref(), None, ours.product_code.as_ref()),
+        grants: &(&told.grants - &gone.grants) | &ours.grants,
         snapshots: snapshots.collect(),
         deprecate_at: value(
             told.deprecate_at.as_ref(),
-            asked.deprecate_at.as_ref(),
+            gone.deprecate_at.as_ref(),
             ours.deprecate_at.as_ref(),
         ),
         protection: value(
             told.protection.as_ref(),
-            asked.protection.as_ref(),
+            gone.protection.as_ref(),
             ours.protection.as_ref(),
         ),
     }
@@ -129,18 +120,6 @@ fn reached(told: &Settings, asked: &Settings, ours: &Settings) -> Settings {
 /// None is asked for as an empty one.
 fn text(description: Option<&String>) -> Option<&String> {
     description.filter(|text| !text.is_empty())
-}
-
-/// A set that people know as `told`, with what was added and without what was taken out, as it was asked for.
-fn members<T: Ord + Clone>(
-    told: &BTreeSet<T>,
-    asked: &BTreeSet<T>,
-    ours: &BTreeSet<T>,
-) -> BTreeSet<T> {
-    let stay = told
-        .iter()
-        .filter(|it| asked.contains(it) || ours.contains(it));
-    stay.chain(asked.intersection(ours)).cloned().collect()
 }
 
 /// What was changed between the two, in the order in which it is done.
@@ -199,4 +178,70 @@ fn more(of: &Shares, than: &Shares) -> impl Iterator<Item = (String, BTreeSet<St
         (snapshot.clone(), more)
     });
     more.filter(|(_, accounts)| !accounts.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::status::{Applied, Grantee, Protection, RegionStatus};
+
+    const REGION: &str = "us-east-1";
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    /// One of each that can be taken back.
+    fn all() -> Settings {
+        let text = |it: &str| it.to_owned();
+        let account = text("111122223333");
+        Settings {
+            description: Some(text("Web tier")),
+            tags: BTreeMap::from([(text("team"), text("db"))]),
+            grants: BTreeSet::from([Grantee::Account(account.clone())]),
+            snapshots: BTreeMap::from([(text("snap-1"), BTreeSet::from([account]))]),
+            deprecate_at: Some(NOW),
+            protection: Some(Protection::On),
+            ..Settings::default()
+        }
+    }
+
+    /// These are asked for, one after the other, of an AMI that people know as `told`; what is listed once `ours` is confirmed.
+    fn listed(told: &Settings, asked: &[&[Action]], ours: &Settings) -> Vec<Action> {
+        let manifest = serde_json::json!({
+            "bucket": "images", "key": "web.image.yaml", "etag": "e", "sha256": "0", "uploadedAt": NOW,
+        });
+        let mut status = Status::new(serde_json::from_value(manifest).unwrap(), NOW);
+        let mut image = RegionStatus::pending("ami-1".to_owned());
+        image.told = Some(Box::new(told.clone()));
+        image.applied.settings = told.clone();
+        for actions in asked {
+            let applied: Applied = publish::intend(&image.applied, actions, NOW);
+            image.applied = applied;
+        }
+        status.regions.insert(REGION.to_owned(), image);
+        add_unanswered(&mut status, REGION, ours, NOW);
+        let changes = status.changes.into_iter();
+        changes.map(|it| it.what.action).collect()
+    }
+
+    #[test]
+    fn what_was_asked_for_and_taken_back_is_listed_if_it_is_so() {
+        let (none, all) = (Settings::default(), all());
+        let (set, removed) = (changes(&none, &all), changes(&all, &none));
+        assert_eq!((set.len(), removed.len()), (6, 6));
+        assert_eq!(listed(&none, &[&set, &removed], &all), set);
+        assert_eq!(listed(&none, &[&set, &removed], &none), []);
+        assert_eq!(listed(&all, &[&removed, &set], &none), removed);
+        assert_eq!(listed(&all, &[&removed, &set], &all), []);
+    }
+
+    #[test]
+    fn what_nobody_was_asked_to_remove_is_not_listed() {
+        let (none, all) = (Settings::default(), all());
+        let text = "API tier".to_owned();
+        let ours = Settings {
+            description: Some(text.clone()),
+            ..none
+        };
+        let set = [Action::SetDescription { text }];
+        assert_eq!(listed(&all, &[&set], &ours), set);
+    }
 }

@@ -107,6 +107,7 @@ pub fn intend(
         settings: applied.settings.clone(),
         revokes: BTreeSet::new(),
         earlier: Vec::new(),
+        gone: Settings::default(),
     });
     let mut after = before.clone();
     for action in actions {
@@ -114,6 +115,7 @@ pub fn intend(
             add_to(action, &mut ours);
         }
         done(action, &mut after.settings);
+        add_gone(action, &applied.settings, &mut after.gone);
         if let Action::ChangeGrants { add, remove } = action {
             after.revokes.retain(|grantee| !add.contains(grantee));
             after.revokes.extend(remove.clone());
@@ -194,6 +196,24 @@ pub fn confirm(applied: &Applied, desired: &Desired) -> Applied {
 pub fn done(action: &Action, settings: &mut Settings) {
     add_to(action, settings);
     remove_from(action, settings);
+}
+
+/// Adds what is to go then; of what has one value at a time, that which is `ours`.
+fn add_gone(action: &Action, ours: &Settings, gone: &mut Settings) {
+    match action {
+        Action::SetDescription { text } if text.is_empty() => {
+            gone.description.clone_from(&ours.description);
+        }
+        Action::RemoveTags { tags } => gone.tags.extend(tags.clone()),
+        Action::RevokeSnapshot { snapshot, accounts } => {
+            let known = gone.snapshots.entry(snapshot.clone()).or_default();
+            known.extend(accounts.clone());
+        }
+        Action::ChangeGrants { remove, .. } => gone.grants.extend(remove.clone()),
+        Action::SetDeprecation { at: None } => gone.deprecate_at = ours.deprecate_at,
+        Action::SetProtection { protection: None } => gone.protection = ours.protection,
+        _ => {}
+    }
 }
 
 /// Whether a description is to go: it stays ours until it is seen to be gone, or a crash would leave it.

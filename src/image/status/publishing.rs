@@ -51,6 +51,9 @@ pub struct Intended {
     /// another. Of each setting the value that was seen last comes first, then the others, newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Settings>,
+    /// What was to go at any time since, even where it is to be there again: EC2 may have heard that last.
+    #[serde(default, skip_serializing_if = "Settings::is_empty")]
+    pub gone: Settings,
 }
 
 /// Settings of an AMI that exists.

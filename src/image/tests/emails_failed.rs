@@ -212,6 +212,7 @@ fn what_was_asked_for_and_does_not_show_is_not_said_to_be_set() {
         settings: image.applied.settings.clone(),
         revokes: BTreeSet::new(),
         earlier: Vec::new(),
+        gone: Settings::default(),
     });
     let text = newest(&status).text;
     assert!(text.contains("Shared     111122223333"), "{text}");

@@ -156,6 +156,7 @@ fn nothing_is_done_until_a_deprecation_that_was_put_off_shows() {
         settings,
         revokes: BTreeSet::new(),
         earlier: Vec::new(),
+        gone: Settings::default(),
     });
     let plan = planned(&ami, true, Some(months(6)));
     assert_eq!(plan.ready, []);

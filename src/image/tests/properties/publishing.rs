@@ -23,6 +23,7 @@ pub(super) fn publish(choice: &mut Choice, minutes: i64) -> StepOutcome {
             settings: Settings::default(),
             revokes: std::collections::BTreeSet::new(),
             earlier: Vec::new(),
+            gone: Settings::default(),
         }),
         ..Applied::default()
     };
