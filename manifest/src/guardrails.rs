@@ -6,6 +6,9 @@ mod parameters;
 
 use std::{collections::BTreeSet, fmt};
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 pub(super) use check::{check, named_sources};
 pub use parameters::{InvalidValue, PARAMETERS, Parameter};
 
@@ -170,11 +173,13 @@ impl Guardrails {
 }
 
 /// Whose an AMI or a snapshot is, as EC2 says.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Owner {
     /// The account's id.
     pub id: String,
     /// Its alias, if it is in AWS's list: `amazon`, `aws-marketplace`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
 }
 

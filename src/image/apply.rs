@@ -92,6 +92,7 @@ fn advance_readably(status: &mut Status, evidence: Evidence, now: Timestamp) -> 
 }
 
 fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
+    note_owners(status, &evidence);
     match evidence {
         Evidence::ManifestAccepted(accepted) => accept(status, accepted, now),
         Evidence::DecidedElsewhere { image_manifest } => {
@@ -115,7 +116,7 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
             set_identity(status, identity);
             next_step(status, "the bundle and all its parts are there", now);
         }
-        Evidence::TaskStarted { task, origin } => task_started(status, task, origin, now),
+        Evidence::TaskStarted { task, origin, .. } => task_started(status, task, origin, now),
         Evidence::TaskResumed(found) => task_resumed(status, found, now),
         Evidence::AttemptEnded { task, next } => attempt_ended(status, task, next, now),
         Evidence::TaskPolled(seen) => return polled::task(status, seen.as_ref(), now),
@@ -124,7 +125,9 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
             region,
             image,
             origin,
+            ..
         } => image_registered(status, region, *image, origin, now),
+        Evidence::OwnersSeen(_) => status.build.waiting = None,
         Evidence::ImagePolled { region, image } => {
             return polled::image(status, &region, image.as_deref(), now);
         }
@@ -166,6 +169,17 @@ fn accept(status: &mut Status, accepted: Accepted, now: Timestamp) {
     next_step(status, "the manifest passed the checks", now);
     if accepted.notify_started {
         record_notice(status, NoticeKind::Started, now);
+    }
+}
+
+/// Whose the sources are does not change: what was not looked at again is known from before.
+fn note_owners(status: &mut Status, evidence: &Evidence) {
+    if let Evidence::TaskStarted { owners, .. }
+    | Evidence::ImageRegistered { owners, .. }
+    | Evidence::OwnersSeen(owners) = evidence
+        && !owners.is_empty()
+    {
+        status.build.source_owners.clone_from(owners);
     }
 }
 

@@ -6,8 +6,8 @@ use super::observed::{ObservedImage, ObservedParameter, ObservedTask};
 use super::ownership::Attempt;
 use super::publish::retire::PassedOn;
 use super::status::{
-    Applied, BundleVersion, CopyRequest, Failure, KeptSnapshot, Orphan, ParameterId, ParameterPut,
-    RegionAction, RegionStatus, Retire, Retirement, Settings, SourceObject,
+    Applied, BundleVersion, CopyRequest, Failure, KeptSnapshot, Orphan, Owners, ParameterId,
+    ParameterPut, RegionAction, RegionStatus, Retire, Retirement, Settings, SourceObject,
 };
 use super::task::Task;
 use super::words::{SourceKind, Step, WaitReason};
@@ -66,6 +66,8 @@ pub enum Evidence {
         task: Task,
         /// Whether it was just started.
         origin: Origin,
+        /// Whose it is what the manifest names; empty where that was not looked at.
+        owners: Owners,
     },
     /// EC2 has the task of an attempt of which no status is left.
     TaskResumed(Resumed),
@@ -88,7 +90,11 @@ pub enum Evidence {
         image: Box<RegionStatus>,
         /// Whether it was just registered.
         origin: Origin,
+        /// Whose it is what the manifest names; empty where that was not looked at.
+        owners: Owners,
     },
+    /// Whose it is what the manifest of an AMI that is there names.
+    OwnersSeen(Owners),
     /// The AMI was polled; none where EC2 does not list it.
     ImagePolled {
         /// The Region.
@@ -129,7 +135,9 @@ impl Evidence {
             Self::TaskPolled(_) => matches!(step, Step::AwaitTask | Step::AwaitStore),
             Self::ImagePolled { .. } => step == Step::AwaitImage,
             Self::AttemptEnded { .. } => step == Step::StartTask,
-            Self::PublishObserved(_) | Self::PublishPerformed(_) => step.publishes(),
+            Self::PublishObserved(_) | Self::PublishPerformed(_) | Self::OwnersSeen(_) => {
+                step.publishes()
+            }
             // An AMI may have to go before this one is registered.
             Self::Retired(_) => step.retires() || step == Step::RegisterImage,
             _ => true,

@@ -23,7 +23,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 pub use bounded::PROBLEMS_KEPT;
-pub use build::Build;
+pub use build::{Build, Owners};
 pub use copying::CopyRequest;
 pub use document::{Facts, Notice, SCHEMA, Status};
 pub use drift::{Deviation, Difference, Drift};
@@ -97,6 +97,7 @@ pub(super) fn check(status: &Status) -> Result<(), String> {
         .as_deref()
         .map_or(Ok(()), |digest| checks::word("build.digest", digest))?;
     build.name.as_deref().map_or(Ok(()), checks::name)?;
+    checks::source_owners(&build.source_owners)?;
     build.tasks.iter().try_for_each(checks::task)?;
     if let Some(failure) = &build.failure {
         checks::failure(&failure.kind)?;

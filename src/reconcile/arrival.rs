@@ -93,9 +93,9 @@ async fn is_judged_anew(
     if key::kind(&upload.key).is_none() {
         return Ok(true);
     }
-    let guardrails = &context.config.guardrails;
+    let (config, owners) = (context.config, &status.build.source_owners);
     let content = object.content.as_deref();
-    let manifest = match content.map(|content| Spec::parse(upload, content, guardrails)) {
+    let manifest = match content.map(|content| Spec::parse(upload, content, config, owners)) {
         Some(Ok(spec)) => ManifestRead::Spec(spec),
         Some(Err(problems)) => ManifestRead::Invalid(problems),
         None => ManifestRead::Unread,
@@ -282,7 +282,8 @@ pub(super) async fn compare(
             Change::Version
         });
     };
-    let Ok(spec) = Spec::parse(upload, content, &context.config.guardrails) else {
+    let owners = &status.build.source_owners;
+    let Ok(spec) = Spec::parse(upload, content, context.config, owners) else {
         // What is not allowed any more is rejected, and told.
         return Ok(if same_content && !lacks_settings {
             Change::None

@@ -112,8 +112,8 @@ pub(crate) async fn candidate(context: Context<'_>, loaded: Loaded) -> Result<Au
     if sha256_hex(&content) != version.sha256 {
         return Ok(Auditing::No);
     }
-    let guardrails = &context.config.guardrails;
-    let Ok(spec) = Spec::parse(version, &content, guardrails) else {
+    let owners = &status.build.source_owners;
+    let Ok(spec) = Spec::parse(version, &content, context.config, owners) else {
         // The stack's owner has closed what it asks for: AMIs that are there are left as they are.
         return Ok(Auditing::No);
     };

@@ -9,7 +9,7 @@ use crate::image::observed::{MANIFEST_TAG, ObservedImage, ObservedSnapshot};
 use crate::image::outcome::{Evidence, Origin, StepOutcome};
 use crate::image::ownership::{self, Lookup};
 use crate::image::plan::VISIBILITY_GRACE;
-use crate::image::status::{RegionStatus, Status};
+use crate::image::status::{Owners, RegionStatus, Status};
 use crate::image::words::WaitReason;
 
 /// Looks for AMIs with this manifest's ownership tag.
@@ -109,5 +109,6 @@ pub(super) fn registered(
             ..RegionStatus::pending(image.id.clone())
         }),
         origin,
+        owners: Owners::new(),
     })
 }

@@ -107,6 +107,7 @@ impl<'a> ManifestReader<'a> {
         status: &Status,
     ) -> Result<&ManifestRead, Error> {
         let version = &status.manifest;
+        let (config, owners) = (context.config, &status.build.source_owners);
         if self
             .read
             .as_ref()
@@ -115,12 +116,21 @@ impl<'a> ManifestReader<'a> {
             let at_hand = self.current.as_ref().or(self.at_hand);
             let read = match content(context, version, at_hand).await? {
                 None => ManifestRead::Gone,
-                Some(content) => match Spec::parse(version, &content, &context.config.guardrails) {
+                Some(content) => match Spec::parse(version, &content, config, owners) {
                     Ok(spec) => ManifestRead::Spec(spec),
                     Err(problems) => ManifestRead::Invalid(problems),
                 },
             };
             self.read = Some((version.sha256.clone(), read));
+        }
+        // Whose its sources are may have been seen since it was read.
+        if let Some((_, read)) = &mut self.read
+            && let ManifestRead::Spec(spec) = read
+        {
+            let problems = spec.source_problems(config, owners);
+            if !problems.is_empty() {
+                *read = ManifestRead::Invalid(problems);
+            }
         }
         Ok(self
             .read

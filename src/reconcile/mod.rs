@@ -20,6 +20,7 @@ mod identity;
 mod lookup;
 mod manifest_reader;
 mod marking;
+mod named_sources;
 mod opening;
 mod overtaken;
 mod parameters;

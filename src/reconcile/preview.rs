@@ -115,7 +115,11 @@ pub(crate) async fn preview(
     };
     let upload = manifest_version(context.config, &object);
     let content = object.content.as_deref().unwrap_or_default();
-    let spec = match Spec::parse(&upload, content, &context.config.guardrails) {
+    let owners = before
+        .as_ref()
+        .map(|it| it.status.build.source_owners.clone());
+    let owners = owners.unwrap_or_default();
+    let spec = match Spec::parse(&upload, content, context.config, &owners) {
         Ok(spec) => spec,
         Err(problems) => {
             preview.problems = problems;

@@ -12,9 +12,10 @@ use crate::image::message::failures;
 use crate::image::outcome::{Accepted, Identity, Publishing};
 use crate::image::ownership;
 use crate::image::publish::{Asked, Desired};
-use crate::image::status::{BundleVersion, Failure, ManifestVersion, Retire, Settings, Status};
+use crate::image::status::{
+    BundleVersion, Failure, ManifestVersion, Owners, Retire, Settings, Status,
+};
 use crate::image::words::SourceKind;
-use crate::manifest::guardrails::Guardrails;
 use crate::manifest::image::{
     self, ImageManifest, NamedSource, OnDelete, Previous, PublishSpec, Registration, Snapshots,
     Source, VirtualizationType,
@@ -33,17 +34,39 @@ pub(super) enum Spec {
 
 impl Spec {
     /// Reads a manifest of either kind. Its dates are judged by the time it was uploaded: what was accepted then
-    /// is not refused by a later attempt. What it may ask for is judged by what the stack allows now.
+    /// is not refused by a later attempt. What it may ask for is judged by what the stack allows now, also of its sources, as
+    /// far as it is known whose they are.
     pub(super) fn parse(
         version: &ManifestVersion,
         content: &[u8],
-        guardrails: &Guardrails,
+        config: &Config,
+        owners: &Owners,
     ) -> Result<Self, Vec<Problem>> {
-        match kind(&version.key) {
+        let (key, guardrails) = (&version.key, &config.guardrails);
+        let spec = match kind(key) {
             Some(Kind::Bundle) => bundle::parse(content).map(|_| Self::Bundle),
-            _ => image::parse_within(&version.key, content, version.uploaded_at, guardrails)
+            _ => image::parse_within(key, content, version.uploaded_at, guardrails)
                 .map(|image| Self::Image(Box::new(image))),
+        }?;
+        let problems = spec.source_problems(config, owners);
+        match problems.is_empty() {
+            true => Ok(spec),
+            false => Err(problems),
         }
+    }
+
+    /// What keeps sources of other accounts from being used, of those whose owners are known.
+    pub(super) fn source_problems(&self, config: &Config, owners: &Owners) -> Vec<Problem> {
+        let refuse = |source: &NamedSource| {
+            let owner = owners.get(&source.id)?;
+            let own = config.account_id.as_ref()?;
+            // EC2 did not show whose an AMI is made of that was there already.
+            if owner.id == *own || owner.id.is_empty() {
+                return None;
+            }
+            config.guardrails.foreign_source(source, owner)
+        };
+        self.named_sources().iter().filter_map(refuse).collect()
     }
 
     /// What the checks passed; name and digest too, if no object has to be checked for them.

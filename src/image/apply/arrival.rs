@@ -30,6 +30,7 @@ pub fn open(before: Option<Status>, manifest: ManifestVersion, now: Timestamp) -
             let forgotten = status.inherit(&before, now);
             status.build.deregistered_before = deregistered_lately(&before, now);
             status.build.looked_for_imports_at = before.build.looked_for_imports_at;
+            status.build.source_owners = before.build.source_owners;
             status.build.attempt = before.build.attempt.saturating_add(1);
             (status.state, status.build.step) = (before.state, before.build.step);
             status.conditions = before.conditions;

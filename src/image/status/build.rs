@@ -11,6 +11,10 @@ use super::publishing::Settings;
 use super::records::{BundleVersion, Orphan, SourceObject, Waiting};
 use crate::image::task::Task;
 use crate::image::words::{SourceKind, Step, TerminalReason, is_zero};
+use crate::manifest::guardrails::Owner;
+
+/// Whose snapshots and AMIs are, by their ids.
+pub type Owners = BTreeMap<String, Owner>;
 
 /// How one version's AMI is built: a line of steps, in the stack's Region.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -41,6 +45,10 @@ pub struct Build {
     /// The bundle that is registered, once its manifest was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundle: Option<BundleVersion>,
+    /// Whose the snapshots and the AMI are that the manifest names, by their ids, as EC2 said when it was looked at last: what
+    /// the stack does not allow any more is known by that. One that is not named was not looked at yet.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub source_owners: Owners,
     /// What the AMI gets when it is made: it is ours from the beginning.
     #[serde(default, skip_serializing_if = "Settings::is_empty")]
     pub created_with: Settings,
@@ -93,6 +101,7 @@ impl Build {
             started_at: now,
             object: None,
             bundle: None,
+            source_owners: Owners::new(),
             created_with: Settings::default(),
             tasks: Vec::new(),
             progress: None,

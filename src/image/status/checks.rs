@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::build::Owners;
 use super::copying::CopyRequest;
 use super::drift::{Difference, Drift};
 use super::records::{ManifestVersion, Orphan, OrphanReason, RegionStatus};
@@ -39,6 +40,18 @@ pub(super) fn name(name: &str) -> Result<(), String> {
     let is_printable = name.chars().all(|c| c == ' ' || c.is_ascii_graphic());
     if name.is_empty() || name.len() > NAME_MAX || !is_printable {
         return Err("build.name is not the name of an AMI".to_owned());
+    }
+    Ok(())
+}
+
+/// What is wrong with whose the sources are.
+pub(super) fn source_owners(owners: &Owners) -> Result<(), String> {
+    for (source, owner) in owners {
+        made("build.sourceOwners", source)?;
+        word("build.sourceOwners.*.id", &owner.id)?;
+        if let Some(alias) = &owner.alias {
+            word("build.sourceOwners.*.alias", alias)?;
+        }
     }
     Ok(())
 }

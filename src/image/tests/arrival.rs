@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::image::apply::note_repetition;
-use crate::image::status::{ConditionKind, ConditionStatus};
+use crate::image::status::{ConditionKind, ConditionStatus, Owners};
 use crate::image::words::{State, Step};
 use crate::manifest::Problem;
+use crate::manifest::guardrails::Owner;
 
 fn upload(sha256: &str, minutes: i64) -> ManifestVersion {
     ManifestVersion {
@@ -47,6 +48,37 @@ fn a_new_version_remembers_the_previous_ami_and_keeps_its_notices() {
     assert_eq!(third.previous.len(), 1);
     assert_eq!(third.previous[0].regions[REGION].image, "ami-1");
     assert!(third.problems.is_empty());
+}
+
+/// What is uploaded later is judged by it, and an AMI that is found was not looked at.
+#[test]
+fn a_new_version_knows_whose_the_sources_are() {
+    let owners = |id: &str| {
+        let owner = Owner {
+            id: id.to_owned(),
+            alias: None,
+        };
+        Owners::from([("snap-1".to_owned(), owner)])
+    };
+    let known = |status: &Status| status.build.source_owners.clone();
+    let made = |owners: Owners| Evidence::ImageRegistered {
+        region: REGION.to_owned(),
+        image: Box::new(RegionStatus::pending("ami-1".to_owned())),
+        origin: Origin::Found,
+        owners,
+    };
+    let mut status = to_be_registered();
+    advance(&mut status, made(owners("111122223333")), 0);
+    let mut next = open(Some(status), manifest("bbbb"), after(5));
+    assert_eq!(known(&next), owners("111122223333"));
+
+    let accepted = to_accept(SourceKind::Snapshot, false);
+    advance(&mut next, Evidence::ManifestAccepted(accepted), 5);
+    let mut seen = next.clone();
+    advance(&mut next, made(Owners::new()), 6);
+    assert_eq!(known(&next), owners("111122223333"));
+    advance(&mut seen, made(owners("444455556666")), 6);
+    assert_eq!(known(&seen), owners("444455556666"));
 }
 
 #[test]

@@ -181,6 +181,7 @@ fn image_registered() -> Evidence {
         region: REGION.to_owned(),
         image: Box::new(RegionStatus::pending("ami-1".to_owned())),
         origin: Origin::Created,
+        owners: Default::default(),
     }
 }
 

@@ -98,7 +98,15 @@ pub(super) fn start(status: &mut Status, kind: TaskKind, minutes: i64) {
     let seen = seen_task(kind, first_state(kind));
     let task = Task::started(kind, REGION, &seen, after(minutes));
     let origin = Origin::Created;
-    advance(status, Evidence::TaskStarted { task, origin }, minutes);
+    advance(
+        status,
+        Evidence::TaskStarted {
+            task,
+            origin,
+            owners: Default::default(),
+        },
+        minutes,
+    );
 }
 
 /// Its task was started, and nothing was seen of it since.

@@ -33,7 +33,15 @@ fn a_found_task_is_noted_as_started_by_an_earlier_request() {
     let seen = seen_task(TaskKind::ImportSnapshot, "active");
     let task = Task::started(TaskKind::ImportSnapshot, REGION, &seen, after(3));
     let origin = Origin::Found;
-    advance(&mut status, Evidence::TaskStarted { task, origin }, 3);
+    advance(
+        &mut status,
+        Evidence::TaskStarted {
+            task,
+            origin,
+            owners: Default::default(),
+        },
+        3,
+    );
     assert_eq!(
         last_change(&status),
         "found import-snapshot import-snap-1 in us-east-1, started by an earlier request"
@@ -77,7 +85,15 @@ fn it_is_known_whether_an_attempt_before_has_looked_for_imports() {
     let seen = seen_task(TaskKind::ImportSnapshot, "active");
     let task = Task::started(TaskKind::ImportSnapshot, REGION, &seen, after(3));
     let origin = Origin::Found;
-    advance(&mut found, Evidence::TaskStarted { task, origin }, 3);
+    advance(
+        &mut found,
+        Evidence::TaskStarted {
+            task,
+            origin,
+            owners: Default::default(),
+        },
+        3,
+    );
     for status in [&found, &started(TaskKind::CopyImage)] {
         assert_eq!((status.build.tasks.len(), looked(status)), (1, None));
     }
@@ -142,7 +158,15 @@ fn a_task_that_was_found_at_its_end_is_not_awaited() {
             status.build.step = Step::StartTask;
             let task = Task::started(kind, REGION, &seen, after(3));
             let origin = Origin::Found;
-            advance(&mut status, Evidence::TaskStarted { task, origin }, 3);
+            advance(
+                &mut status,
+                Evidence::TaskStarted {
+                    task,
+                    origin,
+                    owners: Default::default(),
+                },
+                3,
+            );
             assert_eq!(status.place(), expected, "{kind} {}", seen.state);
         }
     }

@@ -128,6 +128,7 @@ fn a_found_ami_is_noted_as_registered_by_an_earlier_request() {
             region: REGION.to_owned(),
             image: Box::new(RegionStatus::pending("ami-1".to_owned())),
             origin: Origin::Found,
+            owners: Default::default(),
         };
         assert!(advance(status, evidence, 3));
         assert_eq!(

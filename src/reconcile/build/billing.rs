@@ -1,18 +1,18 @@
 //! What an AMI of a snapshot would lose, looked at before it is registered: the license of the AMIs that have the same
 //! root, and what EC2 would refuse.
 
-use super::sources::not_seen;
 use crate::image::billing::{
     LicensedSource, NotRegistrable, SnapshotUser, license_at_risk, not_registrable,
 };
 use crate::image::observed::ObservedImage;
 use crate::image::outcome::{Evidence, StepOutcome};
+use crate::image::status::Owners;
 use crate::manifest::Problem;
-use crate::manifest::guardrails::Owner;
 use crate::manifest::image::{Registration, Source};
 use crate::manifest::text::quoted;
 use crate::reconcile::context::Error;
 use crate::reconcile::manifest_reader::ManifestRead;
+use crate::reconcile::named_sources::not_seen;
 use crate::reconcile::spec::Spec;
 use crate::reconcile::step_context::StepContext;
 
@@ -33,7 +33,7 @@ pub(super) struct Users {
 pub(super) async fn look(
     step: &StepContext<'_>,
     spec: &Spec,
-    owners: &[(String, Owner)],
+    owners: &Owners,
 ) -> Result<Users, StepOutcome> {
     let Some(Source::Snapshot(root)) = spec.source() else {
         return Ok(Users::default());
@@ -47,7 +47,7 @@ pub(super) async fn look(
         .collect();
     // AMIs of a snapshot are its owner's, or this account's own.
     let mut of = vec!["self".to_owned()];
-    of.extend(owners.iter().map(|(_, owner)| owner.id.clone()));
+    of.extend(owners.values().map(|owner| owner.id.clone()));
     of.sort();
     of.dedup();
     let images = step.aws().users_of_snapshots(&snapshots, &of).await;
@@ -95,7 +95,7 @@ pub(super) async fn noted_for_found(
     let (StepOutcome::Advance(_), ManifestRead::Spec(spec)) = (&outcome, step.manifest) else {
         return Ok(outcome);
     };
-    match look(step, spec, &[]).await {
+    match look(step, spec, &Owners::new()).await {
         Ok(users) => Ok(noted(outcome, users.at_risk)),
         Err(wait @ StepOutcome::Wait(_)) => Ok(wait),
         Err(_) => Ok(outcome),

@@ -1,13 +1,13 @@
 //! Whether an AMI that is still to be made could be shared as its manifest says: with the key that AWS manages for EBS it
 //! could not, which is better said before hours of importing than after.
 
-use super::sources::not_seen;
 use crate::image::message::failures;
 use crate::image::observed::NamedImage;
 use crate::image::outcome::StepOutcome;
 use crate::image::publish::{Asked, Encryption, making};
 use crate::manifest::image::Source;
 use crate::reconcile::execute;
+use crate::reconcile::named_sources::not_seen;
 use crate::reconcile::spec::Spec;
 use crate::reconcile::step_context::StepContext;
 

@@ -6,11 +6,13 @@ use crate::image::message::failures;
 use crate::image::observed::ObservedImage;
 use crate::image::outcome::StepOutcome;
 use crate::image::ownership::Lookup;
+use crate::image::status::Owners;
 use crate::image::words::SourceKind;
 use crate::manifest::image::Source;
 use crate::reconcile::context::Error;
 use crate::reconcile::execute::{Replacing, in_place};
 use crate::reconcile::lookup;
+use crate::reconcile::named_sources::not_seen;
 use crate::reconcile::spec::Spec;
 use crate::reconcile::step_context::StepContext;
 
@@ -81,12 +83,12 @@ pub(in crate::reconcile) async fn look(
                 Ok(named) => named.into_iter().map(|it| (it.id, it.owner)).collect(),
                 Err(error) => {
                     let (home, action) = (&step.config().region, "DescribeSnapshots");
-                    looked.obstacle = Some(sources::not_seen(step, home, action, error));
+                    looked.obstacle = Some(not_seen(step, home, action, error));
                     return Ok(looked);
                 }
             }
         }
-        (None, _) => Vec::new(),
+        (None, _) => Owners::new(),
     };
     match billing::look(step, spec, &owners).await {
         Ok(users) => looked.at_risk = users.at_risk,

@@ -1,7 +1,7 @@
 //! `register-image`: look up, create, and look up again where the answer leaves a doubt.
 
 use super::billing::{self, Users};
-use super::sources::{self, Sources};
+use super::sources;
 use super::{check_bundle, proven};
 use crate::aws::{AwsError, BundleFault, Registered, Remedy};
 use crate::image::message::failures;
@@ -9,13 +9,14 @@ use crate::image::observed::ObservedImage;
 use crate::image::outcome::{Evidence, Origin, StepOutcome};
 use crate::image::ownership::Lookup;
 use crate::image::plan::{REGISTER_GRACE, VISIBILITY_GRACE};
-use crate::image::status::RegionStatus;
+use crate::image::status::{Owners, RegionStatus};
 use crate::image::task::TaskKind;
 use crate::image::words::{SourceKind, WaitReason};
 use crate::reconcile::context::Error;
 use crate::reconcile::execute::in_place;
 use crate::reconcile::lookup;
 use crate::reconcile::manifest_reader::ManifestRead;
+use crate::reconcile::named_sources::Sources;
 use crate::reconcile::spec::Spec;
 use crate::reconcile::step_context::{StepContext, retrying};
 
@@ -46,7 +47,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         && let Some(outcome) = lookup::outcome(&step, found)
     {
         return match seen {
-            Some(Ok(seen)) => Ok(billing::noted(outcome, seen.users.at_risk)),
+            Some(Ok(seen)) => Ok(noted(outcome, seen)),
             _ => Box::pin(billing::noted_for_found(&step, outcome)).await,
         };
     }
@@ -61,7 +62,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
                 Err(outcome) => return Ok(outcome),
             };
             let outcome = Box::pin(register(&step, spec, taken.as_ref(), &seen.sources)).await?;
-            Ok(billing::noted(outcome, seen.users.at_risk))
+            Ok(noted(outcome, seen))
         }
         ManifestRead::Invalid(problems) if !replaced => Ok(StepOutcome::Reject(problems.clone())),
         _ => Ok(manifest_gone(&step)),
@@ -89,6 +90,12 @@ async fn look(step: &StepContext<'_>, spec: &Spec) -> Result<Result<Seen, StepOu
     };
     let users = billing::look(step, spec, &sources.owners).await;
     Ok(users.map(|users| Seen { sources, users }))
+}
+
+/// The outcome of registering, with what was seen of what the AMI is made of.
+fn noted(outcome: StepOutcome, seen: Seen) -> StepOutcome {
+    let outcome = sources::noted(outcome, seen.sources.owners);
+    billing::noted(outcome, seen.users.at_risk)
 }
 
 /// The AMI that has the name, if it is to be deregistered before.
@@ -168,6 +175,7 @@ async fn create(
             region: step.config().region.clone(),
             image: Box::new(RegionStatus::pending(id)),
             origin: Origin::Created,
+            owners: Owners::new(),
         })),
         Err(error) => not_created(step, error, sources).await,
     }

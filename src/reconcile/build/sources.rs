@@ -1,15 +1,15 @@
 //! The snapshots and the AMI that a manifest names: what they are and whose only AWS knows, so they are described before
 //! anything is made of them. What another account shares, the stack's owner has to allow.
 
-use crate::aws::{AwsError, Remedy};
+use crate::aws::AwsError;
 use crate::image::message::problems;
-use crate::image::observed::NamedImage;
-use crate::image::outcome::StepOutcome;
-use crate::image::plan::{REGISTER_GRACE, SOURCE_GRACE};
+use crate::image::outcome::{Evidence, StepOutcome};
+use crate::image::plan::SOURCE_GRACE;
+use crate::image::status::Owners;
 use crate::manifest::Problem;
 use crate::manifest::guardrails::Owner;
-use crate::manifest::image::NamedSource;
 use crate::reconcile::context::Error;
+use crate::reconcile::named_sources::{self, Sources};
 use crate::reconcile::spec::Spec;
 use crate::reconcile::step_context::{StepContext, retrying};
 
@@ -21,63 +21,26 @@ pub(super) async fn check(
     Ok(look(step, spec).await?.err())
 }
 
-/// What is known of the sources.
-#[derive(Debug, Default)]
-pub(super) struct Sources {
-    /// Their owners, by the sources' ids.
-    pub(super) owners: Vec<(String, Owner)>,
-    /// The AMI that is to be copied.
-    pub(super) image: Option<NamedImage>,
-    /// Whether one of them failed, so that it never becomes ready.
-    pub(super) has_failed: bool,
-}
-
 /// Looks at the sources; or what keeps them from being used.
 pub(super) async fn look(
     step: &StepContext<'_>,
     spec: &Spec,
 ) -> Result<Result<Sources, StepOutcome>, Error> {
-    let mut found = Sources::default();
     if spec.named_sources().is_empty() {
-        return Ok(Ok(found));
+        return Ok(Ok(Sources::default()));
     }
-    let (own, home) = (step.config().account_id()?, &step.config().region);
-    let (snapshots, images): (Vec<&NamedSource>, _) = spec
-        .named_sources()
-        .iter()
-        .partition(|source| source.region.is_none());
-    if !snapshots.is_empty() {
-        let mut ids: Vec<String> = snapshots.iter().map(|source| source.id.clone()).collect();
-        ids.sort();
-        ids.dedup();
-        match step.aws().named_snapshots(&ids).await {
-            Ok(snapshots) => {
-                found.has_failed |= snapshots.iter().any(|snapshot| snapshot.has_failed);
-                let owners = snapshots.into_iter().map(|it| (it.id, it.owner));
-                found.owners.extend(owners);
-            }
-            Err(error) => return Ok(Err(not_seen(step, home, "DescribeSnapshots", error))),
-        }
-    }
-    for image in images {
-        let region = image.region.as_deref().unwrap_or_default();
-        let aws = step.aws().in_region(region);
-        match aws.named_image(&image.id).await {
-            Ok(seen) => {
-                found.owners.push((image.id.clone(), seen.owner.clone()));
-                found.has_failed |= seen.has_failed;
-                found.image = Some(seen);
-            }
-            Err(error) => return Ok(Err(not_seen(step, region, "DescribeImages", error))),
-        }
-    }
-    let refuse = |source: &NamedSource| {
-        let owner = found.owners.iter().find(|(id, _)| *id == source.id);
-        let owner = owner.map(|(_, owner)| owner.clone()).unwrap_or_default();
-        let foreign = (owner.id != own).then_some(owner)?;
-        step.config().guardrails.foreign_source(source, &foreign)
+    // Without it nobody knows which are another account's.
+    step.config().account_id()?;
+    let found = match named_sources::see(step, spec).await {
+        Ok(found) => found,
+        Err(unseen) => return Ok(Err(unseen.outcome(step))),
     };
-    let mut problems: Vec<Problem> = spec.named_sources().iter().filter_map(refuse).collect();
+    let mut problems = spec.source_problems(step.config(), &found.owners);
+    // What EC2 names no owner of is nobody's who is allowed.
+    let is_known = |id: &String| found.owners.get(id).is_some_and(|it| !it.id.is_empty());
+    let unknown = spec.named_sources().iter().filter(|it| !is_known(&it.id));
+    let guardrails = &step.config().guardrails;
+    problems.extend(unknown.filter_map(|it| guardrails.foreign_source(it, &Owner::default())));
     if problems.is_empty() {
         problems.extend(not_copyable(spec, &found));
     }
@@ -85,6 +48,17 @@ pub(super) async fn look(
         true => Ok(found),
         false => Err(StepOutcome::Reject(problems)),
     })
+}
+
+/// The outcome of making the AMI, with whose its sources are.
+pub(super) fn noted(mut outcome: StepOutcome, seen: Owners) -> StepOutcome {
+    if let StepOutcome::Advance(
+        Evidence::ImageRegistered { owners, .. } | Evidence::TaskStarted { owners, .. },
+    ) = &mut outcome
+    {
+        *owners = seen;
+    }
+    outcome
 }
 
 /// What is wrong with the AMI that is to be copied.
@@ -95,27 +69,6 @@ fn not_copyable(spec: &Spec, found: &Sources) -> Option<Problem> {
         return Some(problems::instance_store_copy(place));
     }
     None
-}
-
-/// Without an answer nothing is made. A Region that is not there does not answer, either: that ends after a while. The stack's
-/// is there; it, and a service that answers that it is not well, will answer again, however long that takes.
-pub(super) fn not_seen(
-    step: &StepContext<'_>,
-    region: &str,
-    action: &str,
-    error: AwsError,
-) -> StepOutcome {
-    let waiting = retrying(&error);
-    let is_busy = match error.status {
-        Some(_) => error.remedy == Remedy::Later,
-        None => error.remedy != Remedy::Never && region == step.config().region,
-    };
-    let passes = is_busy || error.is_throttled() || error.is_rate_limited_locally();
-    let may_pass = error.remedy != Remedy::Never && !step.has_waited(&waiting, REGISTER_GRACE);
-    if passes || may_pass {
-        return StepOutcome::Wait(waiting);
-    }
-    step.refused(action, error)
 }
 
 /// Waits for a source that is still being made: a snapshot, or an AMI. EC2's answers are eventually consistent, so it may

@@ -9,7 +9,7 @@ use crate::image::message::{failures, problems};
 use crate::image::observed::ObservedTask;
 use crate::image::outcome::{Claim, Evidence, Origin, StepOutcome};
 use crate::image::plan::VISIBILITY_GRACE;
-use crate::image::status::Failure;
+use crate::image::status::{Failure, Owners};
 use crate::image::task::{Task, TaskKind};
 use crate::image::words::{FailureKind, WaitReason};
 use crate::manifest::guardrails::Guardrails;
@@ -123,7 +123,11 @@ fn started(step: &StepContext<'_>, seen: &ObservedTask, origin: Origin) -> StepO
         seen,
         step.now(),
     );
-    StepOutcome::Advance(Evidence::TaskStarted { task, origin })
+    StepOutcome::Advance(Evidence::TaskStarted {
+        task,
+        origin,
+        owners: Owners::new(),
+    })
 }
 
 /// The task that stores, or has stored, the AMI in the bucket; also where only its object is left to be seen: tasks are

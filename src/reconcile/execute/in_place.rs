@@ -284,8 +284,8 @@ async fn asked_now(
     };
     let upload = manifest_version(context.config, &object);
     let content = object.content.as_deref();
-    let guardrails = &context.config.guardrails;
-    let newer = content.and_then(|it| Some((it, Spec::parse(&upload, it, guardrails).ok()?)));
+    let (config, owners) = (context.config, &status.build.source_owners);
+    let newer = content.and_then(|it| Some((it, Spec::parse(&upload, it, config, owners).ok()?)));
     let Some((content, newer)) = newer else {
         return Ok(AskedNow::Still);
     };

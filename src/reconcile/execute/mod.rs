@@ -36,6 +36,7 @@ use crate::manifest::Problem;
 
 use super::context::Error;
 use super::manifest_reader::ManifestRead;
+use super::named_sources;
 use super::step_context::{StepContext, is_final, retrying};
 pub(super) use account::encrypting;
 use copy::Searched;
@@ -57,7 +58,13 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         return Ok(only_search(&step).await);
     }
     let spec = match step.manifest {
-        ManifestRead::Spec(spec) => spec.publish(),
+        ManifestRead::Spec(spec) => match Box::pin(named_sources::missing(&step, spec)).await {
+            None => spec.publish(),
+            Some(StepOutcome::Fail(failure)) => {
+                return Box::pin(ending::run(&step, failure)).await;
+            }
+            Some(outcome) => return Ok(outcome),
+        },
         ManifestRead::Invalid(problems) => {
             return Box::pin(ending::run(&step, not_allowed(problems))).await;
         }

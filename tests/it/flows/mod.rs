@@ -67,6 +67,7 @@ mod replaced_meanwhile;
 mod requests;
 mod requests_kept;
 mod retried_after_upload;
+mod source_owners;
 mod status_lost;
 mod status_lost_again;
 mod still_shown;

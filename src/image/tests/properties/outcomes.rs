@@ -169,6 +169,10 @@ pub(super) fn observations(status: &Status) -> Vec<(Vec<Step>, Evidence)> {
             Evidence::PublishObserved(PublishObserved::default()),
         ),
         (
+            vec![Step::Publish],
+            Evidence::OwnersSeen(Default::default()),
+        ),
+        (
             vec![Step::Retire, Step::RegisterImage],
             Evidence::Retired(Retired {
                 is_finished: true,
@@ -234,7 +238,11 @@ fn start_task(status: &Status, choice: &mut Choice, minutes: i64) -> Evidence {
     ]);
     let origin = choice.of(vec![Origin::Created, Origin::Found]);
     let task = Task::started(kind, REGION, &seen, after(minutes));
-    Evidence::TaskStarted { task, origin }
+    Evidence::TaskStarted {
+        task,
+        origin,
+        owners: Default::default(),
+    }
 }
 
 fn orphans(choice: &mut Choice) -> Vec<Orphan> {
@@ -369,6 +377,7 @@ pub(super) fn good(status: &Status, source: SourceKind, store: bool, minutes: i6
     let started = |kind| Evidence::TaskStarted {
         task: task(kind),
         origin: Origin::Created,
+        owners: Default::default(),
     };
     StepOutcome::Advance(match status.build.step {
         Step::CheckManifest => Evidence::ManifestAccepted(to_accept(source, store)),

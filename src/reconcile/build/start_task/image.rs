@@ -69,7 +69,8 @@ pub(super) async fn copy(
         }
     }
     let answer = answer.map(|id| begun(step, TaskKind::CopyImage, id));
-    Ok(answered(step, "CopyImage", answer))
+    let outcome = answered(step, "CopyImage", answer);
+    Ok(sources::noted(outcome, sources.owners))
 }
 
 pub(super) async fn restore(step: &StepContext<'_>, spec: &Spec) -> Result<StepOutcome, Error> {

@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use crate::aws::{AwsError, Remedy};
 use crate::image::outcome::{Evidence, Origin, StepOutcome};
 use crate::image::plan::VISIBILITY_GRACE;
+use crate::image::status::Owners;
 use crate::image::task::Task;
 use crate::image::words::TOKEN_KNOWN;
 use crate::reconcile::step_context::{StepContext, retrying};
@@ -22,6 +23,7 @@ pub(super) fn answered(
         Ok(task) => StepOutcome::Advance(Evidence::TaskStarted {
             task,
             origin: Origin::Created,
+            owners: Owners::new(),
         }),
         Err(error) if error.remedy != Remedy::Never => StepOutcome::Wait(retrying(&error)),
         // It has begun something with this token, which was looked for in vain.
@@ -47,5 +49,6 @@ pub(super) fn found(task: Task) -> StepOutcome {
     StepOutcome::Advance(Evidence::TaskStarted {
         task,
         origin: Origin::Found,
+        owners: Owners::new(),
     })
 }

@@ -1,0 +1,134 @@
+//! What EC2 shows of the snapshots and of the AMI that a manifest names. Whose they are is kept in the status: what the stack allows
+//! is judged by that as long as the image is worked on, and nothing is asked again.
+
+use crate::aws::{AwsError, Remedy};
+use crate::image::observed::NamedImage;
+use crate::image::outcome::{Evidence, StepOutcome};
+use crate::image::plan::{REGISTER_GRACE, VISIBILITY_GRACE};
+use crate::image::status::Owners;
+use crate::manifest::image::NamedSource;
+
+use super::spec::Spec;
+use super::step_context::{StepContext, retrying};
+
+/// What is known of the sources.
+#[derive(Debug, Default)]
+pub(super) struct Sources {
+    /// Their owners, by the sources' ids.
+    pub(super) owners: Owners,
+    /// The AMI that is to be copied.
+    pub(super) image: Option<NamedImage>,
+    /// Whether one of them failed, so that it never becomes ready.
+    pub(super) has_failed: bool,
+}
+
+/// Why EC2 does not show a source.
+pub(super) struct NotSeen {
+    /// The Region.
+    region: String,
+    /// What was asked.
+    action: &'static str,
+    error: AwsError,
+}
+
+/// Looks at the sources.
+///
+/// # Errors
+/// If EC2 does not show one.
+pub(super) async fn see(step: &StepContext<'_>, spec: &Spec) -> Result<Sources, NotSeen> {
+    let mut found = Sources::default();
+    let (snapshots, images): (Vec<&NamedSource>, _) = spec
+        .named_sources()
+        .iter()
+        .partition(|source| source.region.is_none());
+    if !snapshots.is_empty() {
+        let mut ids: Vec<String> = snapshots.iter().map(|source| source.id.clone()).collect();
+        ids.sort();
+        ids.dedup();
+        let snapshots = step.aws().named_snapshots(&ids).await;
+        let snapshots = snapshots.map_err(|error| NotSeen {
+            region: step.config().region.clone(),
+            action: "DescribeSnapshots",
+            error,
+        })?;
+        found.has_failed |= snapshots.iter().any(|snapshot| snapshot.has_failed);
+        let owners = snapshots.into_iter().map(|it| (it.id, it.owner));
+        found.owners.extend(owners);
+    }
+    for image in images {
+        let region = image.region.as_deref().unwrap_or_default();
+        let seen = step.aws().in_region(region).named_image(&image.id).await;
+        let seen = seen.map_err(|error| NotSeen {
+            region: region.to_owned(),
+            action: "DescribeImages",
+            error,
+        })?;
+        found.owners.insert(image.id.clone(), seen.owner.clone());
+        found.has_failed |= seen.has_failed;
+        found.image = Some(seen);
+    }
+    Ok(found)
+}
+
+/// Looks whose the sources of an AMI are that is there, where the status does not know that: it was found, or an older amiwright
+/// has made it. None if it is known.
+pub(super) async fn missing(step: &StepContext<'_>, spec: &Spec) -> Option<StepOutcome> {
+    let known = &step.status.build.source_owners;
+    let sources = spec.named_sources();
+    if sources.iter().all(|it| known.contains_key(&it.id)) {
+        return None;
+    }
+    let seen = match see(step, spec).await {
+        Ok(seen) => seen.owners,
+        // The AMI does not need it any more, and nobody says whose it was.
+        Err(unseen) if unseen.is_gone(step) => Owners::new(),
+        Err(unseen) => {
+            // Permissions take minutes to come into force.
+            let wait = step.wait_up_to(retrying(&unseen.error), VISIBILITY_GRACE);
+            return Some(wait.unwrap_or_else(|| unseen.outcome(step)));
+        }
+    };
+    let owner_of = |id: &String| seen.get(id).or_else(|| known.get(id)).cloned();
+    let owners = sources
+        .iter()
+        .map(|it| (it.id.clone(), owner_of(&it.id).unwrap_or_default()));
+    Some(StepOutcome::Advance(Evidence::OwnersSeen(owners.collect())))
+}
+
+impl NotSeen {
+    /// What a step comes to that needs it.
+    pub(super) fn outcome(self, step: &StepContext<'_>) -> StepOutcome {
+        not_seen(step, &self.region, self.action, self.error)
+    }
+
+    /// Whether it is not there, or not for this account, or its Region is switched off.
+    fn is_gone(&self, step: &StepContext<'_>) -> bool {
+        let codes = ["InvalidSnapshot.NotFound", "InvalidAMIID.NotFound"];
+        let is_off = self.region != step.config().region && self.error.refuses_credentials();
+        let is_unknown = codes.iter().any(|code| self.error.has_code(code));
+        // An AMI that is not among those of the answer.
+        let is_left_out = self.error.code.is_none() && self.error.remedy == Remedy::Never;
+        is_off || is_unknown || is_left_out
+    }
+}
+
+/// Without an answer nothing is made. A Region that is not there does not answer, either: that ends after a while. The stack's
+/// is there; it, and a service that answers that it is not well, will answer again, however long that takes.
+pub(super) fn not_seen(
+    step: &StepContext<'_>,
+    region: &str,
+    action: &str,
+    error: AwsError,
+) -> StepOutcome {
+    let waiting = retrying(&error);
+    let is_busy = match error.status {
+        Some(_) => error.remedy == Remedy::Later,
+        None => error.remedy != Remedy::Never && region == step.config().region,
+    };
+    let passes = is_busy || error.is_throttled() || error.is_rate_limited_locally();
+    let may_pass = error.remedy != Remedy::Never && !step.has_waited(&waiting, REGISTER_GRACE);
+    if passes || may_pass {
+        return StepOutcome::Wait(waiting);
+    }
+    step.refused(action, error)
+}
