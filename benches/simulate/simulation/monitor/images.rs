@@ -222,11 +222,16 @@ impl State {
                 "all" => self.given(call).public,
                 entity => self.given(call).shares_with(entity),
             };
+            let given = self.given(call);
+            let is_refused = asking.iter().all(|it| it.is_refused(given));
             if asking.is_empty() {
                 self.wrong(call, &format!("no manifest shares {id} with {entity}"));
             } else if self.is_withdrawn(call, made, &entity) {
                 let what =
                     format!("{id} is shared with {entity}, and its manifest says so no more");
+                self.wrong(call, &what);
+            } else if is_refused {
+                let what = format!("the stack allows no version that shares {id} with {entity}");
                 self.wrong(call, &what);
             } else if is_unsold(&image, &asking) {
                 let what = format!("{id} is shared with {entity} before it has its product code");
