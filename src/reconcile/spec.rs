@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::proof;
 use crate::aws::Registered;
 use crate::config::Config;
-use crate::image::message::failures;
+use crate::image::message::{failures, problems};
 use crate::image::outcome::{Accepted, Identity, Publishing};
 use crate::image::ownership;
 use crate::image::publish::{Asked, Desired};
@@ -55,8 +55,10 @@ impl Spec {
         }
     }
 
-    /// What keeps sources of other accounts from being used, of those whose owners are known.
+    /// What keeps sources of other accounts from being used, of those whose owners are known: the stack does not allow it, or
+    /// they would have to be shared.
     pub(super) fn source_problems(&self, config: &Config, owners: &Owners) -> Vec<Problem> {
+        let copies = self.publish().access.as_ref().is_some_and(|it| it.copy);
         let refuse = |source: &NamedSource| {
             let owner = owners.get(&source.id)?;
             let own = config.account_id.as_ref()?;
@@ -64,7 +66,10 @@ impl Spec {
             if owner.id == *own || owner.id.is_empty() {
                 return None;
             }
-            config.guardrails.foreign_source(source, owner)
+            // The snapshots of an AMI that is copied are this account's.
+            let is_shared = copies && source.region.is_none();
+            let not_allowed = config.guardrails.foreign_source(source, owner);
+            not_allowed.or_else(|| is_shared.then(|| problems::not_ours_to_share(source, owner)))
         };
         self.named_sources().iter().filter_map(refuse).collect()
     }

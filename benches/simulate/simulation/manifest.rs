@@ -105,6 +105,8 @@ impl Manifest {
             || (self.copy_tags && !stack.tag_keys.is_empty())
             || (self.elsewhere && !stack.source_buckets)
             || (self.source == Source::Theirs && !stack.source_owners)
+            // Only its owner may share it.
+            || (self.source == Source::Theirs && self.copy)
             || self
                 .copies()
                 .any(|(region, _)| !stack.copy_regions().any(|it| it == region))

@@ -7,6 +7,7 @@ use crate::image::status::{Failure, Status};
 use crate::image::task::TaskKind;
 use crate::image::words::{Step, counted};
 use crate::manifest::Problem;
+use crate::manifest::guardrails::Owner;
 use crate::manifest::image::{INSTANCE_STORE_COPY, NamedSource};
 use crate::manifest::text::quoted;
 
@@ -64,6 +65,20 @@ pub fn instance_store_copy(source: &NamedSource) -> Problem {
         .at(source.line, source.column)
         .with_hint("copy it with CopyImage, as somebody who has them; or register its bundle in this Region (`source.bundle`)")
         .with_rule("EC2 User Guide, Grant permissions to copy Amazon EC2 AMIs")
+}
+
+/// A snapshot of another account would have to be shared along with its AMI.
+#[must_use]
+pub fn not_ours_to_share(source: &NamedSource, owner: &Owner) -> Problem {
+    let message = format!(
+        "{} belongs to {owner}: nobody else can share it, and `access.copy` shares all snapshots of the AMI",
+        quoted(&source.id)
+    );
+    Problem::new(message)
+        .with_path(&source.path)
+        .at(source.line, source.column)
+        .with_hint("leave `access.copy` out, or make the AMI of a copy of the snapshot (CopySnapshot) that is this account's own")
+        .with_rule("EC2 API Reference, ModifySnapshotAttribute")
 }
 
 /// With the tags of the AMI, its copy would have more than EC2 takes.

@@ -1,11 +1,12 @@
 //! The stack's owner closes `SourceOwners` once an AMI of another account's snapshot is registered: nothing more is done for it.
+//! And what only the snapshot's owner may do is refused before it is registered.
 
 use std::collections::BTreeSet;
 
 use amiwright::image::status::Grantee;
 use localaws::faults::Fault;
 
-use super::guardrails::foreign_snapshot;
+use super::guardrails::{foreign_image, foreign_snapshot};
 use crate::support::{REGION, TestStack, changes_by_name, minutes};
 
 const KEY: &str = "golden/web.image.yaml";
@@ -140,4 +141,60 @@ async fn an_ami_is_not_repaired_once_the_owner_is_closed() {
     set_owners(&stack, OWNER);
     stack.audit().await;
     assert!(is_shared(&stack), "it is allowed again");
+}
+
+/// Only its owner could do that.
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_of_another_account_is_not_shared_along_with_its_ami() {
+    let (stack, manifest) = stack().await;
+    let copied = SHARED.replace(']', "], copy: true");
+    let own = stack.manifest("web");
+    let foreign = manifest.lines().last().unwrap().trim();
+    let foreign = foreign.replace("snapshot: {id:", "snapshotId:");
+    let volume = format!(
+        "{own}register:\n  blockDeviceMappings:\n  - {{deviceName: /dev/xvda, ebs: {{}}}}\n  - {{deviceName: /dev/sdf, ebs: {{{foreign}}}\n"
+    );
+    for (number, asking) in [&manifest, &volume].into_iter().enumerate() {
+        stack.drop_and_rest(KEY, format!("{asking}{copied}")).await;
+        let status = stack.status(KEY).await;
+        assert_eq!(status["state"], "rejected", "{status:#}");
+        assert_eq!(stack.subjects().len(), number + 1);
+        let text = stack.last_email().replace('\n', " ");
+        assert!(text.contains("nobody else can share it"), "{text}");
+        assert!(text.contains("leave `access.copy` out"), "{text}");
+    }
+    assert_eq!(stack.count("RegisterImage"), 0);
+
+    // Nor is it once the AMI is there.
+    stack
+        .drop_and_rest(KEY, format!("{manifest}{SHARED}"))
+        .await;
+    assert!(is_shared(&stack));
+    let before = stack.world.faults().count();
+    stack
+        .drop_and_rest(KEY, format!("{manifest}{copied}"))
+        .await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "rejected", "{status:#}");
+    assert_eq!(changes_by_name(&stack, before), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_snapshots_of_an_ami_that_was_copied_from_another_account_are_shared() {
+    let stack = TestStack::built(|builder| {
+        builder
+            .parameter("SourceOwners", "amazon")
+            .parameter("ShareWith", "*")
+    })
+    .await;
+    let id = foreign_image(&stack);
+    let copied = SHARED.replace(']', "], copy: true");
+    let manifest =
+        format!("name: web\nsource:\n  image: {{id: {id}, region: us-west-2}}\n{copied}");
+    stack.drop_and_rest(KEY, manifest).await;
+    let status = stack.status(KEY).await;
+    assert_eq!(status["state"], "available", "{status:#}");
+    let known = &status["build"]["sourceOwners"][&id];
+    assert_eq!(known["alias"], "amazon", "{status:#}");
+    assert!(is_shared(&stack));
 }
