@@ -213,7 +213,7 @@ mod tests {
         image.told = Some(Box::new(told.clone()));
         image.applied.settings = told.clone();
         for actions in asked {
-            let applied: Applied = publish::intend(&image.applied, actions, NOW);
+            let applied: Applied = publish::intend(&image.applied, actions, None, NOW);
             image.applied = applied;
         }
         status.regions.insert(REGION.to_owned(), image);

@@ -84,7 +84,7 @@ impl State {
         let mut images = self.images.values();
         let image = images.find(|it| it.id == text(waiting, "/image"));
         let Some(DeregistrationProtection::CoolingDown(end)) =
-            image.map(|it| it.deregistration_protection.clone())
+            image.map(|it| it.deregistration_protection)
         else {
             return;
         };
