@@ -12,11 +12,11 @@ use crate::image::message::wait_text;
 use crate::image::outcome::{Claim, Evidence, Gone, PublishIntent, Retired, StepOutcome};
 use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE, WAITING_LONG};
 use crate::image::publish::retire::{
-    PassedOn, Pending, Plan, Seen, Target, given_up, plan, targets,
+    PassedOn, Pending, Plan, Seen, Target, given_up, plan, protect_again, targets,
 };
 use crate::image::publish::withdraw::{gone, leaves_shares, withdraw};
 use crate::image::publish::{Asked, Observation, copying};
-use crate::image::status::{KeptReason, Retire};
+use crate::image::status::{KeptReason, RegionAction, Retire};
 use crate::image::words::WaitReason;
 use crate::manifest::image::PublishSpec;
 use crate::reconcile::context::Error;
@@ -193,12 +193,31 @@ async fn leave(
 }
 
 /// What the difference comes to.
+/// What stays protected as it was while nothing takes its place: an AMI that was to go, and whose successor has not been there for
+/// a while.
+fn protected_meanwhile(step: &StepContext<'_>, plan: &Plan, seen: &Observed) -> Vec<RegionAction> {
+    let waiting = plan.pending.iter().filter(|(region, image, why)| {
+        let reason = wait_reason(step, region, image, why, seen);
+        *why == Pending::NoSuccessor && step.has_waited(&reason, VISIBILITY_GRACE)
+    });
+    let protect = |(region, image, _): &(String, String, Pending)| {
+        let mut targets = seen.targets.iter();
+        let (target, _) =
+            targets.find(|(it, _)| it.region == *region && it.known.image == *image)?;
+        let action = protect_again(target)?;
+        let region = region.clone();
+        Some(RegionAction { region, action })
+    };
+    waiting.filter_map(protect).collect()
+}
+
 fn decide(
     step: &StepContext<'_>,
-    plan: Plan,
+    mut plan: Plan,
     seen: &Observed,
     why_kept: &KeptReason,
 ) -> StepOutcome {
+    plan.ready.extend(protected_meanwhile(step, &plan, seen));
     let mut retired = Retired {
         done: plan.done,
         ended: plan.ended,
