@@ -122,6 +122,7 @@ impl State {
         if untold(&before) > 0 && untold(&status) == 0 && new.is_empty() && is_same {
             self.wrong(call, "what was changed counts as told and nobody will be");
         }
+        self.judge_history(call, (&before, &status));
         self.judge_told(call, (&before, &status), &new);
         self.judge_allowed(call, key, (&before, &status), &new);
         self.judge_claims(call, key, &before, &status);
@@ -133,6 +134,17 @@ impl State {
         self.judge_left(call, (&before, &status));
         self.judge_telling(call, key, (&before, &status), &new);
         self.remember(call, key, status, new);
+    }
+
+    /// Whoever writes has read what was there: only a history that is full loses lines, and those are the oldest.
+    fn judge_history(&mut self, call: &Call, (before, status): (&Value, &Value)) {
+        let lines = |it: &Value| it["history"].as_array().cloned().unwrap_or_default();
+        if lines(before)
+            .last()
+            .is_some_and(|it| !lines(status).contains(it))
+        {
+            self.wrong(call, "what another invocation has written is lost");
+        }
     }
 
     /// Remembers what a status said.
