@@ -94,7 +94,7 @@ fn snapshots(played: &Played, (key, manifest): (&str, &Manifest), made: Made<'_>
         region,
         image,
         edits,
-        ..
+        status,
     } = made;
     let mut own = played.stack.world.ec2().snapshots(region);
     own.retain(|it| image.snapshots.contains(&it.id) && !played.snapshots_before.contains(&it.id));
@@ -127,7 +127,10 @@ fn snapshots(played: &Played, (key, manifest): (&str, &Manifest), made: Made<'_>
             Some(asked) => has.as_ref() == Some(asked) && snapshot.encrypted,
             None => {
                 let is_default = is_encrypted_by_default && *has != Some(kms_key(region));
-                has.is_none() || is_default || has_had(has)
+                // Who remembers to have copied it so has to say that it is so.
+                let known = &status["copies"][region]["kmsKeyId"];
+                let is_forgotten = known.as_str() != has.as_deref();
+                has.is_none() || is_default || (has_had(has) && is_forgotten)
             }
         };
         if !is_so {
