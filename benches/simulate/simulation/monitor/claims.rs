@@ -26,6 +26,8 @@ pub(super) struct Claims {
     orphans: BTreeMap<(String, String), Value>,
     /// AMIs whose protection a function switched off so that they can go, and did not switch on again, by Region.
     unprotected: BTreeSet<(String, String)>,
+    /// AMIs that EC2 was asked to protect again, whatever it answered, by Region.
+    asked_again: BTreeSet<(String, String)>,
     /// The tasks that EC2 has shown as failed, and that went on in truth.
     shown_as_failed: BTreeSet<String>,
     /// When somebody changed an AMI by hand first, by Region and id.
@@ -161,6 +163,27 @@ impl State {
                 );
             }
         }
+    }
+
+    /// Remembers that EC2 is asked to protect an AMI, whatever it answers, until the protection is to be off again.
+    pub(super) fn hear_protection(&mut self, call: &Call, sent: &[(String, String)]) {
+        let id = field(sent, "ImageId").unwrap_or_default();
+        let place = (call.region.clone(), id.to_owned());
+        match call.action.as_str() {
+            "EnableImageDeregistrationProtection" => {
+                self.claims.asked_again.insert(place);
+            }
+            "DisableImageDeregistrationProtection" => {
+                self.claims.asked_again.remove(&place);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether nobody asked EC2 to protect an AMI since its protection was to be off.
+    pub(super) fn is_left_unprotected(&self, region: &str, image: &str) -> bool {
+        let place = (region.to_owned(), image.to_owned());
+        !self.claims.asked_again.contains(&place)
     }
 
     /// Notes whose protection is off: an AMI's that is to go, and may stay in the end.

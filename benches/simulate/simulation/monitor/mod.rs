@@ -289,6 +289,7 @@ impl State {
         let sent = fields(exchange);
         self.secrets.learn(call, &sent);
         self.hear_end(call, &sent);
+        self.hear_protection(call, &sent);
         if call.service == "ec2" && call.action == "DescribeImages" {
             // What a function does next rests on what EC2 shows now.
             self.look(&call.region);

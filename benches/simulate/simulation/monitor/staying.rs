@@ -12,6 +12,9 @@ use super::happened::UNCLEAR;
 use super::{Monitor, State, text};
 use crate::simulation::script::{Change, Edit, Event, Retire};
 
+/// Why an AMI stays that was to go, and whose protection is switched on again then.
+const PROTECTED_AGAIN: [&str; 4] = ["in-use", "launched", "refused", "not-asked-any-more"];
+
 impl Monitor {
     /// What became of AMIs that were not wanted any more, as statuses have ever said.
     pub(in crate::simulation) fn outcomes(&self) -> BTreeSet<(String, String)> {
@@ -103,6 +106,12 @@ impl State {
         let mut wrong = Vec::new();
         if why.is_object() && !self.is_reason(key, status, (text(it, "/region"), image), why) {
             wrong.push("it stays for a reason that is none".to_owned());
+        }
+        if it["unprotected"] == true
+            && PROTECTED_AGAIN.contains(&text(why, "/reason"))
+            && self.is_left_unprotected(text(it, "/region"), image)
+        {
+            wrong.push("nobody tried to protect it again".to_owned());
         }
         let version = self.version(key, text(status, "/manifest/sha256"));
         let asked = version.map(|it| match status["removedAt"].is_string() {
