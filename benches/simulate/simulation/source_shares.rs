@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use localaws::ec2::{Image, ImageState, Permission};
 use serde_json::Value;
 
+use super::monitor::own_images;
 use super::play::Played;
 use super::script::{Event, Source};
 use super::text;
@@ -38,7 +39,9 @@ pub(super) fn check(played: &Played, statuses: &BTreeMap<String, Value>, wrong: 
             continue;
         }
         let may_launch = |it: &Image, reader: &Permission| {
-            it.snapshot_ids().any(|of| of == id) && it.launch_permissions.contains(reader)
+            it.snapshot_ids().any(|of| of == id)
+                && it.launch_permissions.contains(reader)
+                && may_copy(played, statuses, it, reader)
         };
         let is_asked = |reader: &Permission| images.iter().any(|it| may_launch(it, reader));
         let readers = &snapshot.create_volume_permissions;
@@ -50,6 +53,26 @@ pub(super) fn check(played: &Played, statuses: &BTreeMap<String, Value>, wrong: 
             ));
         }
     }
+}
+
+/// Whether the manifest of an AMI lets an account have the snapshots, too. Nobody knows that of an AMI of an earlier version, and
+/// of a manifest that is gone.
+fn may_copy(
+    played: &Played,
+    statuses: &BTreeMap<String, Value>,
+    image: &Image,
+    reader: &Permission,
+) -> bool {
+    let prefix = format!("s3://{}/", played.stack.bucket);
+    let manifest = image.tags.get("amiwright:manifest");
+    let Some(key) = manifest.and_then(|it| it.strip_prefix(&prefix)) else {
+        return true;
+    };
+    let (Some(manifest), Some(status)) = (played.manifests.get(key), statuses.get(key)) else {
+        return true;
+    };
+    let is_named = |account: &str| *reader == Permission::Account(account.to_owned());
+    !own_images(status).contains(&image.id) || (manifest.copy && manifest.accounts().any(is_named))
 }
 
 /// Whether an image of this snapshot did not come to be as its manifest says: its status says why, and its shares are as they were.
