@@ -162,7 +162,11 @@ impl Played {
         self.monitor.want(&self.stack, key, manifest, &text);
         let stack = &self.stack;
         match arrival {
-            Arrival::Lost => stack.drop_silently(key, text),
+            // Through S3, so that a bucket with versions keeps the one before.
+            Arrival::Lost => {
+                stack.world.deliveries().on(Trigger::Event, 1, &[]);
+                stack.drop_file(key, text).await;
+            }
             Arrival::Once => stack.drop_file(key, text).await,
             Arrival::Twice => {
                 stack.drop_file(key, text).await;
