@@ -13,7 +13,13 @@ use super::{Monitor, State, text};
 use crate::simulation::script::{Change, Edit, Event, Retire};
 
 /// Why an AMI stays that was to go, and whose protection is switched on again then.
-const PROTECTED_AGAIN: [&str; 4] = ["in-use", "launched", "refused", "not-asked-any-more"];
+const PROTECTED_AGAIN: [&str; 5] = [
+    "in-use",
+    "launched",
+    "refused",
+    "not-asked-any-more",
+    "no-successor",
+];
 
 impl Monitor {
     /// What became of AMIs that were not wanted any more, as statuses have ever said.
