@@ -6,7 +6,7 @@ use jiff::{Timestamp, Unit};
 
 use super::headline::{self, Sender};
 use super::quoting::{more, on_one_line, quoted, word};
-use super::waiting::wait_text;
+use super::waiting::{not_listed, wait_text};
 use super::{advice, billing, drift, facts, release, remains, retiring, settings};
 use crate::image::status::{Failure, SourceObject, Status};
 use crate::image::task::{Phase, Task, TaskKind};
@@ -201,10 +201,6 @@ fn words(foreign: &[String], listed: usize) -> String {
     let omitted = more(foreign.len().saturating_sub(listed));
     let words: Vec<String> = shown.chain(omitted).collect();
     words.join(", ")
-}
-
-pub(super) fn not_listed(since: Timestamp) -> String {
-    format!("not listed since {since}")
 }
 
 fn took(status: &Status, now: Timestamp) -> String {

@@ -2,10 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::email::not_listed;
 use super::quoting::{more, word};
 use super::retiring::{begun_text, unnamed_text};
-use super::waiting::orphan_text;
+use super::waiting::{not_listed, orphan_text};
 use crate::image::observed::MANIFEST_TAG;
 use crate::image::publish::retire;
 use crate::image::status::{Failure, Orphan, OrphanReason, RegionStatus, Status};

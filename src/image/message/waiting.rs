@@ -1,5 +1,7 @@
 //! What is waited for, in words.
 
+use jiff::Timestamp;
+
 use super::quoting::{quoted, word};
 use super::release;
 use crate::image::status::OrphanReason;
@@ -130,4 +132,9 @@ fn with_code(code: Option<&str>, message: &str) -> String {
         Some(code) => format!("{}: {message}", word(code)),
         None => message,
     }
+}
+
+/// Since when EC2 does not list something.
+pub(super) fn not_listed(since: Timestamp) -> String {
+    format!("not listed since {since}")
 }

@@ -89,6 +89,7 @@ fn full(status: &Value) -> Value {
         known["applied"] = settings.clone();
         known["applied"]["intended"] = json!({
             "at": at, "since": at, "settings": settings, "revokes": grants(), "earlier": [settings],
+            "gone": settings,
         });
         known["unseenSince"] = at.clone();
         known["verifiedAt"] = at.clone();
