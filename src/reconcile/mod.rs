@@ -3,7 +3,7 @@
 //!
 //! [`driver`] runs the steps, [`build`] has one file per step, all of one shape; what a step comes to is written by
 //! [`crate::image::apply`] alone, and saved by [`draft`]. [`arrival`] decides what an upload means,
-//! [`identity`] which version it is,
+//! [`identity`] which version it is, [`named_sources`] sees whose its sources are,
 //! [`removal`] what the removal of a manifest means, [`marking`] marks images as open, [`recovery`] goes on where an
 //! invocation died before it had saved anything. [`requests`] records what operators ask for.
 

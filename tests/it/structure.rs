@@ -314,6 +314,7 @@ fn amiwright_imports_one_way() {
         "reconcile::execute",
         "reconcile::identity",
         "reconcile::lookup",
+        "reconcile::named_sources",
         "reconcile::step_context",
         "reconcile::described",
         "reconcile::parameters",
