@@ -135,9 +135,8 @@ impl Evidence {
             Self::TaskPolled(_) => matches!(step, Step::AwaitTask | Step::AwaitStore),
             Self::ImagePolled { .. } => step == Step::AwaitImage,
             Self::AttemptEnded { .. } => step == Step::StartTask,
-            Self::PublishObserved(_) | Self::PublishPerformed(_) | Self::OwnersSeen(_) => {
-                step.publishes()
-            }
+            Self::PublishObserved(_) | Self::PublishPerformed(_) => step.publishes(),
+            Self::OwnersSeen(_) => step.publishes() || step == Step::StoreImage,
             // An AMI may have to go before this one is registered.
             Self::Retired(_) => step.retires() || step == Step::RegisterImage,
             _ => true,

@@ -80,13 +80,13 @@ pub(super) async fn missing(step: &StepContext<'_>, spec: &Spec) -> Option<StepO
     }
     let seen = match see(step, spec).await {
         Ok(seen) => seen.owners,
-        // The AMI does not need it any more, and nobody says whose it was.
-        Err(unseen) if unseen.is_gone(step) => Owners::new(),
-        Err(unseen) => {
-            // Permissions take minutes to come into force.
-            let wait = step.wait_up_to(retrying(&unseen.error), VISIBILITY_GRACE);
-            return Some(wait.unwrap_or_else(|| unseen.outcome(step)));
-        }
+        // One answer proves nothing, and permissions take minutes to come into force.
+        Err(unseen) => match step.wait_up_to(retrying(&unseen.error), VISIBILITY_GRACE) {
+            Some(wait) => return Some(wait),
+            // The AMI does not need it any more, and nobody says whose it was.
+            None if unseen.is_gone(step) => Owners::new(),
+            None => return Some(unseen.outcome(step)),
+        },
     };
     let owner_of = |id: &String| seen.get(id).or_else(|| known.get(id)).cloned();
     let owners = sources

@@ -16,6 +16,7 @@ use crate::manifest::guardrails::Guardrails;
 use crate::manifest::location::s3_uri;
 use crate::reconcile::context::Error;
 use crate::reconcile::manifest_reader::ManifestRead;
+use crate::reconcile::named_sources;
 use crate::reconcile::step_context::{StepContext, failure, retrying};
 
 pub(super) const ACTION: &str = "CreateStoreImageTask";
@@ -48,7 +49,11 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     }
     // That it asks for this bucket was compared before.
     let failure = match step.manifest {
-        ManifestRead::Spec(_) => None,
+        ManifestRead::Spec(spec) => match Box::pin(named_sources::missing(&step, spec)).await {
+            None => None,
+            Some(StepOutcome::Fail(failure)) => Some(failure),
+            Some(outcome) => return Ok(outcome),
+        },
         ManifestRead::Invalid(problems) => Some(problems::not_allowed(problems)),
         ManifestRead::Gone | ManifestRead::Unread => Some(failures::manifest_gone()),
     };
