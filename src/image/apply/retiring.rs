@@ -134,7 +134,7 @@ pub(super) fn retired(status: &mut Status, seen: Retired, now: Timestamp) -> boo
             let retiring = &mut known.retiring;
             // Its snapshots are looked at from now on, and one answer that does not show one counts for nothing.
             retiring.deregistered_at = Some(now);
-            if retiring.is_by_others() {
+            if retiring.was_not_asked() {
                 retiring.kept = KeptSnapshot::all_of_others(&known.snapshots);
             }
         }

@@ -169,7 +169,7 @@ impl Audited {
                         state: shown.state.clone(),
                     }
                 }
-                _ if lacks_settings(status, &what.region) => {
+                _ if was_never_set(status, &what.region) => {
                     self.unknown.insert(what.region.clone());
                     continue;
                 }
@@ -181,7 +181,7 @@ impl Audited {
 
     /// A parameter does not point to the AMI any more.
     fn moved(&mut self, status: &Status, id: &ParameterId, observed: &Observed, blocked: bool) {
-        if lacks_settings(status, &id.region) {
+        if was_never_set(status, &id.region) {
             self.unread.insert(id.clone());
             return;
         }
@@ -252,7 +252,7 @@ impl Audited {
 
 /// Whether the image ended before the AMI of a Region had the settings that were uploaded last: what differs was changed by
 /// nobody else.
-fn lacks_settings(status: &Status, region: &str) -> bool {
+fn was_never_set(status: &Status, region: &str) -> bool {
     let failure = status.build.failure.as_ref();
     let is_ended = failure.is_some_and(|it| {
         matches!(

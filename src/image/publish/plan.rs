@@ -119,7 +119,7 @@ pub fn plan(asked: &Asked, status: &Status, observed: &Observed, now: Timestamp)
             && let Some(Observation::Seen(shown)) = seen
             && is_under_way(&shown.state)
         {
-            plan.pending.insert(region.clone(), Pending::NotAvailable);
+            plan.pending.insert(region.clone(), Pending::Copying);
         }
     }
     let parameters = &observed.parameters;

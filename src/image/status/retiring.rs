@@ -96,7 +96,7 @@ impl Retiring {
 
     /// Whether EC2 was not asked to deregister it: if it is not there any more, somebody else has done so.
     #[must_use]
-    pub fn is_by_others(&self) -> bool {
+    pub fn was_not_asked(&self) -> bool {
         self.asked_at.is_none()
     }
 }

@@ -192,14 +192,21 @@ async fn leave(
     Ok(decide(step, found, &seen, why))
 }
 
-/// What the difference comes to.
 /// What stays protected as it was while nothing takes its place: an AMI that was to go, and whose successor has not been there for
 /// a while.
 fn protected_meanwhile(step: &StepContext<'_>, plan: &Plan, seen: &Observed) -> Vec<RegionAction> {
-    let waiting = plan.pending.iter().filter(|(region, image, why)| {
+    // One wait is remembered, and stands for all.
+    let waiting = plan
+        .pending
+        .iter()
+        .filter(|(.., why)| *why == Pending::NoSuccessor);
+    let is_long = waiting.clone().any(|(region, image, why)| {
         let reason = wait_reason(step, region, image, why, seen);
-        *why == Pending::NoSuccessor && step.has_waited(&reason, VISIBILITY_GRACE)
+        step.has_waited(&reason, VISIBILITY_GRACE)
     });
+    if !is_long {
+        return Vec::new();
+    }
     let protect = |(region, image, _): &(String, String, Pending)| {
         let mut targets = seen.targets.iter();
         let (target, _) =
@@ -211,6 +218,7 @@ fn protected_meanwhile(step: &StepContext<'_>, plan: &Plan, seen: &Observed) -> 
     waiting.filter_map(protect).collect()
 }
 
+/// What the difference comes to.
 fn decide(
     step: &StepContext<'_>,
     mut plan: Plan,

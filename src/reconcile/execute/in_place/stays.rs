@@ -5,7 +5,7 @@ use crate::image::outcome::{Claim, PublishIntent, StepOutcome};
 use crate::image::plan::PUBLISH_GRACE;
 use crate::image::publish::Observation;
 use crate::image::publish::in_place::unprotected;
-use crate::image::publish::retire::{PassedOn, Shown, protect_again};
+use crate::image::publish::retire::{COOLDOWN, PassedOn, Shown, protect_again};
 use crate::image::status::{Failure, RegionAction};
 use crate::reconcile::context::Error;
 use crate::reconcile::execute::retire::NOTHING;
@@ -42,7 +42,9 @@ pub(crate) async fn protecting(
     if let Some(claimed) = protects(&seen) {
         return Ok(claimed);
     }
-    let error = seen.into_error();
+    // Other waits may come between: then only the step tells how long it has been.
+    let is_long = step.step_exceeds(COOLDOWN + PUBLISH_GRACE);
+    let error = seen.into_error().filter(|_| !is_long);
     let wait = error.and_then(|error| step.wait_up_to(retrying(&error), PUBLISH_GRACE));
     Ok(wait.unwrap_or(outcome))
 }
