@@ -5,7 +5,7 @@ use jiff::{Timestamp, Unit};
 
 use super::quoting::word;
 use super::{drift, retiring};
-use crate::image::status::{Failure, Status};
+use crate::image::status::{Failure, PreviousVersion, Status};
 use crate::image::words::{CancelBy, NoticeKind, counted};
 use crate::manifest::guardrails::is_region;
 use crate::manifest::text;
@@ -140,10 +140,16 @@ pub(super) fn first_line(status: &Status, kind: NoticeKind, now: Timestamp) -> S
             format!("{name} is available, but it is not all that its manifest says, {after}.")
         }
         NoticeKind::Failed => format!("{name} failed, {after}."),
-        NoticeKind::Rejected => format!(
-            "{name} was rejected: {}. Nothing was changed in AWS.",
-            counted(status.problem_count(), "problem")
-        ),
+        NoticeKind::Rejected => {
+            let problems = counted(status.problem_count(), "problem");
+            // A protection may have been off for a day.
+            let mut earlier = status.previous.iter().flat_map(PreviousVersion::images);
+            let untouched = match earlier.any(|(_, it)| it.retiring.has_cooldown) {
+                true => "",
+                false => " Nothing was changed in AWS.",
+            };
+            format!("{name} was rejected: {problems}.{untouched}")
+        }
         NoticeKind::Ignored => format!(
             "{name} looks like an image manifest, and is left alone: its name does not end as a manifest's."
         ),

@@ -1,13 +1,13 @@
 //! What is left in AWS besides the AMI that an email is about: of an image that did not come to be, and of earlier versions.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::quoting::{more, word};
 use super::retiring::{begun_text, unnamed_text};
 use super::waiting::{not_listed, orphan_text};
 use crate::image::observed::MANIFEST_TAG;
-use crate::image::publish::retire;
-use crate::image::status::{Failure, Orphan, OrphanReason, RegionStatus, Status};
+use crate::image::status::{Failure, Orphan, OrphanReason, PreviousVersion, RegionStatus, Status};
 use crate::image::words::{FailureKind, NoticeKind, Step};
 
 const LEFT_OVER: &str = "\nThese may be left over in AWS and could not be deleted. Delete them manually, AMIs before \
@@ -146,19 +146,29 @@ fn forgotten_text(status: &Status, listed: usize) -> String {
     text
 }
 
-/// The AMIs of earlier versions that are being retired: all, or those of which that was begun.
+/// The AMIs of earlier versions that are being retired, the newest first: those with which nothing is done yet, or of which that
+/// was begun.
 fn retiring_text(status: &Status, listed: usize) -> String {
-    let mut targets = retire::targets(status);
-    targets.retain(|it| {
-        let is_meant = status.replaces || it.known.retiring.is_begun();
-        is_meant && !is_known_to_be_gone(&it.known)
-    });
-    if targets.is_empty() {
-        return String::new();
+    let is_current = |image: &str| status.regions.values().any(|it| it.image == image);
+    let is_meant = |version: &PreviousVersion, known: &RegionStatus| {
+        let retiring = &known.retiring;
+        let is_left = !version.is_done(status.deregisters_previous) || retiring.kept_at.is_some();
+        retiring.is_begun() || (status.replaces && is_left && retiring.told.is_none())
+    };
+    let (mut seen, mut images) = (BTreeSet::new(), Vec::new());
+    for version in status.previous.iter().rev() {
+        for (region, known) in version.images() {
+            // The last version knows best of an AMI that was several versions'.
+            let is_new = seen.insert(&known.image) && !is_current(&known.image);
+            if is_new && is_meant(version, known) && !is_known_to_be_gone(known) {
+                images.push((region, known));
+            }
+        }
     }
-    let images = targets.iter().rev().map(|it| (&it.region, &it.known));
-    let list = listed_images(images, listed);
-    let are = match targets.len() {
+    let count = images.len();
+    let list = listed_images(images.into_iter(), listed);
+    let are = match count {
+        0 => return String::new(),
         1 => format!("AMI, {list}, is"),
         _ => format!("AMIs, {list}, are"),
     };

@@ -53,7 +53,7 @@ impl PreviousVersion {
     }
 
     /// Whether a version that deregisters earlier AMIs, or only deprecates them, has nothing left to do about its AMIs.
-    pub(super) fn is_done(&self, deregisters: bool) -> bool {
+    pub(in crate::image) fn is_done(&self, deregisters: bool) -> bool {
         self.is_dealt_with && !(deregisters && self.is_only_deprecated)
     }
 

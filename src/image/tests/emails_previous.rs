@@ -61,6 +61,16 @@ fn all_earlier_amis_that_are_being_retired_are_named() {
     assert!(text.contains(&one), "{text}");
 }
 
+/// One that an earlier version has dealt with stays as it is: no other email will tell of it.
+#[test]
+fn an_earlier_ami_that_was_dealt_with_is_not_said_to_be_retired() {
+    let mut dealt_with = earlier("ami-7", None);
+    dealt_with.is_dealt_with = true;
+    let text = text_while_retiring(true, vec![dealt_with, earlier("ami-8", None)]);
+    let one = format!("The previous AMI, ami-8 in {REGION}, is being retired");
+    assert!(text.contains(&one) && !text.contains("ami-7"), "{text}");
+}
+
 /// A version that replaces none ends what was begun, and keeps the others.
 #[test]
 fn an_earlier_ami_that_is_kept_is_not_said_to_be_retired() {

@@ -78,7 +78,7 @@ pub(super) fn next(target: &Target, (seen, going): (&Seen, &Going), now: Timesta
 
 /// What has become of an AMI that is not there any more.
 fn gone_as(target: &Target) -> RetireOutcome {
-    match target.known.retiring.is_by_others() {
+    match target.known.retiring.was_not_asked() {
         true => RetireOutcome::Gone,
         false => RetireOutcome::Deregistered,
     }
