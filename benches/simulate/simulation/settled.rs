@@ -39,7 +39,11 @@ pub(super) async fn check(
         manifest.source == Source::Theirs && text(status, "/build/failure/kind") == "name-taken";
     // What was begun while it was allowed is not rejected later.
     let is_cancelled = text(status, "/state") == "cancelled" && manifest.source == Source::Theirs;
-    if since_first.iter().all(is_refused) && !is_rejected && !is_taken && !is_cancelled {
+    // That of an AMI that is there already, as the manifest was set back, EC2 is asked before anything is done with it.
+    let is_closed = manifest.source == Source::Theirs
+        && text(status, "/build/failure/kind") == "manifest-not-allowed";
+    let is_ended = is_taken || is_cancelled || is_closed;
+    if since_first.iter().all(is_refused) && !is_rejected && !is_ended {
         say("should be rejected");
     }
     let was_refused = since_first.iter().any(is_refused);

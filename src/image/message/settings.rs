@@ -37,7 +37,10 @@ pub(super) fn of_region(status: &Status, region: &RegionStatus, listed: usize) -
     if let Some(at) = settings.deprecate_at {
         facts.push(("Deprecated", at.to_string()));
     }
-    if let Some(protection) = settings.protection {
+    // One that was switched off, so that the AMI could go, may not be on again yet.
+    let intended = region.applied.intended.as_ref();
+    let may_be_off = intended.is_some_and(|it| it.settings.protection.is_none());
+    if let Some(protection) = settings.protection.filter(|_| is_seen || !may_be_off) {
         facts.push(("Protected", protection_text(protection).to_owned()));
     }
     if !is_seen {

@@ -104,7 +104,10 @@ pub fn audit(
     for (region, fault) in &plan.failed {
         audited.fault(status, region, fault, now);
     }
-    for (region, pending) in &plan.pending {
+    // Of a copy that no manifest names any more nothing is said.
+    let of_named = plan.pending.iter();
+    let of_named = of_named.filter(|(region, _)| !plan.unlisted.contains(*region));
+    for (region, pending) in of_named {
         match (pending, observed.regions.get(region)) {
             (Pending::NoImage, _) => audited.deregistered(status, region, now),
             (Pending::NotAvailable, Some(Observation::Seen(shown)))

@@ -115,11 +115,17 @@ pub fn plan(asked: &Asked, status: &Status, observed: &Observed, now: Timestamp)
         plan.ready
             .extend(left.map(|action| in_region(region, action)));
         // Nobody would look again at one that EC2 is still making, and that may fail.
-        if copy::is_left_unfinished(status, region, now)
-            && let Some(Observation::Seen(shown)) = seen
-            && is_under_way(&shown.state)
-        {
-            plan.pending.insert(region.clone(), Pending::Copying);
+        if copy::is_left_unfinished(status, region, now) {
+            let why = match seen {
+                Some(Observation::Seen(shown)) => {
+                    is_under_way(&shown.state).then_some(Pending::Copying)
+                }
+                Some(Observation::Absent) => Some(Pending::NoImage),
+                Some(Observation::Unknown) => Some(Pending::Unknown),
+                // The stack does not open its Region any more.
+                None => None,
+            };
+            plan.pending.extend(why.map(|why| (region.clone(), why)));
         }
     }
     let parameters = &observed.parameters;

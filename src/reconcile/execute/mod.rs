@@ -166,6 +166,10 @@ fn decide(
             false => grace(*why).filter(|_| !is_rate_limited(&seen, region)),
         };
         if limit.is_some_and(|limit| has_waited(step, region, &reason, limit)) {
+            // Nothing was asked for where the manifest names no copy any more.
+            if !asked.regions.contains_key(region) {
+                continue;
+            }
             let failure = match (why, step.status.image_in(region)) {
                 (Pending::NoImage, Some(known)) => failures::deregistered(region, &known.image),
                 _ => failures::not_published(region, &reason),

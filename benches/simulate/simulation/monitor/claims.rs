@@ -156,7 +156,9 @@ impl State {
         for (region, it) in status["regions"].as_object().into_iter().flatten() {
             let is_left = !it["unlistedSince"].is_null()
                 && ["failed", "pending"].contains(&text(it, "/imageState"));
-            if ends && is_left {
+            // It cannot be seen, or nobody may look any more.
+            let is_away = !it["unseenSince"].is_null() || self.may_be_refused(key, region);
+            if ends && is_left && !is_away {
                 self.wrong(
                     call,
                     &format!("{key}: the copy in {region} is left as it is: {it}"),

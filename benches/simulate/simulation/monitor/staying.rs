@@ -193,7 +193,7 @@ impl State {
     }
 
     /// Whether EC2 may refuse for good what is to be done about an AMI.
-    fn may_be_refused(&self, key: &str, region: &str) -> bool {
+    pub(super) fn may_be_refused(&self, key: &str, region: &str) -> bool {
         self.is_denied()
             || self.is_updated()
             || self.is_switched_off(region)
