@@ -169,7 +169,7 @@ pub(super) fn observations(status: &Status) -> Vec<(Vec<Step>, Evidence)> {
             Evidence::PublishObserved(PublishObserved::default()),
         ),
         (
-            vec![Step::Publish],
+            vec![Step::Publish, Step::StoreImage],
             Evidence::OwnersSeen(Default::default()),
         ),
         (
