@@ -339,7 +339,7 @@ fn has_own_name(manifest: &Manifest) -> bool {
 
 /// Whether others than its owner may have its AMI.
 fn is_shared(manifest: &Manifest) -> bool {
-    !manifest.accounts.is_empty() || manifest.organization || manifest.public
+    !manifest.accounts.is_empty() || manifest.organization || manifest.unit || manifest.public
 }
 
 /// Whether it is made or stored by a task that EC2 lists by itself.

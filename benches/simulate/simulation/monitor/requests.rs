@@ -75,6 +75,12 @@ impl State {
         self.asked.ended.extend(id.map(str::to_owned));
     }
 
+    /// Whether an operator asked for a new attempt at this version of a manifest.
+    pub(super) fn is_retried(&self, key: &str, version: &str) -> bool {
+        let mut requests = self.asked.requests.keys();
+        requests.any(|(of, ask, sha256, _)| of == key && ask == "retry" && sha256 == version)
+    }
+
     /// What was asked for is recorded only if it was, about this version, and is done.
     pub(super) fn judge_requests(
         &mut self,
