@@ -78,22 +78,28 @@ pub(super) fn next<'a>(
     }
 }
 
-/// What is to be done about the copy of a Region that the manifest does not name any more: one that failed is deleted.
-pub(super) fn left(
+/// What is to be done about the copy of a Region that the manifest does not name any more. One that EC2 is still making is
+/// waited for, as nobody would look at it again, and deleted if it fails. None where nothing is, or where nobody may look: the
+/// stack does not open the Region any more.
+pub(super) fn left<'a>(
     region: &str,
     status: &Status,
     seen: Option<&Observation<Shown>>,
     now: Timestamp,
-) -> Option<Action> {
+) -> Option<Copied<'a>> {
     let known = status.regions.get(region)?;
     let request = status.copies.get(region)?;
+    let seen = seen.filter(|_| is_left_unfinished(status, region, now))?;
     match seen {
-        Some(Observation::Seen(shown))
-            if is_left_unfinished(status, region, now) && has_failed(&shown.state) =>
-        {
-            Some(remove(known, request, shown.reason.as_deref()))
+        Observation::Seen(shown) if has_failed(&shown.state) => {
+            let action = remove(known, request, shown.reason.as_deref());
+            Some(Copied::Do(action))
         }
-        _ => None,
+        Observation::Seen(shown) => {
+            is_under_way(&shown.state).then_some(Copied::Pending(Pending::Copying))
+        }
+        Observation::Absent => Some(Copied::Pending(Pending::NoImage)),
+        Observation::Unknown => Some(Copied::Pending(Pending::Unknown)),
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::asked::{Asked, AskedRegion};
 use super::blockers::{self, AccountSettings};
-use super::copy::{self, Copied, is_under_way};
+use super::copy::{self, Copied};
 use super::difference::{difference, is_in_vain};
 use super::observation::{CopyFault, Observation, Observed, Pending};
 use super::public_date;
@@ -110,22 +110,12 @@ pub fn plan(asked: &Asked, status: &Status, observed: &Observed, now: Timestamp)
         }
     }
     for region in &plan.unlisted {
-        let seen = observed.regions.get(region);
-        let left = copy::left(region, status, seen, now);
-        plan.ready
-            .extend(left.map(|action| in_region(region, action)));
-        // Nobody would look again at one that EC2 is still making, and that may fail.
-        if copy::is_left_unfinished(status, region, now) {
-            let why = match seen {
-                Some(Observation::Seen(shown)) => {
-                    is_under_way(&shown.state).then_some(Pending::Copying)
-                }
-                Some(Observation::Absent) => Some(Pending::NoImage),
-                Some(Observation::Unknown) => Some(Pending::Unknown),
-                // The stack does not open its Region any more.
-                None => None,
-            };
-            plan.pending.extend(why.map(|why| (region.clone(), why)));
+        match copy::left(region, status, observed.regions.get(region), now) {
+            Some(Copied::Do(action)) => plan.ready.push(in_region(region, action)),
+            Some(Copied::Pending(why)) => {
+                plan.pending.insert(region.clone(), why);
+            }
+            _ => {}
         }
     }
     let parameters = &observed.parameters;
