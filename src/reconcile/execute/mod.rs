@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use crate::aws::AwsError;
-use crate::image::message::failures;
+use crate::image::message::{failures, problems};
 use crate::image::outcome::{
     Claim, Evidence, PublishIntent, PublishObserved, PublishPerformed, StepOutcome,
 };
@@ -32,7 +32,6 @@ use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE};
 use crate::image::publish::{self, Asked, Observation, Pending, Plan, Shown};
 use crate::image::status::{Action, Failure};
 use crate::image::words::WaitReason;
-use crate::manifest::Problem;
 
 use super::context::Error;
 use super::manifest_reader::ManifestRead;
@@ -66,7 +65,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
             Some(outcome) => return Ok(outcome),
         },
         ManifestRead::Invalid(problems) => {
-            return Box::pin(ending::run(&step, not_allowed(problems))).await;
+            return Box::pin(ending::run(&step, problems::not_allowed(problems))).await;
         }
         ManifestRead::Gone | ManifestRead::Unread => {
             return Box::pin(ending::run(&step, failures::settings_gone())).await;
@@ -118,12 +117,6 @@ async fn only_search(step: &StepContext<'_>) -> StepOutcome {
         earlier: searched.earlier,
         ..PublishObserved::default()
     }))
-}
-
-/// The manifest asks for what the stack's owner has closed meanwhile.
-fn not_allowed(problems: &[Problem]) -> Failure {
-    let first = problems.first().map(Problem::to_string);
-    failures::manifest_not_allowed(first.unwrap_or_default())
 }
 
 /// What the difference comes to.
