@@ -272,24 +272,20 @@ pub(super) async fn compare(
 ) -> Result<Change, Error> {
     let same_content = status.manifest.sha256 == upload.sha256;
     let lacks_settings = lacks_settings(status);
-    let manifest = &status.manifest;
-    let known = manifest.publish_digest.as_deref();
+    // Where nothing else identifies a version, its content does.
+    let by_content = |is_same| match is_same {
+        true => Ok(Change::None),
+        false => Ok(Change::Version),
+    };
+    let known = status.manifest.publish_digest.as_deref();
     let (Some(content), Some(known)) = (object.content.as_deref(), known) else {
-        // What is too large was rejected, and what an older amiwright made is identified by its content alone.
-        return Ok(if same_content {
-            Change::None
-        } else {
-            Change::Version
-        });
+        // What is too large was rejected, and an older amiwright wrote no digest down.
+        return by_content(same_content);
     };
     let owners = &status.build.source_owners;
     let Ok(spec) = Spec::parse(upload, content, context.config, owners) else {
         // What is not allowed any more is rejected, and told.
-        return Ok(if same_content && !lacks_settings {
-            Change::None
-        } else {
-            Change::Version
-        });
+        return by_content(same_content && !lacks_settings);
     };
     // An upload is compared as a whole; the bundle beside an image manifest is a manifest, too, and may come alone.
     let is_upload =
@@ -299,11 +295,7 @@ pub(super) async fn compare(
         return Ok(Change::None);
     }
     let Some(digest) = digest(context, &spec, status, upload, content).await? else {
-        return Ok(if same_content {
-            Change::None
-        } else {
-            Change::Version
-        });
+        return by_content(same_content);
     };
     let publishing = spec.publishing();
     Ok(if status.build.digest.as_ref() != Some(&digest) {
