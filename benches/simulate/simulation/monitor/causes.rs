@@ -152,7 +152,7 @@ impl State {
             // SSM takes no other value before it has validated one.
             "ValidationException" => self.is_validated_late(),
             // What the account encrypts with the key of AWS cannot be shared.
-            "InvalidParameter" if SHARES.contains(&action) => {
+            "InvalidParameter" | "OperationNotPermitted" if SHARES.contains(&action) => {
                 self.has_happened(|event| matches!(event, Event::Encrypts { .. }))
                     || self.is_edited(key, &EDITS)
             }
