@@ -133,7 +133,7 @@ fn images(status: &Status) -> Vec<Fact> {
             facts.push(("Previous", text));
         }
     }
-    for (region, image) in begun {
+    for (region, image) in begun.into_iter().chain(status.left_unprotected()) {
         let text = begun_text(image);
         let text = format!("{} in {region} ({text})", image.image);
         facts.push(("Previous", text));

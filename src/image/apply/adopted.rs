@@ -6,10 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::changes::note;
-use crate::image::status::{Applied, Intended, RegionStatus, Retiring, Settings, Status};
+use crate::image::status::{
+    Action, Applied, Intended, Protection, RegionAction, RegionStatus, Retiring, Settings, Status,
+};
 
 /// What is known of an AMI that was an earlier version's. What was set on it is ours, and is taken back where the manifest does
-/// not ask for it; what was done in order to retire it is undone.
+/// not ask for it; what was done in order to retire it is undone. That its protection was switched off stays known until the AMI is
+/// seen to be as the manifest says.
 pub(super) fn adopted(
     status: &mut Status,
     region: &str,
@@ -19,11 +22,16 @@ pub(super) fn adopted(
     // The last that it was the current one for knows best, also that nothing is ours any more.
     let versions = status.previous.iter_mut().rev();
     let known = versions.filter_map(|version| version.regions.get_mut(region));
-    let (mut applied, mut retiring) = (None, Retiring::default());
+    // Another invocation may have found it as well.
+    let own = status.regions.get(region);
+    let own = own.filter(|own| own.image == image.image);
+    let mut retiring = own
+        .map(|own| own.retiring.of_protection())
+        .unwrap_or_default();
+    let mut applied = None;
     for known in known.filter(|known| known.image == image.image) {
         // It was made as that version said: it has to be compared, whatever this one asks for.
         status.publishes = true;
-        // It is not retired any more: should it be again, that begins anew.
         let begun = std::mem::take(&mut *known.retiring);
         if retiring.protection.is_none() {
             retiring = begun;
@@ -33,7 +41,42 @@ pub(super) fn adopted(
     // One that no version has had is as it was asked for.
     let applied = applied.unwrap_or_else(|| image.applied.clone());
     let applied = with_protection_off(applied, &retiring, now);
-    RegionStatus { applied, ..image }
+    // This version may end before that is as its manifest says: whoever comes next has to know what was switched off.
+    let retiring = Box::new(retiring.of_protection());
+    RegionStatus {
+        applied,
+        retiring,
+        ..image
+    }
+}
+
+/// This is about to be done to the AMI of a Region. If that switches on a protection which was switched off before, nobody knows
+/// whether it is off until EC2 has answered; and it is to be what the manifest says now.
+pub(super) fn protects(status: &mut Status, what: &RegionAction) {
+    if let Some((known, protection)) = protecting(status, what) {
+        known.retiring.protection = Some(protection);
+        known.retiring.unprotected_at = None;
+    }
+}
+
+/// This was done to the AMI of a Region: a protection that was switched off before may be on again.
+pub(super) fn protected(status: &mut Status, what: &RegionAction) {
+    if let Some((known, _)) = protecting(status, what) {
+        *known.retiring = Retiring::default();
+    }
+}
+
+/// The AMI without its protection that this switches on.
+fn protecting<'a>(
+    status: &'a mut Status,
+    what: &RegionAction,
+) -> Option<(&'a mut RegionStatus, Protection)> {
+    let Action::SetProtection { protection } = &what.action else {
+        return None;
+    };
+    let known = status.regions.get_mut(&what.region)?;
+    let is_off = known.retiring.protection.is_some();
+    (*protection).filter(|_| is_off).map(|it| (known, it))
 }
 
 /// Its protection was switched off in order to deregister it, which is done with a manifest's own only: what the manifest

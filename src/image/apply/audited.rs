@@ -11,7 +11,7 @@ use super::publishing::begin_again;
 use crate::image::message;
 use crate::image::observed::ObservedImage;
 use crate::image::publish::audit::{Audited, is_auditable};
-use crate::image::status::{Deviation, Drift, ParameterId, RegionStatus, Status, check};
+use crate::image::status::{Deviation, Drift, ParameterId, RegionStatus, Retiring, Status, check};
 use crate::image::words::{NoticeKind, Step};
 
 /// What an audit has seen.
@@ -80,6 +80,7 @@ pub fn audited(status: &mut Status, audit: &Audit, now: Timestamp) -> Result<boo
         let applied = status.applied_in(region);
         if let Some(known) = status.regions.get_mut(region) {
             known.applied = applied;
+            *known.retiring = Retiring::default();
             known.verified_at = Some(now);
             changed = true;
         }

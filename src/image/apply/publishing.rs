@@ -4,18 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::adopted::adopt;
 use super::arrival::note_repetition;
 use super::changes::{all_told, move_to, next_step, note, record_change, record_notice, wait};
 use super::copies::{copied, next_attempt, next_attempt_beside};
 use super::polled::keep;
-use super::{conditions, copies, earlier, release, retiring, told};
+use super::{adopted, conditions, copies, earlier, release, retiring, told};
 use crate::image::message;
 use crate::image::outcome::{PublishIntent, PublishObserved, PublishPerformed, Publishing};
 use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::status::{
-    Action, Applied, Failure, ManifestVersion, RegionAction, RegionStatus, Status, StoreRequest,
-    Waiting,
+    Action, Applied, Failure, ManifestVersion, RegionAction, RegionStatus, Retiring, Status,
+    StoreRequest, Waiting,
 };
 use crate::image::words::{FailureKind, NoticeKind, State, Step, WaitReason};
 
@@ -120,7 +119,7 @@ pub(super) fn intend(status: &mut Status, intent: PublishIntent, now: Timestamp)
     for (region, image) in &intent.seen {
         keep(status, region, image);
     }
-    adopt(status, intent.adopted, now);
+    adopted::adopt(status, intent.adopted, now);
     verified(status, intent.verified, &intent.left, now);
     let is_known = status.is_known_to_people();
     for (region, applied) in intent.applied {
@@ -136,6 +135,7 @@ pub(super) fn intend(status: &mut Status, intent: PublishIntent, now: Timestamp)
         }
     }
     for what in &intent.actions {
+        adopted::protects(status, what);
         // EC2 has not shown the copy before for long: it is made again.
         if let Action::CopyImage { .. } = what.action
             && let Some(lost) = status.regions.remove(&what.region)
@@ -179,6 +179,7 @@ pub(super) fn performed(status: &mut Status, performed: PublishPerformed, now: T
     for what in &done {
         copies::record(status, what, now);
         copied(status, what, now);
+        adopted::protected(status, what);
     }
     changed |= wait_for(status, &later, release.later, now);
     changed
@@ -238,7 +239,7 @@ pub(super) fn observed(status: &mut Status, seen: PublishObserved, now: Timestam
     }
     changed |= earlier::searched(status, &seen.not_made, seen.earlier, now);
     changed |= note_unlisted(status, &seen.unlisted, now);
-    changed |= adopt(status, seen.adopted, now);
+    changed |= adopted::adopt(status, seen.adopted, now);
     changed |= verified(status, seen.verified, &seen.left, now);
     changed |= release::observed(status, &seen.release, now);
     let release = seen.release.pending.clone();
@@ -275,6 +276,7 @@ fn verified(
         if !is_now || known.applied != applied {
             known.verified_at = Some(now);
             known.applied = applied;
+            *known.retiring = Retiring::default();
             changed = true;
             let left = left.iter().filter(|it| it.region == region);
             left.for_each(|it| record_change(status, it, now));

@@ -71,19 +71,25 @@ fn orphans_text(orphans: &[Orphan], listed: usize) -> String {
 /// What becomes of the AMIs of earlier versions.
 pub(super) fn previous_text(status: &Status, listed: usize) -> String {
     let is_retiring = status.build.step.retires() && !status.state.is_final();
-    let begun = status.begun_previous();
-    let mut text = match is_retiring && !status.invalidates_previous() {
+    let is_invalid = status.invalidates_previous();
+    let mut begun = status.begun_previous();
+    let mut text = match is_retiring && !is_invalid {
         true => retiring_text(status, listed),
         false => String::new(),
     };
     if text.is_empty() || !status.replaces {
-        text.push_str(&last_previous_text(status, &begun, listed));
+        // That the registration is no longer valid is told of those, too, that are being retired.
+        let told_later: &[_] = match is_retiring && is_invalid {
+            true => &[],
+            false => &begun,
+        };
+        text.push_str(&last_previous_text(status, told_later, listed));
     }
     // What becomes of AMIs that are being retired is told once that is known.
-    let begun = match is_retiring {
-        true => Vec::new(),
-        false => begun,
-    };
+    if is_retiring {
+        begun.clear();
+    }
+    begun.extend(status.left_unprotected());
     if !begun.is_empty() {
         text.push_str("\nRetiring earlier AMIs was begun, and was not finished:\n");
     }

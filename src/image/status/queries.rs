@@ -151,6 +151,15 @@ impl Status {
         begun.collect()
     }
 
+    /// Its own AMIs, with their Regions, that were to be deregistered before, and whose protection was switched off for that: they
+    /// are not published any more, and were not seen since to be as the manifest says.
+    pub fn left_unprotected(&self) -> impl Iterator<Item = (&String, &RegionStatus)> {
+        let is_published = self.state.is_final() || self.build.step.retires();
+        let is_meant = is_published && !self.is_removed();
+        let own = self.regions.iter();
+        own.filter(move |(_, it)| is_meant && it.retiring.protection.is_some())
+    }
+
     /// Whether an earlier AMI had to go for this one, or EC2 was asked for what that needs: something was changed in AWS.
     #[must_use]
     pub fn has_begun_replacing(&self) -> bool {

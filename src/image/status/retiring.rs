@@ -22,7 +22,8 @@ pub struct Retire {
 }
 
 /// How far an AMI is retired. All of it is written down before EC2 is asked: once an AMI is deregistered, nothing in EC2
-/// leads to its snapshots.
+/// leads to its snapshots. Of an AMI that is the current one again it is only what is known of its protection, until that is seen
+/// to be as the manifest says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Retiring {
@@ -36,7 +37,7 @@ pub struct Retiring {
     /// The deregistration protection that it had, from before EC2 is asked to switch it off until it is on again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protection: Option<Protection>,
-    /// Whether EC2 refused to switch that on again.
+    /// Whether EC2 refused to switch that on again. The next version tries that once more.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub stays_unprotected: bool,
     /// When its deregistration protection was last switched off.
@@ -92,6 +93,22 @@ impl Retiring {
     #[must_use]
     pub fn is_begun(&self) -> bool {
         self.asked_at.is_some() || self.deregistered_at.is_some() || self.protection.is_some()
+    }
+
+    /// What is known of its protection if that was switched off, and of nothing else: it is not to go any more, and should it be
+    /// again, that begins anew.
+    #[must_use]
+    pub(in crate::image) fn of_protection(&self) -> Self {
+        if self.protection.is_none() {
+            return Self::default();
+        }
+        Self {
+            protection: self.protection,
+            stays_unprotected: self.stays_unprotected,
+            unprotected_at: self.unprotected_at,
+            has_cooldown: self.has_cooldown,
+            ..Self::default()
+        }
     }
 
     /// Whether EC2 was not asked to deregister it: if it is not there any more, somebody else has done so.

@@ -4,6 +4,7 @@ mod advice;
 mod arrival;
 mod audit;
 mod billing;
+mod came_back;
 mod conditions;
 mod emails;
 mod emails_failed;

@@ -31,6 +31,7 @@ mod publish_audit_public;
 mod publish_audit_tags;
 mod publish_audit_unseen;
 mod publish_blocked;
+mod publish_came_back;
 mod publish_copies;
 mod publish_copy_limit;
 mod publish_delete;
