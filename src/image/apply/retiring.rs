@@ -249,11 +249,17 @@ fn end(status: &mut Status, mut ended: Retirement, now: Timestamp) {
             let is_to_go = ended.why.as_ref().is_some_and(KeptReason::may_pass);
             let kept_at = (is_to_go && !status.is_removed()).then_some(now);
             let told = ended.why.as_ref().and_then(KeptReason::lasting);
+            // Its email tells of it. Before the new AMI is registered there is none: the step that retires comes to it again.
+            let is_over = status.build.step.retires() || !is_unprotected;
             for known in known(status, region, image) {
+                let left = match is_over {
+                    true => Retiring::default(),
+                    false => known.retiring.of_protection(),
+                };
                 *known.retiring = Retiring {
                     kept_at,
                     told,
-                    ..Retiring::default()
+                    ..left
                 };
             }
         }

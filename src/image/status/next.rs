@@ -37,6 +37,10 @@ impl Status {
         self.forgotten.images.retain(|it| !is_kept(&it.image));
         self.forgotten.add(forgotten.clone());
         self.previous = previous;
+        // What EC2 refused then it may do now.
+        let versions = self.previous.iter_mut();
+        let known = versions.flat_map(|it| it.regions.values_mut());
+        known.for_each(|it| it.retiring.stays_unprotected = false);
         forgotten
     }
 

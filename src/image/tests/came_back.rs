@@ -1,5 +1,5 @@
-//! An AMI whose protection was switched off, so that it could be deregistered, is the current one again. What was switched
-//! off is not forgotten before it is on again, or was told.
+//! An AMI whose protection was switched off, so that it could be deregistered, is the current one again; or it had to stay before
+//! its successor is registered. What was switched off is not forgotten before it is on again, or was told.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,13 @@ use super::retire::DEREGISTER;
 use super::*;
 use crate::image::apply::{Audit, Compared, audited, remove};
 use crate::image::message::failures;
-use crate::image::outcome::{Claim, PublishIntent, PublishPerformed};
+use crate::image::outcome::{Claim, PublishIntent, PublishPerformed, Retired};
 use crate::image::publish::audit::Audited;
-use crate::image::publish::retire::targets;
-use crate::image::status::{Action, PreviousVersion, Protection, RegionAction, Retiring};
+use crate::image::publish::in_place;
+use crate::image::publish::retire::{is_due, retirement, targets};
+use crate::image::status::{
+    Action, KeptReason, PreviousVersion, Protection, RegionAction, RetireOutcome, Retiring,
+};
 use crate::image::words::State;
 
 /// Its protection was switched off a minute before.
@@ -185,6 +188,38 @@ fn a_protection_that_the_manifest_asks_for_takes_the_place_of_the_one_before() {
     };
     advance(&mut status, Evidence::PublishPerformed(performed), 2);
     assert!(own(&status).retiring.is_empty());
+}
+
+/// Nothing tells what became of it before the new AMI is registered.
+#[test]
+fn an_ami_that_has_to_stay_before_its_successor_is_registered_is_protected_again() {
+    let mut status = to_be_registered();
+    status.previous = vec![going("ami-0")];
+    let target = &targets(&status)[0];
+    let why = Some(KeptReason::Refused {
+        code: None,
+        message: "No".to_owned(),
+    });
+    let seen_to = Retired {
+        ended: vec![retirement(target, RetireOutcome::Kept, why, after(1))],
+        ..Retired::default()
+    };
+    advance(&mut status, Evidence::Retired(seen_to), 1);
+    assert_eq!(status.retired.len(), 1);
+    // If the version fails now.
+    assert_eq!(in_place::unprotected(&status, REGION).len(), 1);
+    let mut failed = status.clone();
+    let failure = failures::name_kept(&failed, "ami-0", &KeptReason::Unproven);
+    apply(&mut failed, StepOutcome::Fail(failure), after(2));
+    let text = of_now(failed).text;
+    assert!(text.contains("may be off: check it"), "{text}");
+
+    // If it does not.
+    assert!(is_due(&status));
+    advance(&mut status, image_registered(), 2);
+    poll_image(&mut status, Some(&seen("available")), 3);
+    assert_eq!(status.place(), "working/retire");
+    assert_eq!(targets(&status).len(), 1);
 }
 
 /// A removed manifest's AMI is retired from where it was.

@@ -21,14 +21,20 @@ pub struct Target {
 /// none that it has itself (a manifest that is set back to old content finds its old AMI).
 #[must_use]
 pub fn targets(status: &Status) -> Vec<Target> {
-    let is_current = |image: &str| status.regions.values().any(|it| it.image == image);
-    let is_done = |region: &str, image: &str| {
+    let is_done = |it: &Target| {
         let mut done = status.retired.iter();
-        done.any(|it| it.region == region && it.image == image)
+        done.any(|done| done.region == it.region && done.image == it.known.image)
     };
+    let mut targets = all(status);
+    targets.retain(|it| !is_done(it));
+    targets
+}
+
+/// The same, with those that were dealt with.
+fn all(status: &Status) -> Vec<Target> {
+    let is_current = |image: &str| status.regions.values().any(|it| it.image == image);
     if status.is_removed() {
         let own = status.regions.iter();
-        let own = own.filter(|(region, known)| !is_done(region, &known.image));
         let digest = status.build.digest.as_ref();
         let digest = digest.unwrap_or(&status.manifest.sha256);
         let target = |(region, known): (&String, &RegionStatus)| Target {
@@ -38,17 +44,15 @@ pub fn targets(status: &Status) -> Vec<Target> {
         };
         return own.map(target).collect();
     }
-    of_previous(status, |_, region, known| {
-        !is_current(&known.image) && !is_done(region, &known.image)
-    })
+    of_previous(status, |_, _, known| !is_current(&known.image))
 }
 
-/// Whether something is to be retired, or was begun to be and has to be brought to an end.
+/// Whether something is to be retired, or was begun to be and has to be brought to an end: also an AMI that had to stay before
+/// this one was registered, and was left without its protection.
 #[must_use]
 pub fn is_due(status: &Status) -> bool {
-    let targets = targets(status);
-    let mut begun = targets.iter().map(|it| it.known.retiring.is_begun());
-    (status.replaces && !targets.is_empty()) || begun.any(|it| it)
+    let mut all = all(status).into_iter();
+    (status.replaces && !targets(status).is_empty()) || all.any(|it| it.known.retiring.is_begun())
 }
 
 /// The AMIs of earlier versions that this holds for.
