@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use localaws::ec2::{DeregistrationProtection, Image, ImageState};
 use serde_json::Value;
 
-use super::monitor::own_images;
 use super::play::Played;
 use super::script::{KEYS, Manifest};
 use super::told::Told;
@@ -67,6 +66,12 @@ fn versions(played: &Played, region: &str, id: &str) -> Option<Vec<Manifest>> {
     Some(played.monitor.versions(&played.stack, key))
 }
 
+/// Whether this is an AMI of a status that was seen to be as its manifest says.
+fn is_published(status: &Value, id: &str) -> bool {
+    let mut regions = status["regions"].as_object().into_iter().flatten();
+    regions.any(|(_, known)| known["image"] == id && known["verifiedAt"].is_string())
+}
+
 /// An AMI whose protection was switched off so that it can go, and that stays, is protected again, or somebody was told.
 fn check_protected_again(
     played: &Played,
@@ -74,8 +79,8 @@ fn check_protected_again(
     wrong: &mut Vec<String>,
 ) {
     let told = Told::by(played);
-    // What is wanted again has the protection that its manifest asks for.
-    let is_wanted = |id: &String| statuses.values().any(|it| own_images(it).contains(id));
+    // What is wanted again has the protection that its manifest asks for, once it was seen to be as that says.
+    let is_wanted = |id: &String| statuses.values().any(|it| is_published(it, id));
     for (region, id) in played.monitor.unprotected() {
         let mut images = played.stack.world.ec2().images(&region).into_iter();
         let Some(image) = images.find(|it| it.id == id) else {
