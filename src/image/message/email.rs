@@ -354,6 +354,10 @@ fn waiting_text(status: &Status) -> &'static str {
             "\nNo action needed if this passes by itself: amiwright keeps retrying.\n\
              If it names a missing permission, allow that.\n"
         }
+        Some(WaitReason::NoSuccessor { .. }) => {
+            "\nIf it is to replace them, make it available again, with its tags: they are retired then.\n\
+             If that takes hours, they are kept, and another email says so.\n"
+        }
         Some(
             WaitReason::ManifestGone
             | WaitReason::RateLimited { .. }

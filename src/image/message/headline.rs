@@ -205,11 +205,12 @@ fn after_upload(status: &Status, now: Timestamp) -> String {
     }
 }
 
-/// Since when it waits, whatever the reasons were; a step that polls waits only while it cannot.
+/// Since when it waits, whatever the reasons were; a step that polls waits only while it cannot, and what is retired may have
+/// to be waited for by its nature.
 fn waiting_since(status: &Status) -> Timestamp {
     let build = &status.build;
     match &build.waiting {
-        Some(waiting) if build.step.polls() => waiting.since,
+        Some(waiting) if build.step.polls() || build.step.retires() => waiting.since,
         Some(_) | None => status.kept_since(),
     }
 }

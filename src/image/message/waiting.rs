@@ -71,6 +71,12 @@ pub fn wait_text(reason: &WaitReason) -> String {
             word(image),
             word(region)
         ),
+        WaitReason::NoSuccessor { region, image } => {
+            let (region, image) = (word(region), word(image));
+            format!(
+                "nothing replaces the previous AMIs in {region}: EC2 does not show that {image} is available and has its tags"
+            )
+        }
         WaitReason::CopyPending { region } => {
             format!("waiting until the copy in {} is available", word(region))
         }

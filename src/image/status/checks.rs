@@ -244,7 +244,7 @@ pub(super) fn waiting(reason: &WaitReason) -> Result<(), String> {
         WaitReason::SettingsNotVisible { region } | WaitReason::CopyPending { region } => {
             word("build.waiting.region", region)
         }
-        WaitReason::ImagePending { region, image } => {
+        WaitReason::ImagePending { region, image } | WaitReason::NoSuccessor { region, image } => {
             word("build.waiting.region", region)?;
             id("build.waiting.image", "ami-", image)
         }

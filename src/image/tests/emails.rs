@@ -304,6 +304,10 @@ fn every_reason_to_wait_has_its_words() {
             region: OTHER_REGION.to_owned(),
             image: image(),
         },
+        WaitReason::NoSuccessor {
+            region: OTHER_REGION.to_owned(),
+            image: image(),
+        },
         WaitReason::DeletionNotVisible,
     ];
     let mut table = String::new();

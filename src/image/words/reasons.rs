@@ -136,6 +136,14 @@ pub enum WaitReason {
         /// The AMI.
         image: String,
     },
+    /// AMIs of earlier versions are to be retired in a Region, and EC2 does not show that the one which replaces them there is
+    /// available and has its tags.
+    NoSuccessor {
+        /// The Region.
+        region: String,
+        /// The AMI that was to replace them.
+        image: String,
+    },
     /// The copy of the AMI is not available yet.
     CopyPending {
         /// The Region.

@@ -308,9 +308,13 @@ pub(super) fn wait_reason(
             region: region.to_owned(),
             image: image.to_owned(),
         },
+        // The same for all AMIs of a Region: one wait stands for all.
         Pending::NoSuccessor => {
             let current = step.status.image_in(region);
-            unproven(current.map_or(image, |it| it.image.as_str()))
+            WaitReason::NoSuccessor {
+                region: region.to_owned(),
+                image: current.map_or(image, |it| it.image.as_str()).to_owned(),
+            }
         }
         Pending::NotShown => WaitReason::ImageNotVisible {
             image: image.to_owned(),

@@ -311,6 +311,36 @@ async fn a_protection_that_cannot_be_switched_on_again_is_told() {
     is_at_rest(&stack).await;
 }
 
+/// Somebody deregisters the AMI that was to replace it, while its protection runs out.
+#[tokio::test(start_paused = true)]
+async fn an_ami_that_nothing_replaces_any_more_is_told_to_wait_for_that() {
+    let stack = slow_stack().await;
+    let old = cooling_down(&stack).await;
+    let status = stack.status(KEY).await;
+    let current = status["regions"][REGION]["image"].as_str().unwrap();
+    stack.deregister(current).await;
+    stack.world.run_for(minutes(25 * 60)).await;
+    let status = stack.status(KEY).await;
+    let waiting = &status["build"]["waiting"];
+    assert_eq!(waiting["reason"], "no-successor", "{status:#}");
+    assert_eq!(waiting["image"], current, "{status:#}");
+    let email = stack.last_email();
+    assert!(email.starts_with("Still waiting"), "{email}");
+    let since = format!("since {}.", waiting["since"].as_str().unwrap());
+    let why = format!("nothing replaces the previous AMIs in {REGION}: ");
+    assert!(email.contains(&why) && email.contains(&since), "{email}");
+    assert!(!email.contains("shows by its tags"), "{email}");
+
+    stack.world.run_for(minutes(7 * 60)).await;
+    stack.rest().await;
+    let kept = find(&stack, &old.id).unwrap();
+    assert_eq!(kept.deregistration_protection, PROTECTED);
+    let emails = stack.emails();
+    let told = format!("{} kept: there is no AMI in its Region", old.id);
+    let told = emails.iter().filter(|it| it.text.contains(&told));
+    assert_eq!(told.count(), 1, "{emails:#?}");
+}
+
 /// The manifest is there again while the protection of its own AMI is off.
 #[tokio::test(start_paused = true)]
 async fn a_protection_that_is_off_when_the_manifest_comes_back_is_switched_on_again() {

@@ -66,6 +66,10 @@ fn any_wait(choice: &mut Choice) -> WaitReason {
             region: REGION.to_owned(),
             image: "ami-1".to_owned(),
         },
+        WaitReason::NoSuccessor {
+            region: REGION.to_owned(),
+            image: "ami-1".to_owned(),
+        },
         WaitReason::DeletionNotVisible,
     ])
 }
