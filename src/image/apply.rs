@@ -32,7 +32,7 @@ pub use publishing::{publish_again, republish};
 pub use removed::{can_be_removed, remove};
 pub use requested::{Ignored, follow};
 
-use self::changes::{move_to, next_step, note, record_notice, wait};
+use self::changes::{move_to, next_step, note, record_notice, stop_waiting, wait};
 use super::message::{failures, problems};
 use super::outcome::{Accepted, Claim, Evidence, Identity, Imported, Origin, Resumed, StepOutcome};
 use super::status::{PROBLEMS_KEPT, RegionStatus, Status, check};
@@ -127,7 +127,7 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
             origin,
             ..
         } => image_registered(status, region, *image, origin, now),
-        Evidence::OwnersSeen(_) => status.build.waiting = None,
+        Evidence::OwnersSeen(_) => stop_waiting(status, now),
         Evidence::ImagePolled { region, image } => {
             return polled::image(status, &region, image.as_deref(), now);
         }
@@ -142,13 +142,13 @@ fn advance(status: &mut Status, evidence: Evidence, now: Timestamp) -> bool {
             ending::abort(status, TerminalReason::Cancelled, None, now);
         }
         Evidence::Deleted(names) => {
-            status.build.waiting = None;
+            stop_waiting(status, now);
             let deleting = &mut status.build.deleting;
             deleting.retain(|it| !names.contains(it));
         }
         Evidence::NotDeleted(orphans) => {
             // What was waited for, deleting it, is over.
-            status.build.waiting = None;
+            stop_waiting(status, now);
             orphans.into_iter().for_each(|it| ending::keep(status, it));
         }
         Evidence::CleanedUp { orphans } => {
@@ -201,7 +201,7 @@ fn task_resumed(status: &mut Status, found: Resumed, now: Timestamp) {
 
 /// What is begun now has other tags and another client token.
 fn attempt_ended(status: &mut Status, task: Option<String>, next: u32, now: Timestamp) {
-    status.build.waiting = None;
+    stop_waiting(status, now);
     status.build.attempt = next;
     // What the token began may still come into sight.
     if task.is_none() {
@@ -322,7 +322,7 @@ pub fn is_rejected_for(status: &Status, found: Vec<Problem>) -> bool {
 fn claim(status: &mut Status, claim: Claim, now: Timestamp) {
     // What was waited for is over. A change of an AMI may be refused once more: that is waited for since the first time.
     if !matches!(claim, Claim::Publish(_)) {
-        status.build.waiting = None;
+        stop_waiting(status, now);
     }
     match claim {
         Claim::Store => {

@@ -4,6 +4,7 @@
 
 mod condition;
 mod reasons;
+mod waiting;
 
 use std::fmt;
 
@@ -13,10 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::manifest::image::Source;
 
 pub use condition::ConditionReason;
-pub use reasons::{
-    Blocker, FailureKind, TOKEN_KNOWN, TerminalReason, UnreadableReason, UnshareableReason,
-    WaitReason,
-};
+pub use reasons::{Blocker, FailureKind, TerminalReason, UnreadableReason, UnshareableReason};
+pub use waiting::{TOKEN_KNOWN, WaitReason};
 
 /// How far an image is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]

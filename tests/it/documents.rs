@@ -347,7 +347,7 @@ fn the_operating_guide_describes_every_field_of_a_status() {
     .concat();
     assert!(fields.len() > 40, "{fields:?}");
     let reasons = members(
-        "src/image/words/reasons.rs",
+        "src/image/words/waiting.rs",
         "pub enum WaitReason",
         "",
         &[' ', ','],

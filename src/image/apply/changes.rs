@@ -22,22 +22,23 @@ pub(super) fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> b
     let before = status.build.waiting.as_ref();
     let mut changed = !before.is_some_and(|before| before.reason.is_same(&reason));
     if changed {
+        stop_waiting(status, now);
         status.build.waiting = Some(Waiting { reason, since });
     }
     // Polling for hours is usual; then only what keeps it from polling counts.
     let is_usual_for = match status.build.waiting.as_ref().map(|waiting| &waiting.reason) {
-        Some(WaitReason::CopyPending { .. } | WaitReason::ImagePending { .. }) => {
-            Some(TaskKind::CopyImage.stalled_after())
-        }
+        Some(reason) if reason.takes_its_time() => Some(TaskKind::CopyImage.stalled_after()),
         // It may have been written long after the step began.
         Some(WaitReason::ParameterNotConfirmed { .. }) => Some(WAITING_LONG),
         _ => None,
     };
     let step = status.build.step;
-    let is_long = if let Some(usual) = is_usual_for {
+    let is_long = if has_date {
+        false
+    } else if let Some(usual) = is_usual_for {
         now.duration_since(since) > usual
     } else if step.polls() || step.retires() {
-        now.duration_since(since) > WAITING_LONG && !has_date
+        now.duration_since(since) > WAITING_LONG
     } else {
         // One thing after the other may keep it in its step: only one that began with the step counts by itself.
         let kept_since = status.kept_since();
@@ -50,6 +51,18 @@ pub(super) fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> b
         changed = true;
     }
     changed
+}
+
+/// What was waited for is over. What took its time is no reason to tell at once of what comes after it.
+pub(super) fn stop_waiting(status: &mut Status, now: Timestamp) {
+    let Some(Waiting { reason, .. }) = status.build.waiting.take() else {
+        return;
+    };
+    // Whoever waits for it longer than that is told.
+    let may_last = !status.step_exceeds(TaskKind::CopyImage.stalled_after(), now);
+    if reason.has_date() || (reason.takes_its_time() && may_last) {
+        status.build.usual_until = Some(now);
+    }
 }
 
 /// Continues with the next step of the workflow; after the last the AMI is available.
@@ -112,7 +125,7 @@ pub(super) fn move_to(
 ) {
     let from = status.place();
     if step != status.build.step {
-        status.build.step_since = now;
+        (status.build.step_since, status.build.usual_until) = (now, None);
     }
     (status.state, status.build.step) = (state, step);
     status.build.waiting = None;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::changes::{all_told, move_to, note, record_notice, wait};
+use super::changes::{all_told, move_to, note, record_notice, stop_waiting, wait};
 use crate::image::message;
 use crate::image::plan;
 use crate::image::status::{Cancel, Failure, Orphan, Retry, Status};
@@ -108,7 +108,7 @@ pub(super) fn cancel_sent(
         Some(reason) => {
             wait(status, reason, now);
         }
-        None => status.build.waiting = None,
+        None => stop_waiting(status, now),
     }
     true
 }

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::arrival::note_repetition;
-use super::changes::{all_told, move_to, next_step, note, record_change, record_notice, wait};
+use super::changes::{
+    all_told, move_to, next_step, note, record_change, record_notice, stop_waiting, wait,
+};
 use super::copies::{copied, next_attempt, next_attempt_beside};
 use super::polled::keep;
 use super::{adopted, conditions, copies, earlier, release, retiring, told};
@@ -175,7 +177,7 @@ pub(super) fn performed(status: &mut Status, performed: PublishPerformed, now: T
     changed |= release::performed(status, release.written, now);
     changed |= release::shown(status, &release.shown, now);
     changed |= earlier::searched(status, &BTreeSet::new(), earlier, now);
-    status.build.waiting = None;
+    stop_waiting(status, now);
     for what in &done {
         copies::record(status, what, now);
         copied(status, what, now);

@@ -4,7 +4,7 @@ mod forgetting;
 
 use jiff::Timestamp;
 
-use super::changes::{move_to, note, record_notice, wait};
+use super::changes::{move_to, note, record_notice, stop_waiting, wait};
 use super::shares::{self, in_region, known};
 use crate::image::message;
 use crate::image::outcome::Retired;
@@ -100,7 +100,7 @@ pub(super) fn retired(status: &mut Status, seen: Retired, now: Timestamp) -> boo
     let is_gone = !seen.gone.is_empty();
     let changed = is_kept || is_gone || !seen.done.is_empty() || !seen.ended.is_empty();
     if changed {
-        status.build.waiting = None;
+        stop_waiting(status, now);
     }
     for what in &seen.done {
         note(status, message::change_line(what), now);

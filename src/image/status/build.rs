@@ -61,6 +61,10 @@ pub struct Build {
     /// What is waited for, if the step cannot proceed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,
+    /// When something was over in this step that takes its time, as a copy does, or whose end is known, as a cooldown's is:
+    /// what keeps the image in its step counts from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usual_until: Option<Timestamp>,
     /// How many stalled notices there were since anything last changed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub stalls: u32,
@@ -106,6 +110,7 @@ impl Build {
             tasks: Vec::new(),
             progress: None,
             waiting: None,
+            usual_until: None,
             stalls: 0,
             ending: None,
             deleted: Vec::new(),

@@ -321,12 +321,12 @@ impl Status {
     }
 
     /// Since when its step keeps an image, whatever it waited for: since the step began, since it is to be cancelled, or since
-    /// the last AMI that had to go first is gone, of which it was known when that would be.
+    /// what takes its time, or has a date, was over last, as an AMI that had to go first.
     #[must_use]
     pub fn kept_since(&self) -> Timestamp {
         let gone = self.replaced.iter().map(|it| it.at);
         let asked = self.cancel.map(|it| it.asked_at);
-        let later = gone.chain(asked).max();
+        let later = gone.chain(asked).chain(self.build.usual_until).max();
         later.map_or(self.build.step_since, |at| at.max(self.build.step_since))
     }
 

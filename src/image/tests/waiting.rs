@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::image::apply::note_stalled;
-use crate::image::outcome::Claim;
-use crate::image::status::Replaced;
-use crate::image::words::{CancelBy, State, WaitReason};
+use crate::image::outcome::{Claim, PublishPerformed, Retired};
+use crate::image::status::{Action, Protection, RegionAction, Replaced};
+use crate::image::words::{CancelBy, State, Step, WaitReason};
 
 fn missing(first: &str) -> WaitReason {
     WaitReason::PartsMissing {
@@ -80,6 +80,109 @@ fn what_an_ami_that_had_to_go_first_took_does_not_count() {
             newest(&status).text
         );
     }
+}
+
+fn cooldown(until: i64) -> WaitReason {
+    WaitReason::ProtectionCooldown {
+        image: "ami-0".to_owned(),
+        until: after(until),
+    }
+}
+
+fn copy_pending() -> WaitReason {
+    let region = "us-west-2".to_owned();
+    WaitReason::CopyPending { region }
+}
+
+/// What comes after it counts by itself, whether it follows at once or after something was done.
+#[test]
+fn what_takes_its_time_or_has_a_date_is_over_before_people_are_told_to_wait() {
+    type Then = fn(&mut Status, i64);
+    let at_once: Then = |_, _| {};
+    let performed: Then = |status, minutes| {
+        let done = PublishPerformed {
+            done: vec![RegionAction {
+                region: REGION.to_owned(),
+                action: Action::SetDescription {
+                    text: "Web".to_owned(),
+                },
+            }],
+            ..PublishPerformed::default()
+        };
+        advance(status, Evidence::PublishPerformed(done), minutes);
+    };
+    let protected: Then = |status, minutes| {
+        let done = Retired {
+            done: vec![RegionAction {
+                region: REGION.to_owned(),
+                action: Action::ProtectPrevious {
+                    image: "ami-0".to_owned(),
+                    protection: Protection::WithCooldown,
+                },
+            }],
+            ..Retired::default()
+        };
+        advance(status, Evidence::Retired(done), minutes);
+    };
+    let settling = || WaitReason::SettingsNotVisible {
+        region: REGION.to_owned(),
+    };
+    for (step, usual, then, next) in [
+        (Step::Publish, copy_pending(), at_once, settling()),
+        (Step::Publish, copy_pending(), performed, settling()),
+        (
+            Step::RegisterImage,
+            cooldown(200),
+            at_once,
+            retrying(None, "closed"),
+        ),
+        (
+            Step::RegisterImage,
+            cooldown(200),
+            protected,
+            retrying(None, "closed"),
+        ),
+    ] {
+        let mut status = registered();
+        status.build.step = step;
+        wait(&mut status, usual, 2);
+        then(&mut status, 200);
+        for minutes in [200, 215] {
+            wait(&mut status, next.clone(), minutes);
+            assert_eq!(kinds(&status), [NoticeKind::WaitingLong; 0], "{next:?}");
+        }
+        wait(&mut status, next.clone(), 216);
+        assert_eq!(kinds(&status), [NoticeKind::WaitingLong], "{next:?}");
+        let since = format!("since {}.", after(200));
+        let text = newest(&status).text;
+        assert!(text.contains(&since), "{text}");
+    }
+}
+
+/// The status has the date.
+#[test]
+fn a_cooldown_is_not_told_to_last_however_often_it_is_put_off() {
+    let mut status = accepted(SourceKind::Snapshot);
+    for minutes in [30, 24 * 60, 25 * 60] {
+        wait(&mut status, cooldown(minutes + 60), minutes);
+        wait(&mut status, cooldown(minutes + 60), minutes + 59);
+    }
+    assert_eq!(kinds(&status), []);
+}
+
+/// Else what fails now and then, beside a copy that does not end, would never be told.
+#[test]
+fn a_copy_that_takes_longer_than_is_usual_is_told_with_what_comes_after_it() {
+    let mut status = registered();
+    status.build.step = Step::Publish;
+    for minutes in (2..6 * 60).step_by(2) {
+        wait(&mut status, copy_pending(), minutes);
+        wait(&mut status, retrying(Some("Slow"), "no"), minutes + 1);
+    }
+    assert_eq!(kinds(&status), []);
+    wait(&mut status, copy_pending(), 6 * 60 + 2);
+    wait(&mut status, retrying(Some("Slow"), "no"), 6 * 60 + 30);
+    assert_eq!(kinds(&status), [NoticeKind::WaitingLong]);
 }
 
 #[test]

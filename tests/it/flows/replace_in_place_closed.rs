@@ -63,6 +63,7 @@ async fn stays_protected(stack: &TestStack, old: &str) -> String {
     let emails = stack.emails();
     let is_said = |words: &str| emails.iter().any(|it| it.text.contains(words));
     assert!(!is_said("may be off"), "{emails:#?}");
+    assert!(!is_said("is still waiting"), "{emails:#?}");
     told(stack, "Rejected")
 }
 
