@@ -31,6 +31,7 @@ pub fn open(before: Option<Status>, manifest: ManifestVersion, now: Timestamp) -
             status.build.deregistered_before = deregistered_lately(&before, now);
             status.build.looked_for_imports_at = before.build.looked_for_imports_at;
             status.build.source_owners = before.build.source_owners;
+            status.build.is_retry = before.retry.is_some();
             status.build.attempt = before.build.attempt.saturating_add(1);
             (status.state, status.build.step) = (before.state, before.build.step);
             status.conditions = before.conditions;

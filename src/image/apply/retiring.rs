@@ -25,6 +25,8 @@ const PREVIOUS_BYTES: usize = 64 * 1024;
 
 /// This is about to be done to AMIs that are retired: their snapshots are known from now on.
 pub(super) fn intend(status: &mut Status, actions: &[RegionAction], now: Timestamp) {
+    let mut of_previous = actions.iter().filter(|it| it.action.is_of_previous());
+    status.build.has_changed_previous |= of_previous.next().is_some();
     for RegionAction { region, action } in actions {
         match action {
             Action::DeregisterPrevious {

@@ -5,7 +5,7 @@ use jiff::{Timestamp, Unit};
 
 use super::quoting::word;
 use super::{drift, retiring};
-use crate::image::status::{Failure, PreviousVersion, Status};
+use crate::image::status::{Failure, Status};
 use crate::image::words::{CancelBy, NoticeKind, counted};
 use crate::manifest::guardrails::is_region;
 use crate::manifest::text;
@@ -142,9 +142,8 @@ pub(super) fn first_line(status: &Status, kind: NoticeKind, now: Timestamp) -> S
         NoticeKind::Failed => format!("{name} failed, {after}."),
         NoticeKind::Rejected => {
             let problems = counted(status.problem_count(), "problem");
-            // A protection may have been off for a day.
-            let mut earlier = status.previous.iter().flat_map(PreviousVersion::images);
-            let untouched = match earlier.any(|(_, it)| it.retiring.has_cooldown) {
+            // A protection may have been off for a day, and be on again.
+            let untouched = match status.build.has_changed_previous {
                 true => "",
                 false => " Nothing was changed in AWS.",
             };
@@ -194,14 +193,16 @@ pub(super) fn first_line(status: &Status, kind: NoticeKind, now: Timestamp) -> S
     }
 }
 
-/// `22m after golden/web.image.yaml was uploaded`; of a later attempt, after that was asked for.
+/// `22m after golden/web.image.yaml was uploaded`. A later version may have waited for the end of the one before, and an
+/// attempt that was asked for has no upload of its own.
 fn after_upload(status: &Status, now: Timestamp) -> String {
     let elapsed = now.duration_since(status.build.started_at);
     let elapsed = elapsed.round(Unit::Second).unwrap_or_default();
     let key = word(&status.manifest.key);
-    match status.build.attempt {
-        0 => format!("{elapsed:#} after {key} was uploaded"),
-        _ => format!("{elapsed:#} after a new attempt of {key} began"),
+    match (status.build.is_retry, status.build.attempt) {
+        (true, _) => format!("{elapsed:#} after a new attempt of {key} began"),
+        (false, 0) => format!("{elapsed:#} after {key} was uploaded"),
+        (false, _) => format!("{elapsed:#} after this version of {key} was started"),
     }
 }
 

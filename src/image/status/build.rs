@@ -27,6 +27,9 @@ pub struct Build {
     /// How often this manifest was started before, for other versions or for this one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub attempt: u32,
+    /// Whether an operator asked for this attempt (`amiwright retry`): otherwise it is the first one of an upload.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_retry: bool,
     /// What the image is made from; none for a manifest that could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<SourceKind>,
@@ -84,6 +87,9 @@ pub struct Build {
     /// EC2 may still show them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub deregistered_before: BTreeMap<String, Timestamp>,
+    /// Whether an AMI of an earlier version was, or may have been, changed for this one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_changed_previous: bool,
     /// When imports of attempts of which no status is left were looked for, before another was begun, for this version or for
     /// an earlier one: later attempts do not look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -98,6 +104,7 @@ impl Build {
         Self {
             digest: None,
             attempt: 0,
+            is_retry: false,
             source: None,
             name: None,
             step: Step::CheckManifest,
@@ -117,6 +124,7 @@ impl Build {
             deleting: Vec::new(),
             orphans: Vec::new(),
             deregistered_before: BTreeMap::new(),
+            has_changed_previous: false,
             looked_for_imports_at: None,
             failure: None,
         }

@@ -260,6 +260,22 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// Whether it is done to an AMI that is retired, or to a snapshot of one.
+    #[must_use]
+    pub fn is_of_previous(&self) -> bool {
+        matches!(
+            self,
+            Self::DeprecatePrevious { .. }
+                | Self::UnprotectPrevious { .. }
+                | Self::ProtectPrevious { .. }
+                | Self::DeregisterPrevious { .. }
+                | Self::RevokePrevious { .. }
+                | Self::DeleteSnapshot { .. }
+        )
+    }
+}
+
 /// An action in its Region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

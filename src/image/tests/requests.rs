@@ -4,9 +4,8 @@ use super::*;
 use crate::image::apply::{Ignored, NotCancellable, NotRetryable, follow, request_retry};
 use crate::image::message::failures;
 use crate::image::request::{Ask, Malformed, Request, parse};
-use crate::image::status::{Cancel, RequestVersion, Retry};
-use crate::image::words::State;
-use crate::image::words::WaitReason;
+use crate::image::status::{Cancel, Failure, RequestVersion, Retry};
+use crate::image::words::{FailureKind, State, WaitReason};
 use crate::manifest::Problem;
 
 fn ending() -> Status {
@@ -211,6 +210,37 @@ fn what_is_lost_can_be_retried_and_the_attempt_is_counted() {
     assert_eq!(last_change(&again), "a new attempt was asked for");
     assert_eq!(again.build.failure, None);
     assert!(again.build.tasks.is_empty());
+}
+
+/// The first line of the email, should it fail now.
+fn first_line_if_failed(status: &mut Status, minutes: i64) -> String {
+    let broken = Failure::new(FailureKind::Other, "registering the image", "it broke");
+    apply(status, StepOutcome::Fail(broken), after(minutes));
+    newest(status).text.lines().next().unwrap().to_owned()
+}
+
+/// A version that comes after another one is nobody's second attempt.
+#[test]
+fn a_new_attempt_is_said_to_have_begun_only_where_one_was_asked_for() {
+    let mut first = opened();
+    assert_eq!(
+        first_line_if_failed(&mut first, 10),
+        "web.image.yaml failed, 10m after golden/web.image.yaml was uploaded."
+    );
+    for (is_retry, began) in [
+        (true, "a new attempt of golden/web.image.yaml began"),
+        (false, "this version of golden/web.image.yaml was started"),
+    ] {
+        let mut before = first.clone();
+        if is_retry {
+            assert_eq!(request_retry(&mut before, after(11)), Ok(true));
+        }
+        let mut next = open(Some(before), manifest("bbbb"), after(20));
+        assert_eq!(
+            first_line_if_failed(&mut next, 25),
+            format!("web.image.yaml failed, 5m after {began}.")
+        );
+    }
 }
 
 #[test]

@@ -86,6 +86,14 @@ async fn a_protection_that_was_switched_off_for_a_closed_source_is_switched_on_a
     stack.update("AMIWRIGHT_SOURCE_OWNERS", "self");
     let email = stays_protected(&stack, &old).await;
     assert!(email.contains("SourceOwners"), "{email}");
+    let untouched = "Nothing was changed in AWS.";
+    assert!(!email.contains(untouched), "it was off for a day: {email}");
+
+    // That was for another version.
+    stack.drop_and_rest(KEY, "name: [").await;
+    let email = stack.last_email();
+    assert!(email.starts_with("Rejected"), "{email}");
+    assert!(email.contains(untouched), "{email}");
 }
 
 /// `AllowRetire` is closed in that day: then this is the reason, and not the name that its version was to take over.
