@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::adopted::adopted;
-use super::changes::{note, record_change};
+use super::changes::record_change;
 use super::earlier;
 use crate::image::publish::COPY_ATTEMPTS;
 use crate::image::status::{Action, CopyRequest, RegionAction, RegionStatus, Status};
@@ -61,7 +61,7 @@ pub fn remember_done(
     changed
 }
 
-/// Records a change that was made. A copy that is an earlier version's was not made.
+/// Records a change that was made. A copy that is an earlier version's was there.
 pub(super) fn record(status: &mut Status, what: &RegionAction, now: Timestamp) {
     let region = &what.region;
     let versions = status.previous.iter();
@@ -71,10 +71,14 @@ pub(super) fn record(status: &mut Status, what: &RegionAction, now: Timestamp) {
         return;
     };
     // Another invocation may have found it as well.
-    if status.image_in(region).is_none_or(|it| it.image != *image) {
-        let why = format!("found {image} in {region}, a copy of an earlier version");
-        note(status, why, now);
+    if status.image_in(region).is_some_and(|it| it.image == *image) {
+        return;
     }
+    let mut found = what.clone();
+    if let Action::CopyImage { was_there, .. } = &mut found.action {
+        *was_there = true;
+    }
+    record_change(status, &found, now);
 }
 
 /// The copy that was begun or found.

@@ -152,6 +152,11 @@ pub(super) fn action_text(action: &Action, listed: usize) -> String {
             "deregistration protection switched off".to_owned()
         }
         Action::CopyImage {
+            image: Some(image),
+            was_there: true,
+            ..
+        } => format!("{}, which was there, belongs to it again", word(image)),
+        Action::CopyImage {
             kms_key_id, image, ..
         } => copied(image.as_deref(), kms_key_id.as_deref()),
         Action::RemoveFailedCopy { image, reason } => {

@@ -156,6 +156,7 @@ fn make<'a>(asked: &AskedRegion, request: &CopyRequest, home: Option<&Shown>) ->
         attempt: request.attempt,
         kms_key_id: same.unwrap_or_else(|| asked.kms_key_id.clone()),
         image: None,
+        was_there: false,
     })
 }
 

@@ -123,6 +123,9 @@ pub enum Action {
         /// The copy, once there is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         image: Option<String>,
+        /// Whether it was there, made by an earlier version or attempt, so that EC2 was not asked for it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        was_there: bool,
     },
     /// DeregisterImage and DeleteSnapshot: what a failed copy left.
     RemoveFailedCopy {

@@ -111,6 +111,7 @@ pub(super) async fn perform(
                 attempt: *attempt,
                 kms_key_id: copy.kms_key_id,
                 image: Some(copy.image),
+                was_there: copy.was_there,
             }
         }
         Action::RemoveFailedCopy { image, .. } => {
@@ -134,6 +135,8 @@ struct Copy {
     image: String,
     /// The key that it has, or was asked for.
     kms_key_id: Option<String>,
+    /// Whether an earlier version or attempt has made it.
+    was_there: bool,
 }
 
 /// Copies the AMI to a Region, if EC2 shows no copy there.
@@ -163,6 +166,7 @@ async fn copy(step: &StepContext<'_>, aws: &Aws, region: &str) -> Result<Copy, R
         .map(|image| Copy {
             image,
             kms_key_id: request.kms_key_id,
+            was_there: false,
         })
 }
 
@@ -184,6 +188,7 @@ async fn look(
     let other = keys::other_key(step, aws, &found, asked).await;
     let other = other.map_err(Refused::Later)?.map(|key| key.0);
     Ok(Some(Copy {
+        was_there: ownership::is_of_other_attempt(step.status, &found),
         image: found.id,
         kms_key_id: other.unwrap_or_else(|| request.kms_key_id.clone()),
     }))

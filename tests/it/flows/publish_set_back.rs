@@ -113,6 +113,24 @@ async fn an_ami_that_is_current_again_is_protected_whatever_goes_wrong_once() {
     }
 }
 
+/// The manifest is set back, at first without the Region in which it has a copy.
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_is_found_again_is_told_and_not_said_to_be_made() {
+    let stack = stack().await;
+    stack.drop_and_rest(KEY, version(&stack, 1, "")).await;
+    let [_, (_, copy)] = images(&stack);
+    stack.drop_and_rest(KEY, version(&stack, 2, "")).await;
+    let alone = version(&stack, 1, "").replace(COPY, "");
+    stack.drop_and_rest(KEY, alone).await;
+    let made = stack.count("CopyImage");
+    stack.drop_and_rest(KEY, version(&stack, 1, "")).await;
+    assert_eq!(stack.count("CopyImage"), made);
+    let email = stack.last_email();
+    assert!(email.starts_with("Changed"), "{email}");
+    let told = format!("{OREGON}: {copy}, which was there, belongs to it again");
+    assert!(email.contains(&told) && !email.contains("copied"), "{email}");
+}
+
 /// The manifest is set back and forth, faster than the protection is switched on again.
 #[tokio::test(start_paused = true)]
 async fn an_ami_that_is_current_only_for_a_moment_is_protected_in_the_end() {

@@ -106,6 +106,9 @@ async fn lose_status(stack: &TestStack, manifest: &str, found_by: FoundBy) {
     stack.rest().await;
     let status = stack.status(KEY).await;
     assert_eq!(status["state"], "available", "{found_by:?}: {status:#}");
+    let mut changes = status["changes"].as_array().unwrap().iter();
+    let copied = changes.find(|it| it["action"] == "copy-image").unwrap();
+    assert_eq!(copied["wasThere"], true, "{found_by:?}: {status:#}");
     assert_eq!(
         changes_by_name(stack, calls),
         [""; 0],

@@ -84,6 +84,7 @@ fn copy(minutes: i64) -> StepOutcome {
         attempt: 0,
         kms_key_id: None,
         image: None,
+        was_there: false,
     };
     StepOutcome::Claim(Claim::Publish(PublishIntent {
         actions: vec![elsewhere(action)],
@@ -98,6 +99,7 @@ fn copied(image: &str) -> StepOutcome {
         attempt: 0,
         kms_key_id: None,
         image: Some(image.to_owned()),
+        was_there: false,
     };
     StepOutcome::Advance(Evidence::PublishPerformed(PublishPerformed {
         done: vec![elsewhere(action)],

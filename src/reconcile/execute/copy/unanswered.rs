@@ -56,6 +56,7 @@ pub(in crate::reconcile::execute) async fn search(
                 let action = Action::CopyImage {
                     attempt: request.attempt,
                     kms_key_id: request.kms_key_id.clone(),
+                    was_there: ownership::is_of_other_attempt(step.status, &image),
                     image: Some(image.id),
                 };
                 let region = region.clone();
