@@ -108,11 +108,17 @@ impl<'a> ManifestReader<'a> {
     ) -> Result<&ManifestRead, Error> {
         let version = &status.manifest;
         let (config, owners) = (context.config, &status.build.source_owners);
-        if self
-            .read
-            .as_ref()
-            .is_none_or(|(sha256, _)| *sha256 != version.sha256)
-        {
+        let known = self.read.as_mut();
+        let known = known.filter(|(sha256, _)| *sha256 == version.sha256);
+        if let Some((_, read)) = known {
+            // Whose its sources are may have been seen since it was read.
+            if let ManifestRead::Spec(spec) = read {
+                let problems = spec.source_problems(config, owners);
+                if !problems.is_empty() {
+                    *read = ManifestRead::Invalid(problems);
+                }
+            }
+        } else {
             let at_hand = self.current.as_ref().or(self.at_hand);
             let read = match content(context, version, at_hand).await? {
                 None => ManifestRead::Gone,
@@ -122,15 +128,6 @@ impl<'a> ManifestReader<'a> {
                 },
             };
             self.read = Some((version.sha256.clone(), read));
-        }
-        // Whose its sources are may have been seen since it was read.
-        if let Some((_, read)) = &mut self.read
-            && let ManifestRead::Spec(spec) = read
-        {
-            let problems = spec.source_problems(config, owners);
-            if !problems.is_empty() {
-                *read = ManifestRead::Invalid(problems);
-            }
         }
         Ok(self
             .read

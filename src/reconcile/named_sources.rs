@@ -2,12 +2,14 @@
 //! is judged by that as long as the image is worked on, and nothing is asked again.
 
 use crate::aws::{AwsError, Remedy};
+use crate::image::message::problems;
 use crate::image::observed::NamedImage;
 use crate::image::outcome::{Evidence, StepOutcome};
 use crate::image::plan::{REGISTER_GRACE, VISIBILITY_GRACE};
-use crate::image::status::Owners;
+use crate::image::status::{Failure, Owners};
 use crate::manifest::image::NamedSource;
 
+use super::manifest_reader::ManifestRead;
 use super::spec::Spec;
 use super::step_context::{StepContext, retrying};
 
@@ -36,9 +38,12 @@ pub(super) struct NotSeen {
 /// # Errors
 /// If EC2 does not show one.
 pub(super) async fn see(step: &StepContext<'_>, spec: &Spec) -> Result<Sources, NotSeen> {
+    see_these(step, spec.named_sources()).await
+}
+
+async fn see_these(step: &StepContext<'_>, sources: &[NamedSource]) -> Result<Sources, NotSeen> {
     let mut found = Sources::default();
-    let (snapshots, images): (Vec<&NamedSource>, _) = spec
-        .named_sources()
+    let (snapshots, images): (Vec<&NamedSource>, _) = sources
         .iter()
         .partition(|source| source.region.is_none());
     if !snapshots.is_empty() {
@@ -70,29 +75,64 @@ pub(super) async fn see(step: &StepContext<'_>, spec: &Spec) -> Result<Sources, 
     Ok(found)
 }
 
+/// What the manifest of an AMI that is there asks for; or what keeps the step from doing it: that is `gone` if there is no manifest.
+/// It is allowed only once it is known whose the sources are.
+pub(super) async fn allowed<'a>(
+    step: &StepContext<'a>,
+    gone: fn() -> Failure,
+) -> Result<&'a Spec, StepOutcome> {
+    match step.manifest {
+        ManifestRead::Spec(spec) => match missing(step, spec).await {
+            None => Ok(spec),
+            Some(outcome) => Err(outcome),
+        },
+        ManifestRead::Invalid(problems) => Err(StepOutcome::Fail(problems::not_allowed(problems))),
+        ManifestRead::Gone | ManifestRead::Unread => Err(StepOutcome::Fail(gone())),
+    }
+}
+
 /// Looks whose the sources of an AMI are that is there, where the status does not know that: it was found, or an older amiwright
 /// has made it. None if it is known.
-pub(super) async fn missing(step: &StepContext<'_>, spec: &Spec) -> Option<StepOutcome> {
+async fn missing(step: &StepContext<'_>, spec: &Spec) -> Option<StepOutcome> {
     let known = &step.status.build.source_owners;
     let sources = spec.named_sources();
     if sources.iter().all(|it| known.contains_key(&it.id)) {
         return None;
     }
-    let seen = match see(step, spec).await {
-        Ok(seen) => seen.owners,
+    let (seen, unseen) = owners(step, sources).await;
+    if let Some(unseen) = unseen {
         // One answer proves nothing, and permissions take minutes to come into force.
-        Err(unseen) => match step.wait_up_to(retrying(&unseen.error), VISIBILITY_GRACE) {
+        match step.wait_up_to(retrying(&unseen.error), VISIBILITY_GRACE) {
             Some(wait) => return Some(wait),
             // The AMI does not need it any more, and nobody says whose it was.
-            None if unseen.is_gone(step) => Owners::new(),
+            None if unseen.is_gone(step) => {}
             None => return Some(unseen.outcome(step)),
-        },
-    };
+        }
+    }
     let owner_of = |id: &String| seen.get(id).or_else(|| known.get(id)).cloned();
     let owners = sources
         .iter()
         .map(|it| (it.id.clone(), owner_of(&it.id).unwrap_or_default()));
     Some(StepOutcome::Advance(Evidence::OwnersSeen(owners.collect())))
+}
+
+/// The owners of those that EC2 shows, and why not of all: what is gone counts last. One that is gone keeps EC2 from showing any
+/// that are asked for with it, so that each is asked for alone then.
+async fn owners(step: &StepContext<'_>, sources: &[NamedSource]) -> (Owners, Option<NotSeen>) {
+    match see_these(step, sources).await {
+        Ok(seen) => return (seen.owners, None),
+        Err(unseen) if !unseen.is_gone(step) => return (Owners::new(), Some(unseen)),
+        Err(_) => {}
+    }
+    let (mut owners, mut gone) = (Owners::new(), None);
+    for source in sources {
+        match see_these(step, std::slice::from_ref(source)).await {
+            Ok(seen) => owners.extend(seen.owners),
+            Err(unseen) if unseen.is_gone(step) => gone = Some(unseen),
+            Err(unseen) => return (owners, Some(unseen)),
+        }
+    }
+    (owners, gone)
 }
 
 impl NotSeen {

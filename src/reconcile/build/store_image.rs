@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::proven;
 use crate::aws::{AwsError, Remedy};
-use crate::image::message::{failures, problems};
+use crate::image::message::failures;
 use crate::image::observed::ObservedTask;
 use crate::image::outcome::{Claim, Evidence, Origin, StepOutcome};
 use crate::image::plan::VISIBILITY_GRACE;
@@ -48,17 +48,8 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         }));
     }
     // That it asks for this bucket was compared before.
-    let failure = match step.manifest {
-        ManifestRead::Spec(spec) => match Box::pin(named_sources::missing(&step, spec)).await {
-            None => None,
-            Some(StepOutcome::Fail(failure)) => Some(failure),
-            Some(outcome) => return Ok(outcome),
-        },
-        ManifestRead::Invalid(problems) => Some(problems::not_allowed(problems)),
-        ManifestRead::Gone | ManifestRead::Unread => Some(failures::manifest_gone()),
-    };
-    if let Some(failure) = failure {
-        return Ok(StepOutcome::Fail(failure));
+    if let Err(outcome) = Box::pin(named_sources::allowed(&step, failures::manifest_gone)).await {
+        return Ok(outcome);
     }
     if !proven::has_image(&step, id).await? {
         let what = id.clone();

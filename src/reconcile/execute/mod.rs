@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use crate::aws::AwsError;
-use crate::image::message::{failures, problems};
+use crate::image::message::failures;
 use crate::image::outcome::{
     Claim, Evidence, PublishIntent, PublishObserved, PublishPerformed, StepOutcome,
 };
@@ -34,7 +34,6 @@ use crate::image::status::{Action, Failure};
 use crate::image::words::WaitReason;
 
 use super::context::Error;
-use super::manifest_reader::ManifestRead;
 use super::named_sources;
 use super::step_context::{StepContext, is_final, retrying};
 pub(super) use account::encrypting;
@@ -56,20 +55,10 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     if !step.status.publishes {
         return Ok(only_search(&step).await);
     }
-    let spec = match step.manifest {
-        ManifestRead::Spec(spec) => match Box::pin(named_sources::missing(&step, spec)).await {
-            None => spec.publish(),
-            Some(StepOutcome::Fail(failure)) => {
-                return Box::pin(ending::run(&step, failure)).await;
-            }
-            Some(outcome) => return Ok(outcome),
-        },
-        ManifestRead::Invalid(problems) => {
-            return Box::pin(ending::run(&step, problems::not_allowed(problems))).await;
-        }
-        ManifestRead::Gone | ManifestRead::Unread => {
-            return Box::pin(ending::run(&step, failures::settings_gone())).await;
-        }
+    let spec = match Box::pin(named_sources::allowed(&step, failures::settings_gone)).await {
+        Ok(spec) => spec.publish(),
+        Err(StepOutcome::Fail(failure)) => return Box::pin(ending::run(&step, failure)).await,
+        Err(outcome) => return Ok(outcome),
     };
     let mut seen = Box::pin(observe::all(&step, &spec)).await?;
     let home = &step.config().region;

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use amiwright::image::status::Grantee;
+use localaws::ec2::SeedSnapshot;
 use localaws::faults::Fault;
 
 use super::guardrails::{foreign_image, foreign_snapshot};
@@ -119,6 +120,42 @@ async fn whose_the_source_of_an_ami_is_that_was_found_is_looked_at_before_it_is_
             _ => has_ended(&stack).await,
         }
     }
+}
+
+/// The owner of one of its snapshots shares it no longer: EC2 shows none that are asked for with it.
+#[tokio::test(start_paused = true)]
+async fn a_source_that_is_gone_hides_no_other_source_of_an_ami_that_was_found() {
+    const FORMER: &str = "333333333333";
+    let stack = TestStack::built(|builder| {
+        builder
+            .parameter("SourceOwners", &format!("{OWNER},{FORMER}"))
+            .parameter("ShareWith", "*")
+    })
+    .await;
+    let ec2 = stack.world.ec2();
+    let gone = SeedSnapshot {
+        owner_id: Some(FORMER.to_owned()),
+        shared: true,
+        ..SeedSnapshot::default()
+    };
+    let gone = ec2.seed_snapshot(REGION, gone);
+    let closed = foreign_snapshot(&stack);
+    let manifest = format!(
+        "name: web\nsource:\n  snapshot: {{id: {gone}}}\nregister:\n  blockDeviceMappings:\n  - {{deviceName: /dev/xvda, ebs: {{}}}}\n  \
+         - {{deviceName: /dev/sdf, ebs: {{snapshotId: {closed}}}}}\n{SHARED}"
+    );
+    let faults = stack.world.faults();
+    faults.on("ec2", "RegisterImage", 1, Fault::Crash);
+    stack.drop_file(KEY, manifest).await;
+    stack.world.settle().await;
+    assert_eq!(stack.images().len(), 1, "it is registered");
+    ec2.edit_snapshot(REGION, &gone, |it| it.create_volume_permissions.clear());
+    set_owners(&stack, FORMER);
+    stack.rest().await;
+    has_ended(&stack).await;
+    let known = &stack.status(KEY).await["build"]["sourceOwners"];
+    assert_eq!(known[&closed]["id"], OWNER, "{known:#}");
+    assert_eq!(known[&gone]["id"], "", "{known:#}");
 }
 
 #[tokio::test(start_paused = true)]
