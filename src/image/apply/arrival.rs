@@ -30,6 +30,7 @@ pub fn open(before: Option<Status>, manifest: ManifestVersion, now: Timestamp) -
             let forgotten = status.inherit(&before, now);
             status.build.deregistered_before = deregistered_lately(&before, now);
             status.build.looked_for_imports_at = before.build.looked_for_imports_at;
+            status.on_delete = before.on_delete;
             status.build.source_owners = before.build.source_owners;
             status.build.is_retry = before.retry.is_some();
             status.build.attempt = before.build.attempt.saturating_add(1);

@@ -152,6 +152,9 @@ pub(super) fn is_all_kept(status: &Status) -> bool {
 
 /// What the manifest had said of its AMIs, should it be removed.
 pub(super) fn asked(status: &Status) -> &'static str {
+    if has_none(status) {
+        return "its last version has no AMI, and the AMIs of the version before are kept.";
+    }
     match status.on_delete {
         Some(Retire {
             deregister: true, ..
@@ -161,16 +164,26 @@ pub(super) fn asked(status: &Status) -> &'static str {
     }
 }
 
+/// Whether the version whose manifest was removed came to nothing before.
+fn has_none(status: &Status) -> bool {
+    !matches!(status.state, State::Working | State::Deleted)
+}
+
 /// What becomes of what was not retired.
 fn outlook(status: &Status) -> &'static str {
     match (status.is_removed(), status.state) {
         (false, _) => {
             "\nWhat was not done is tried again when the next version is finished, or the manifest's settings change.\n"
         }
-        (true, State::Deleted) => {
+        (true, State::Working) => {
+            "\nThe manifest was uploaded again meanwhile: nothing more is retired.\n"
+        }
+        (true, _) if has_none(status) => {
+            "\nTo have them retired, do it manually, or upload a manifest, and remove it once its AMI is available.\n"
+        }
+        (true, _) => {
             "\nWhat was not done is not tried again: do it manually, or upload the manifest and remove it once more.\n"
         }
-        (true, _) => "\nThe manifest was uploaded again meanwhile: nothing more is retired.\n",
     }
 }
 
@@ -192,7 +205,7 @@ pub(super) fn text(status: &Status, listed: usize) -> String {
         let _ = writeln!(text, "  {more}");
     }
     let stays = |it: &Retirement| it.why.is_some();
-    let is_interrupted = status.is_removed() && status.state != State::Deleted;
+    let is_interrupted = status.is_removed() && status.state == State::Working;
     if is_interrupted || status.retired.iter().any(stays) {
         text.push_str(outlook(status));
     }
@@ -251,6 +264,9 @@ pub fn kept_text(why: &KeptReason) -> String {
         KeptReason::NotAllowed { message } => quoted(message),
         KeptReason::NotAskedAnyMore => "the manifest does not ask for it any more".to_owned(),
         KeptReason::UploadedAgain => "the manifest was uploaded again".to_owned(),
+        KeptReason::NotCurrent => {
+            "it is of an earlier version than the one that was uploaded last, which has no AMI".to_owned()
+        }
         KeptReason::Refused { code, message } => refused(code.as_deref(), message),
         KeptReason::NotKnown { message } => format!(
             "for hours it was not clear whether it can be deregistered: {}",

@@ -72,10 +72,12 @@ pub struct Status {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replaced: Vec<Replaced>,
     /// What is to be done about the AMI once its manifest is removed; none: it is kept. Written down while the manifest is
-    /// there: afterwards nobody can read it, unless its bucket has versions.
+    /// there: afterwards nobody can read it, unless its bucket has versions. Before its manifest has passed the checks, what the
+    /// version before had said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_delete: Option<Retire>,
-    /// When the manifest was seen to be removed, of an image that was made.
+    /// When the manifest was seen to be removed, of an image that was made, or of one that came to nothing while there were
+    /// AMIs of the version before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed_at: Option<Timestamp>,
     /// What became of AMIs that were to be retired since `retire` began last.

@@ -255,7 +255,8 @@ impl Status {
         !self.regions.is_empty() && (is_after || has_ended)
     }
 
-    /// Whether its manifest was removed after its AMI was made: what becomes of the AMI then is `on_delete`'s to say.
+    /// Whether its manifest was removed after its AMI was made: what becomes of the AMI then is `on_delete`'s to say. Or after it
+    /// came to nothing, and the AMIs of the version before are left.
     #[must_use]
     pub fn is_removed(&self) -> bool {
         self.removed_at.is_some()

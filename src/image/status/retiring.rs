@@ -243,6 +243,8 @@ pub enum KeptReason {
     NotAskedAnyMore,
     /// The manifest, which had been removed, was uploaded again.
     UploadedAgain,
+    /// The manifest was removed, and the version that was uploaded last, which is not this AMI's, has none.
+    NotCurrent,
     /// EC2 refused.
     Refused {
         /// EC2's error code.
@@ -294,7 +296,8 @@ impl KeptReason {
             Self::Unproven
             | Self::NotAllowed { .. }
             | Self::NotAskedAnyMore
-            | Self::UploadedAgain => false,
+            | Self::UploadedAgain
+            | Self::NotCurrent => false,
         }
     }
 }

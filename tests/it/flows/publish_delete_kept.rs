@@ -149,6 +149,60 @@ async fn a_manifest_that_comes_back_with_a_mistake_says_that_the_protection_may_
     );
 }
 
+/// A version that comes to nothing: it is rejected, or EC2 refuses it.
+async fn come_to_nothing(stack: &TestStack, on_delete: &str, state: &str) {
+    let next = stack.manifest("web-{digest}") + on_delete;
+    let faults = stack.world.faults();
+    faults.always("ec2", "RegisterImage", refused("UnauthorizedOperation"));
+    let next = match state {
+        "rejected" => next + "acess: {}\n",
+        _ => next + "register: {imdsSupport: v2.0}\n",
+    };
+    stack.drop_and_rest(KEY, next).await;
+    faults.clear();
+    assert_eq!(stack.status(KEY).await["state"], state);
+}
+
+/// No AMI is that of the manifest which is removed.
+#[tokio::test(start_paused = true)]
+async fn that_an_ami_of_the_version_before_is_kept_is_told_once_if_its_manifest_had_said_otherwise()
+{
+    for (on_delete, told) in [("", 0), (DEPRECATE, 1), (DEREGISTER, 1)] {
+        for state in ["rejected", "failed"] {
+            let stack = stack().await;
+            let image = made(&stack, on_delete).await;
+            come_to_nothing(&stack, on_delete, state).await;
+            let (before, emails) = (changes(&stack), stack.emails().len());
+            remove(&stack).await;
+            stack.world.run_for(minutes(61)).await;
+            stack.audit().await;
+            assert_eq!(stack.status(KEY).await["state"], state);
+            assert_eq!(stack.only_image(), image);
+            assert_eq!(changes(&stack), before);
+            assert_eq!(stack.open().await, [""; 0]);
+            assert_eq!(stack.emails().len(), emails + told, "{on_delete}{state}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_kept_for_a_mistake_goes_once_its_manifest_was_right_again() {
+    let stack = stack().await;
+    let image = made(&stack, DEREGISTER).await;
+    come_to_nothing(&stack, DEREGISTER, "rejected").await;
+    remove(&stack).await;
+    let email = stack.last_email();
+    assert!(email.starts_with("Manifest removed: "), "{email}");
+    let kept = format!("{} kept: it is of an earlier version", image.id);
+    assert!(email.contains(&kept), "{email}");
+    assert!(!email.contains("deregistered then"), "{email}");
+
+    assert_eq!(made(&stack, DEREGISTER).await.id, image.id);
+    remove(&stack).await;
+    is_at_rest(&stack).await;
+    assert!(stack.images().is_empty());
+}
+
 /// The guardrail holds when it is done, too: what a status says of a stack that was open, or was forged, is not enough.
 #[tokio::test(start_paused = true)]
 async fn a_guardrail_that_was_closed_meanwhile_keeps_the_ami() {

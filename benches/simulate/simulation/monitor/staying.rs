@@ -178,6 +178,10 @@ impl State {
                 self.is_removed(key) || self.some_version(key, |it| it.replaces == Retire::Keep)
             }
             "uploaded-again" => self.is_removed(key),
+            "not-current" => {
+                let state = text(status, "/state");
+                self.is_removed(key) && ["rejected", "failed", "cancelled"].contains(&state)
+            }
             "refused" => self.may_be_refused(key, region),
             "not-known" => self.is_switched_off(region) || self.unclear() >= UNCLEAR,
             "no-successor" => {

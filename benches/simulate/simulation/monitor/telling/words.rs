@@ -85,7 +85,11 @@ impl State {
             Retire::Deprecate => email.contains("deprecated then"),
             Retire::Keep => true,
         };
-        !facts["removedAt"].is_string() || versions.is_empty() || versions.iter().any(is_said)
+        // It is about AMIs of another version, which are kept.
+        let is_of_earlier = !["working", "deleted"].contains(&text(facts, "/state"));
+        is_of_earlier
+            || !facts["removedAt"].is_string()
+            || versions.is_empty() || versions.iter().any(is_said)
     }
 }
 
