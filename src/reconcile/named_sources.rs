@@ -43,9 +43,8 @@ pub(super) async fn see(step: &StepContext<'_>, spec: &Spec) -> Result<Sources, 
 
 async fn see_these(step: &StepContext<'_>, sources: &[NamedSource]) -> Result<Sources, NotSeen> {
     let mut found = Sources::default();
-    let (snapshots, images): (Vec<&NamedSource>, _) = sources
-        .iter()
-        .partition(|source| source.region.is_none());
+    let (snapshots, images): (Vec<&NamedSource>, _) =
+        sources.iter().partition(|source| source.region.is_none());
     if !snapshots.is_empty() {
         let mut ids: Vec<String> = snapshots.iter().map(|source| source.id.clone()).collect();
         ids.sort();

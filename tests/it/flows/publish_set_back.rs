@@ -128,7 +128,10 @@ async fn a_copy_that_is_found_again_is_told_and_not_said_to_be_made() {
     let email = stack.last_email();
     assert!(email.starts_with("Changed"), "{email}");
     let told = format!("{OREGON}: {copy}, which was there, belongs to it again");
-    assert!(email.contains(&told) && !email.contains("copied"), "{email}");
+    assert!(
+        email.contains(&told) && !email.contains("copied"),
+        "{email}"
+    );
 }
 
 /// The manifest is set back and forth, faster than the protection is switched on again.

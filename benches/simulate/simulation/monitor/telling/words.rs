@@ -89,7 +89,8 @@ impl State {
         let is_of_earlier = !["working", "deleted"].contains(&text(facts, "/state"));
         is_of_earlier
             || !facts["removedAt"].is_string()
-            || versions.is_empty() || versions.iter().any(is_said)
+            || versions.is_empty()
+            || versions.iter().any(is_said)
     }
 }
 
