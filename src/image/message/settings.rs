@@ -152,13 +152,11 @@ pub(super) fn action_text(action: &Action, listed: usize) -> String {
             "deregistration protection switched off".to_owned()
         }
         Action::CopyImage {
-            image: Some(image),
-            was_there: true,
+            kms_key_id,
+            image,
+            was_there,
             ..
-        } => format!("{}, which was there, belongs to it again", word(image)),
-        Action::CopyImage {
-            kms_key_id, image, ..
-        } => copied(image.as_deref(), kms_key_id.as_deref()),
+        } => copied(image.as_deref(), kms_key_id.as_deref(), *was_there),
         Action::RemoveFailedCopy { image, reason } => {
             format!(
                 "the failed copy {} was deleted: {}",
@@ -178,7 +176,10 @@ pub(super) fn action_text(action: &Action, listed: usize) -> String {
     }
 }
 
-fn copied(image: Option<&str>, key: Option<&str>) -> String {
+fn copied(image: Option<&str>, key: Option<&str>, was_there: bool) -> String {
+    if let Some(image) = image.filter(|_| was_there) {
+        return format!("{}, which was there, belongs to it again", word(image));
+    }
     let image = image.map(|id| format!(" as {}", word(id)));
     let key = key.map(|key| format!(", encrypted with {}", word(key)));
     format!(

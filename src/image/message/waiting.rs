@@ -71,12 +71,7 @@ pub fn wait_text(reason: &WaitReason) -> String {
             word(image),
             word(region)
         ),
-        WaitReason::NoSuccessor { region, image } => {
-            let (region, image) = (word(region), word(image));
-            format!(
-                "nothing replaces the previous AMIs in {region}: EC2 does not show that {image} is available and has its tags"
-            )
-        }
+        WaitReason::NoSuccessor { region, image } => no_successor(region, image),
         WaitReason::CopyPending { region } => {
             format!("waiting until the copy in {} is available", word(region))
         }
@@ -96,6 +91,13 @@ fn parts_missing(missing: usize, of: usize, first: &str) -> String {
         "{missing} of {} not uploaded yet: {}{others}",
         counted(of, "part"),
         word(first)
+    )
+}
+
+fn no_successor(region: &str, image: &str) -> String {
+    let (region, image) = (word(region), word(image));
+    format!(
+        "nothing replaces the previous AMIs in {region}: EC2 does not show that {image} is available and has its tags"
     )
 }
 

@@ -246,6 +246,17 @@ fn waiting_long() {
     assert_email("waiting-long-polling", &polled);
 }
 
+/// Each reason as JSON names it, and in words.
+fn in_words(reasons: &[WaitReason]) -> String {
+    let mut table = String::new();
+    for reason in reasons {
+        let word = serde_json::to_value(reason).unwrap()["reason"].clone();
+        let word = word.as_str().unwrap();
+        writeln!(table, "{word:<24} {}", wait_text(reason)).unwrap();
+    }
+    table
+}
+
 #[test]
 fn every_reason_to_wait_has_its_words() {
     let image = || "ami-1".to_owned();
@@ -310,18 +321,7 @@ fn every_reason_to_wait_has_its_words() {
         },
         WaitReason::DeletionNotVisible,
     ];
-    let mut table = String::new();
-    for reason in reasons {
-        let word = serde_json::to_value(&reason).unwrap()["reason"].clone();
-        writeln!(
-            table,
-            "{:<24} {}",
-            word.as_str().unwrap(),
-            wait_text(&reason)
-        )
-        .unwrap();
-    }
-    insta::assert_snapshot!("wait_reasons", table);
+    insta::assert_snapshot!("wait_reasons", in_words(&reasons));
 }
 
 #[test]
