@@ -113,7 +113,13 @@ fn activity(status: &Status, now: Timestamp) -> Vec<Fact> {
 fn images(status: &Status) -> Vec<Fact> {
     let mut facts = Vec::new();
     for (region, image) in &status.regions {
-        let text = format!("{} in {region} ({})", image.image, image.image_state);
+        let mut left = status.left_unprotected();
+        let is_left = left.any(|(_, it)| it.image == image.image);
+        let mut what = image.image_state.clone();
+        if is_left {
+            what.push_str(&format!("; {}", begun_text(image)));
+        }
+        let text = format!("{} in {region} ({what})", image.image);
         facts.push(("AMI", text));
         if !image.snapshots.is_empty() {
             facts.push(("Snapshots", image.snapshots.join(", ")));
@@ -133,7 +139,7 @@ fn images(status: &Status) -> Vec<Fact> {
             facts.push(("Previous", text));
         }
     }
-    for (region, image) in begun.into_iter().chain(status.left_unprotected()) {
+    for (region, image) in begun {
         let text = begun_text(image);
         let text = format!("{} in {region} ({text})", image.image);
         facts.push(("Previous", text));

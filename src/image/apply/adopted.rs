@@ -59,9 +59,10 @@ pub(super) fn protects(status: &mut Status, what: &RegionAction) {
     }
 }
 
-/// This was done to the AMI of a Region: a protection that was switched off before may be on again.
+/// This was done to the AMI of a Region: a protection that was switched off before is as the manifest says.
 pub(super) fn protected(status: &mut Status, what: &RegionAction) {
-    if let Some((known, _)) = protecting(status, what) {
+    let is_set = matches!(what.action, Action::SetProtection { .. });
+    if let Some(known) = status.regions.get_mut(&what.region).filter(|_| is_set) {
         *known.retiring = Retiring::default();
     }
 }

@@ -4,8 +4,9 @@ use jiff::Timestamp;
 
 use super::conditions;
 use crate::image::message;
-use crate::image::plan::{WAITING_BEGINS, WAITING_LONG};
+use crate::image::plan::{PUBLISH_GRACE, WAITING_BEGINS, WAITING_LONG};
 use crate::image::publish;
+use crate::image::publish::retire::COOLDOWN;
 use crate::image::status::{AppliedChange, Facts, Notice, RegionAction, Status, Waiting};
 use crate::image::task::TaskKind;
 use crate::image::words::{NoticeKind, State, Step, WaitReason};
@@ -17,7 +18,7 @@ const CHANGES_KEPT: usize = 200;
 /// The step cannot proceed yet. Returns whether that is new.
 pub(super) fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> bool {
     let since = status.waiting_since(&reason, now);
-    let has_date = reason.has_date();
+    let has_date = has_date(status, &reason, now);
     // The same error in other words (a time, a request id) is not worth a write.
     let before = status.build.waiting.as_ref();
     let mut changed = !before.is_some_and(|before| before.reason.is_same(&reason));
@@ -53,14 +54,28 @@ pub(super) fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> b
     changed
 }
 
+/// Whether it is known until when this is waited for. A date that is put off again and again is none.
+fn has_date(status: &Status, reason: &WaitReason, now: Timestamp) -> bool {
+    reason.has_date() && !status.step_exceeds(COOLDOWN + PUBLISH_GRACE, now)
+}
+
 /// What was waited for is over. What took its time is no reason to tell at once of what comes after it.
 pub(super) fn stop_waiting(status: &mut Status, now: Timestamp) {
     let Some(Waiting { reason, .. }) = status.build.waiting.take() else {
         return;
     };
-    // Whoever waits for it longer than that is told.
-    let may_last = !status.step_exceeds(TaskKind::CopyImage.stalled_after(), now);
-    if reason.has_date() || (reason.takes_its_time() && may_last) {
+    // Whoever waits for it longer than that is told. Each copy has that time.
+    let asked = match &reason {
+        WaitReason::CopyPending { region } => {
+            status.copies.get(region).and_then(|it| it.asked_since)
+        }
+        _ => None,
+    };
+    let since = asked.map_or(status.build.step_since, |it| {
+        it.max(status.build.step_since)
+    });
+    let may_last = now.duration_since(since) <= TaskKind::CopyImage.stalled_after();
+    if has_date(status, &reason, now) || (reason.takes_its_time() && may_last) {
         status.build.usual_until = Some(now);
     }
 }

@@ -10,15 +10,15 @@ use crate::image::status::{
 };
 use crate::image::words::{CancelBy, FailureKind, NoticeKind, State, Step};
 
-/// Whether the removal of its manifest is to be noted: its AMI is there, and nothing is being done about it, or those of the
-/// version before are, of which people expect something else. What is under way ends first.
+/// Whether the removal of its manifest is to be noted: its AMI is there, and nothing is being done about it, or the last version
+/// has ended otherwise, and there are AMIs of which people expect something else. What is under way ends first.
 #[must_use]
 pub fn can_be_removed(status: &Status) -> bool {
     matches!(status.state, State::Available | State::Incomplete) || leaves_earlier(status)
 }
 
-/// Whether the last version came to nothing, and there are AMIs of the one before: whatever the manifest had said of its removal,
-/// they stay. Who was told that the manifest is gone was told of them, too.
+/// Whether the last version did not become available, and there are AMIs, of the one before or that it has found again: whatever the
+/// manifest had said of its removal, they stay. Who was told that the manifest is gone was told of them, too.
 fn leaves_earlier(status: &Status) -> bool {
     let has_ended = matches!(
         status.state,
@@ -32,11 +32,16 @@ fn leaves_earlier(status: &Status) -> bool {
     has_ended && !is_told && !status.is_removed() && is_left
 }
 
-/// The AMIs of the version before, without those that EC2 was asked to deregister: of them an email has said what is known.
+/// The AMIs that the last version has, and those of the version before, without those that are gone, or that EC2 was asked to
+/// deregister: of them an email has said what is known.
 fn left(status: &Status, at: Timestamp) -> Vec<Retirement> {
-    let images = status.last_previous().into_iter();
-    let images = images.flat_map(PreviousVersion::images);
-    let left = images.filter(|(_, known)| known.retiring.was_not_asked());
+    let earlier = status.last_previous().into_iter();
+    let earlier = earlier.flat_map(PreviousVersion::images);
+    let left = status
+        .regions
+        .iter()
+        .chain(earlier)
+        .filter(|(_, known)| known.retiring.was_not_asked() && !known.is_known_to_be_gone());
     let kept = left.map(|(region, known)| Retirement {
         why: Some(KeptReason::NotCurrent),
         unprotected: known.retiring.protection.is_some(),
@@ -77,9 +82,9 @@ pub fn remove(status: &mut Status, now: Timestamp) {
     conditions::update(status, now);
 }
 
-/// It stays what it is, and people are told that the AMIs of the version before do, too.
+/// It stays what it is, and people are told that its AMIs do, too.
 fn leave_earlier(status: &mut Status, now: Timestamp) {
-    let why = "the manifest was removed; the AMIs of the version before are kept";
+    let why = "the manifest was removed; the AMIs that there are of it are kept";
     note(status, why, now);
     status.retired = left(status, now);
     for it in status.retired.clone() {

@@ -172,12 +172,7 @@ fn done(status: &mut Status, what: &RegionAction, now: Timestamp) {
                 (retiring.unprotected_at, retiring.has_cooldown) = (Some(now), *cooldown);
             }
         }
-        Action::ProtectPrevious { image, .. } => {
-            for known in known(status, region, image) {
-                let retiring = &mut known.retiring;
-                (retiring.protection, retiring.unprotected_at) = (None, None);
-            }
-        }
+        Action::ProtectPrevious { image, .. } => protected(status, region, image, now),
         Action::DeregisterPrevious { image, .. } => {
             for known in known(status, region, image) {
                 known.retiring.deregistered_at = Some(now);
@@ -224,6 +219,25 @@ fn done(status: &mut Status, what: &RegionAction, now: Timestamp) {
         | Action::SetProtection { .. }
         | Action::PutParameter { .. }
         | Action::LeaveParameter { .. } => {}
+    }
+}
+
+/// Its protection is on again. If nothing is to be retired, that is how it ends: people were told that it was begun.
+fn protected(status: &mut Status, region: &str, image: &str, now: Timestamp) {
+    let (mut was_begun, mut is_begun) = (false, false);
+    for known in known(status, region, image) {
+        let retiring = &mut known.retiring;
+        was_begun |= retiring.is_begun();
+        (retiring.protection, retiring.unprotected_at) = (None, None);
+        is_begun |= retiring.is_begun();
+    }
+    let is_asked = status.replaces || status.is_removed() || !status.build.step.retires();
+    if was_begun && !is_begun && !is_asked {
+        let ended = Retirement {
+            why: Some(KeptReason::NotAskedAnyMore),
+            ..Retirement::of(region, image, RetireOutcome::Kept, now)
+        };
+        end(status, ended, now);
     }
 }
 

@@ -52,7 +52,8 @@ pub(super) struct Document<'a> {
     changes: &'a [AppliedChange],
     /// The AMIs of earlier versions that had to go before this one could be registered.
     replaced: &'a [Replaced],
-    /// When the manifest was seen to be removed, of an image that was made.
+    /// When the manifest was seen to be removed, of an image that was made, or of one that did not become available while there were
+    /// AMIs of it.
     removed_at: Option<Timestamp>,
     /// The SSM parameters that point to the AMI.
     release: &'a Release,

@@ -166,7 +166,7 @@ fn retiring_text(status: &Status, listed: usize) -> String {
         for (region, known) in version.images() {
             // The last version knows best of an AMI that was several versions'.
             let is_new = seen.insert(&known.image) && !is_current(&known.image);
-            if is_new && is_meant(version, known) && !is_known_to_be_gone(known) {
+            if is_new && is_meant(version, known) && !known.is_known_to_be_gone() {
                 images.push((region, known));
             }
         }
@@ -192,7 +192,7 @@ fn last_previous_text(
         return String::new();
     };
     let is_begun = |it: &RegionStatus| begun.iter().any(|(_, begun)| begun.image == it.image);
-    let is_kept = |it: &RegionStatus| !is_begun(it) && !is_known_to_be_gone(it);
+    let is_kept = |it: &RegionStatus| !is_begun(it) && !it.is_known_to_be_gone();
     let images: Vec<_> = previous.images().filter(|(_, it)| is_kept(it)).collect();
     if images.is_empty() {
         return String::new();
@@ -206,13 +206,6 @@ fn last_previous_text(
         );
     }
     format!("\nThe previous AMI is kept: {list}.\n")
-}
-
-/// Whether an earlier AMI is gone for certain: that EC2 did not list it once proves nothing.
-fn is_known_to_be_gone(known: &RegionStatus) -> bool {
-    let failure = known.failure.as_ref();
-    known.retiring.deregistered_at.is_some()
-        || failure.is_some_and(|it| matches!(it.kind, FailureKind::ImageDeregistered { .. }))
 }
 
 /// AMIs with their Regions.

@@ -152,8 +152,8 @@ pub(super) fn is_all_kept(status: &Status) -> bool {
 
 /// What the manifest had said of its AMIs, should it be removed.
 pub(super) fn asked(status: &Status) -> &'static str {
-    if has_none(status) {
-        return "its last version has no AMI, and the AMIs of the version before are kept.";
+    if has_ended_otherwise(status) {
+        return "its last version did not become available, and the AMIs that there are of it are kept.";
     }
     match status.on_delete {
         Some(Retire {
@@ -164,8 +164,8 @@ pub(super) fn asked(status: &Status) -> &'static str {
     }
 }
 
-/// Whether the version whose manifest was removed came to nothing before.
-fn has_none(status: &Status) -> bool {
+/// Whether the version whose manifest was removed had ended before, and did not become available.
+fn has_ended_otherwise(status: &Status) -> bool {
     !matches!(status.state, State::Working | State::Deleted)
 }
 
@@ -178,7 +178,7 @@ fn outlook(status: &Status) -> &'static str {
         (true, State::Working) => {
             "\nThe manifest was uploaded again meanwhile: nothing more is retired.\n"
         }
-        (true, _) if has_none(status) => {
+        (true, _) if has_ended_otherwise(status) => {
             "\nTo have them retired, do it manually, or upload a manifest, and remove it once its AMI is available.\n"
         }
         (true, _) => {
@@ -265,7 +265,7 @@ pub fn kept_text(why: &KeptReason) -> String {
         KeptReason::NotAskedAnyMore => "the manifest does not ask for it any more".to_owned(),
         KeptReason::UploadedAgain => "the manifest was uploaded again".to_owned(),
         KeptReason::NotCurrent => {
-            "it is of an earlier version than the one that was uploaded last, which has no AMI".to_owned()
+            "the version that was uploaded last did not become available".to_owned()
         }
         KeptReason::Refused { code, message } => refused(code.as_deref(), message),
         KeptReason::NotKnown { message } => format!(

@@ -76,8 +76,8 @@ pub struct Status {
     /// version before had said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_delete: Option<Retire>,
-    /// When the manifest was seen to be removed, of an image that was made, or of one that came to nothing while there were
-    /// AMIs of the version before.
+    /// When the manifest was seen to be removed, of an image that was made, or of one that did not become available while
+    /// there were AMIs of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed_at: Option<Timestamp>,
     /// What became of AMIs that were to be retired since `retire` began last.

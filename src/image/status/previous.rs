@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::copying::CopyRequest;
 use super::records::{BundleVersion, RegionStatus};
+use crate::image::words::FailureKind;
 
 /// An earlier version of the manifest that has AMIs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -72,5 +73,15 @@ impl PreviousVersion {
             (before.bucket.as_str(), before.key.as_str()) == (bucket, key)
                 && before.sha256 != sha256
         })
+    }
+}
+
+impl RegionStatus {
+    /// Whether the AMI is gone for certain: that EC2 did not list it once proves nothing.
+    #[must_use]
+    pub fn is_known_to_be_gone(&self) -> bool {
+        let failure = self.failure.as_ref();
+        self.retiring.deregistered_at.is_some()
+            || failure.is_some_and(|it| matches!(it.kind, FailureKind::ImageDeregistered { .. }))
     }
 }

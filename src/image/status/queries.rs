@@ -155,7 +155,8 @@ impl Status {
     /// are not published any more, and were not seen since to be as the manifest says.
     pub fn left_unprotected(&self) -> impl Iterator<Item = (&String, &RegionStatus)> {
         let is_published = self.state.is_final() || self.build.step.retires();
-        let is_meant = is_published && !self.is_removed();
+        let is_retired = self.is_removed() && matches!(self.state, State::Working | State::Deleted);
+        let is_meant = is_published && !is_retired;
         let own = self.regions.iter();
         own.filter(move |(_, it)| is_meant && it.retiring.protection.is_some())
     }

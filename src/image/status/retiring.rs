@@ -243,7 +243,7 @@ pub enum KeptReason {
     NotAskedAnyMore,
     /// The manifest, which had been removed, was uploaded again.
     UploadedAgain,
-    /// The manifest was removed, and the version that was uploaded last, which is not this AMI's, has none.
+    /// The manifest was removed, and the version that was uploaded last had not become available.
     NotCurrent,
     /// EC2 refused.
     Refused {

@@ -190,6 +190,27 @@ fn a_protection_that_the_manifest_asks_for_takes_the_place_of_the_one_before() {
     assert!(own(&status).retiring.is_empty());
 }
 
+/// The manifest asks for none, and its AMI still showed one.
+#[test]
+fn a_protection_that_publishing_has_switched_off_is_not_switched_on_again() {
+    let mut status = to_be_published();
+    let performed = PublishPerformed {
+        done: vec![RegionAction {
+            region: REGION.to_owned(),
+            action: Action::SetProtection { protection: None },
+        }],
+        ..PublishPerformed::default()
+    };
+    advance(&mut status, Evidence::PublishPerformed(performed), 2);
+    assert!(own(&status).retiring.is_empty());
+    apply(
+        &mut status,
+        StepOutcome::Fail(failures::settings_gone()),
+        after(3),
+    );
+    assert!(!says_so(&status));
+}
+
 /// Nothing tells what became of it before the new AMI is registered.
 #[test]
 fn an_ami_that_has_to_stay_before_its_successor_is_registered_is_protected_again() {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::image::apply::note_stalled;
 use crate::image::outcome::{Claim, PublishPerformed, Retired};
-use crate::image::status::{Action, Protection, RegionAction, Replaced};
+use crate::image::status::{Action, CopyRequest, Protection, RegionAction, Replaced};
 use crate::image::words::{CancelBy, State, Step, WaitReason};
 
 fn missing(first: &str) -> WaitReason {
@@ -159,14 +159,32 @@ fn what_takes_its_time_or_has_a_date_is_over_before_people_are_told_to_wait() {
     }
 }
 
-/// The status has the date.
+/// The status has the date, unless that is put off for longer than EC2 takes.
 #[test]
-fn a_cooldown_is_not_told_to_last_however_often_it_is_put_off() {
+fn a_cooldown_is_told_to_last_only_if_it_lasts_longer_than_ec2_says() {
     let mut status = accepted(SourceKind::Snapshot);
-    for minutes in [30, 24 * 60, 25 * 60] {
+    for minutes in [30, 24 * 60, 29 * 60] {
         wait(&mut status, cooldown(minutes + 60), minutes);
         wait(&mut status, cooldown(minutes + 60), minutes + 59);
     }
+    assert_eq!(kinds(&status), []);
+    wait(&mut status, cooldown(31 * 60), 30 * 60 + 1);
+    assert_eq!(kinds(&status), [NoticeKind::WaitingLong]);
+}
+
+/// The first one has failed, and each has its own hours.
+#[test]
+fn what_comes_after_the_second_copy_is_not_told_at_once() {
+    let mut status = registered();
+    status.build.step = Step::Publish;
+    wait(&mut status, copy_pending(), 2);
+    let second = CopyRequest {
+        asked_since: Some(after(5 * 60)),
+        ..CopyRequest::default()
+    };
+    status.copies.insert("us-west-2".to_owned(), second);
+    wait(&mut status, copy_pending(), 5 * 60);
+    wait(&mut status, retrying(Some("Slow"), "no"), 9 * 60);
     assert_eq!(kinds(&status), []);
 }
 

@@ -20,7 +20,7 @@ enum Ended {
 }
 
 /// The AMI is the current one again, and EC2 does not say yet that it is available.
-async fn came_back(stack: &TestStack) -> Image {
+async fn came_back(stack: &TestStack, settings_again: &str) -> Image {
     let settings = "onDelete: deregister\nprotect: {cooldown: true}\n";
     let old = first(stack, settings).await;
     stack.remove(KEY).await;
@@ -38,7 +38,7 @@ async fn came_back(stack: &TestStack) -> Image {
         call.action == "DescribeImages" && call.values("", "").any(|it| it == "image-id")
     };
     stack.world.faults().each(is_by_id, server_error);
-    stack.drop_file(KEY, version(1, "")).await;
+    stack.drop_file(KEY, version(1, settings_again)).await;
     stack.world.run_for(minutes(3)).await;
     let status = stack.status(KEY).await;
     assert_eq!(status["build"]["step"], "await-image", "{status:#}");
@@ -66,7 +66,7 @@ async fn end(stack: &TestStack, old: &Image, how: Ended) {
 async fn a_protection_that_is_off_is_told_where_the_version_ends_and_set_by_the_next_one() {
     for how in [Ended::Cancelled, Ended::Failed, Ended::Overtaken] {
         let stack = stack().await;
-        let old = came_back(&stack).await;
+        let old = came_back(&stack, "").await;
         end(&stack, &old, how).await;
         let told = format!("{} was to be deregistered, and is kept", old.id);
         let emails = stack.emails();
@@ -86,15 +86,38 @@ async fn a_protection_that_is_off_is_told_where_the_version_ends_and_set_by_the_
         assert_eq!(kept.deregistration_protection, PROTECTED, "{how:?}");
         let email = stack.last_email();
         assert!(!email.contains("may be off"), "{how:?}: {email}");
+        let ended = format!("{} kept: the manifest does not ask for it any more", old.id);
+        assert!(email.contains(&ended), "{how:?}: {email}");
         is_at_rest(&stack).await;
     }
+}
+
+/// Whatever its manifest had said: the version that has the AMI again did not become available.
+#[tokio::test(start_paused = true)]
+async fn an_ami_of_a_version_that_has_failed_is_told_to_stay_when_its_manifest_goes() {
+    let stack = stack().await;
+    let old = came_back(&stack, "onDelete: deregister\n").await;
+    end(&stack, &old, Ended::Failed).await;
+    stack.remove(KEY).await;
+    stack.world.run_for(minutes(61)).await;
+    let email = stack.last_email();
+    assert!(email.starts_with("Manifest removed: "), "{email}");
+    let kept = format!(
+        "{} kept: the version that was uploaded last did not become available",
+        old.id
+    );
+    assert!(
+        email.contains(&kept) && email.contains("may be off"),
+        "{email}"
+    );
+    is_at_rest(&stack).await;
 }
 
 /// The version that has the AMI again is published in the end: then the AMI is as its manifest says.
 #[tokio::test(start_paused = true)]
 async fn a_protection_that_nobody_asks_for_any_more_stays_off_once_that_was_seen() {
     let stack = stack().await;
-    let old = came_back(&stack).await;
+    let old = came_back(&stack, "").await;
     stack.world.faults().clear();
     stack.rest().await;
     let status = stack.status(KEY).await;

@@ -185,6 +185,21 @@ async fn that_an_ami_of_the_version_before_is_kept_is_told_once_if_its_manifest_
     }
 }
 
+/// An email has said that it is gone.
+#[tokio::test(start_paused = true)]
+async fn what_somebody_has_deregistered_is_not_told_to_be_kept() {
+    let stack = stack().await;
+    let image = made(&stack, DEREGISTER).await;
+    stack.deregister(&image.id).await;
+    let tagged = stack.manifest("web-{digest}") + DEREGISTER + "tags: {team: web}\n";
+    stack.drop_and_rest(KEY, tagged).await;
+    assert_eq!(stack.status(KEY).await["state"], "incomplete");
+    come_to_nothing(&stack, DEREGISTER, "rejected").await;
+    let emails = stack.emails().len();
+    remove(&stack).await;
+    assert_eq!(stack.emails().len(), emails, "{}", stack.last_email());
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_was_kept_for_a_mistake_goes_once_its_manifest_was_right_again() {
     let stack = stack().await;
@@ -193,7 +208,10 @@ async fn what_was_kept_for_a_mistake_goes_once_its_manifest_was_right_again() {
     remove(&stack).await;
     let email = stack.last_email();
     assert!(email.starts_with("Manifest removed: "), "{email}");
-    let kept = format!("{} kept: it is of an earlier version", image.id);
+    let kept = format!(
+        "{} kept: the version that was uploaded last did not",
+        image.id
+    );
     assert!(email.contains(&kept), "{email}");
     assert!(!email.contains("deregistered then"), "{email}");
 
