@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use amiwright::manifest::image::{ImageManifest, PublishSpec, Source, parse, parse_within};
+use amiwright::manifest::location::{Location, s3_uri};
 use amiwright::manifest::sha256_hex;
 use jiff::{SignedDuration, Timestamp};
 use localaws::ec2::Image;
@@ -73,7 +74,7 @@ pub(super) fn said(uploads: &[Upload], image: &Image, call: &Call) -> Vec<Option
         let mut digests = source_versions.iter().map(|it| digest(read, it));
         digests.any(|it| image.tags.get(DIGEST_TAG) == Some(&it))
     };
-    let (mut specs, mut lately, mut own, mut stored) = (Vec::new(), None, None, None);
+    let (mut specs, mut lately, mut own, mut unknown) = (Vec::new(), None, None, None);
     for upload in uploads.iter().rev() {
         let of_manifest = upload
             .object
@@ -87,7 +88,7 @@ pub(super) fn said(uploads: &[Upload], image: &Image, call: &Call) -> Vec<Option
             .and_then(|it| parse(key, it, upload.at).ok());
         let is_own = read.as_ref().is_some_and(is_own);
         let source = read.as_ref().map(|it| &it.build.source);
-        let is_stored = matches!(source, Some(Source::Stored(_)));
+        let is_unknown = source.is_some_and(|it| is_not_uploaded(it, manifest));
         specs.push(read.map(|it| it.publish));
         if call.at.duration_since(upload.at) > INVOCATION {
             lately = lately.or(Some(specs.len()));
@@ -95,14 +96,24 @@ pub(super) fn said(uploads: &[Upload], image: &Image, call: &Call) -> Vec<Option
         if is_own && !upload.is_rejected {
             own = own.or(Some(specs.len()));
         }
-        // The object that an AMI is stored in was not uploaded: which of these versions the AMI is of is not known here.
-        if is_stored {
-            stored = Some(specs.len());
+        // Which of these versions the AMI is of is not known here.
+        if is_unknown {
+            unknown = Some(specs.len());
         }
     }
     let lately = lately.unwrap_or(specs.len());
-    specs.truncate(lately.max(own.or(stored).unwrap_or(0)));
+    specs.truncate(lately.max(own.or(unknown).unwrap_or(0)));
     specs
+}
+
+/// Whether it is made from an object that nobody uploaded to the manifest's bucket: one in which EC2 has stored an AMI, or one in
+/// another bucket.
+fn is_not_uploaded(source: &Source, manifest: &str) -> bool {
+    let is_elsewhere = |object: &Location| match object {
+        Location::S3(address) => !manifest.starts_with(&s3_uri(&address.bucket, "")),
+        Location::Relative(_) => false,
+    };
+    matches!(source, Source::Stored(_)) || source.objects().into_iter().any(is_elsewhere)
 }
 
 /// The digest of a version of a manifest, made from an object with this ETag.

@@ -93,7 +93,7 @@ impl State {
     }
 
     /// Whether a version of its manifest makes AMIs public: EC2 deprecates them itself then.
-    fn may_have_been_public(&self, image: &Image) -> bool {
+    pub(super) fn may_have_been_public(&self, image: &Image) -> bool {
         let versions = made_for(image).and_then(|(manifest, _)| self.wanted.get(manifest));
         versions.into_iter().flatten().any(|it| it.public)
     }

@@ -45,6 +45,16 @@ impl Happened<'_> {
                     it.action == "ModifyImageAttribute" && it.field("ImageId") == Some(id)
                 };
                 let of_image = lately.iter().filter(is_of_image);
+                let was_shared = |account: &str, number: u64| {
+                    let earlier = before.partition_point(|it| it.number < number);
+                    let mut earlier = before.iter().take(earlier).rev();
+                    let last = earlier.find(|it| {
+                        ["Add", "Remove"]
+                            .iter()
+                            .any(|how| is_shared(it, snapshot, how, account))
+                    });
+                    last.is_some_and(|it| is_shared(it, snapshot, "Add", account))
+                };
                 for account in call.values("CreateVolumePermission.Add.", ".UserId") {
                     let is_first = !is_revoked_by_others(before, snapshot, account);
                     let is_revoked = |since: u64| {
@@ -52,7 +62,10 @@ impl Happened<'_> {
                         after.any(|it| is_shared(it, snapshot, "Remove", account))
                     };
                     let mut shared = of_image.clone().filter(|it| changes(it, "Add", account));
-                    if is_first && shared.any(|it| !is_revoked(it.number)) {
+                    // What somebody has taken since is given once more.
+                    let is_early =
+                        |it: &Call| !is_revoked(it.number) && !was_shared(account, it.number);
+                    if is_first && shared.any(|it| is_early(it)) {
                         wrong.push(format!(
                             "{id} was shared with {account} before its {snapshot}"
                         ));
@@ -63,7 +76,7 @@ impl Happened<'_> {
     }
 
     pub(super) fn revoking(&self, wrong: &mut Vec<String>) {
-        for (call, lately, _) in self.done(&["ModifyImageAttribute"]) {
+        for (call, lately, before) in self.done(&["ModifyImageAttribute"]) {
             let id = call.field("ImageId").unwrap_or_default();
             let Some(image) = self.ever().find(|image| image.id == id) else {
                 continue;
@@ -80,9 +93,14 @@ impl Happened<'_> {
                             it.field("ImageId") == Some(id) && changes(it, "Add", account)
                         })
                     };
+                    // Another invocation may have revoked both, and this one does it once more.
+                    let is_early = |it: &&Call| {
+                        is_shared(it, snapshot, "Remove", account)
+                            && !is_again(it.number)
+                            && !was_taken_back(before, id, account, it.number)
+                    };
                     let mut lately = lately.iter();
-                    let is_revoked = |it: &&Call| is_shared(it, snapshot, "Remove", account);
-                    if lately.any(|it| is_revoked(it) && !is_again(it.number)) {
+                    if lately.any(|it| is_early(it)) {
                         wrong.push(format!(
                             "{snapshot} was revoked from {account} before its {id}"
                         ));

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use localaws::ec2::{DeregistrationProtection, Image, Permission};
 use localaws::faults::Call;
 use serde_json::Value;
@@ -10,6 +12,9 @@ use super::super::{State, own_images, text};
 
 /// Notices from which people know how AMIs are.
 const DESCRIBING: [&str; 3] = ["completed", "changed", "incomplete"];
+
+/// EC2 rounds to minutes.
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 /// What people know of the AMIs of a manifest.
 #[derive(Default)]
@@ -80,9 +85,8 @@ impl State {
             let changed = settings
                 .iter()
                 .filter(|(what, is)| known.get(*what) != Some(is));
-            // EC2 deprecates what becomes public itself.
-            let becomes_public = settings["grants"].contains("Everyone");
-            let changed = changed.filter(|(what, _)| **what != "deprecation" || !becomes_public);
+            let changed =
+                changed.filter(|(what, _)| **what != "deprecation" || !self.is_ec2s(place));
             let unlisted = changed
                 .filter(|(what, _)| !is_listed(facts, &place.0, what) && !is_unseen(facts, place));
             missing.extend(unlisted.map(|(what, is)| {
@@ -91,6 +95,23 @@ impl State {
             }));
         }
         missing
+    }
+
+    /// Whether EC2 itself deprecates an AMI as it does: it is public, or was it, two years after it was made.
+    fn is_ec2s(&self, (region, id): &(String, String)) -> bool {
+        let images = self.eyes().ec2.images(region);
+        images.iter().filter(|it| it.id == *id).any(|image| {
+            let made = image.created_at.to_zoned(TimeZone::UTC);
+            let latest = made.checked_add(2.years()).map(|it| it.timestamp());
+            let near = |at: Timestamp| {
+                latest
+                    .as_ref()
+                    .is_ok_and(|it| it.duration_since(at).abs() <= MINUTE)
+            };
+            let is_public = image.launch_permissions.contains(&Permission::Everyone);
+            is_public
+                || (self.may_have_been_public(image) && image.deprecation_time.is_some_and(near))
+        })
     }
 
     fn settings(&self, region: &str, image: &Image) -> Settings {
