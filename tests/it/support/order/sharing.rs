@@ -100,7 +100,7 @@ impl Happened<'_> {
                             && !was_taken_back(before, id, account, it.number)
                     };
                     let mut lately = lately.iter();
-                    if lately.any(|it| is_early(it)) {
+                    if lately.any(is_early) {
                         wrong.push(format!(
                             "{snapshot} was revoked from {account} before its {id}"
                         ));
