@@ -19,6 +19,7 @@ const CHANGES_KEPT: usize = 200;
 pub(super) fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> bool {
     let since = status.waiting_since(&reason, now);
     let has_date = has_date(status, &reason, now);
+    let is_put_off = reason.has_date() && !has_date;
     // The same error in other words (a time, a request id) is not worth a write.
     let before = status.build.waiting.as_ref();
     let mut changed = !before.is_some_and(|before| before.reason.is_same(&reason));
@@ -34,8 +35,8 @@ pub(super) fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> b
         _ => None,
     };
     let step = status.build.step;
-    let is_long = if has_date {
-        false
+    let is_long = if has_date || is_put_off {
+        is_put_off
     } else if let Some(usual) = is_usual_for {
         now.duration_since(since) > usual
     } else if step.polls() || step.retires() {

@@ -1,4 +1,6 @@
-//! The manifest of an image that was made is removed, or of one whose last version came to nothing.
+//! The manifest of an image that was made is removed, or of one whose last version did not become available.
+
+use std::collections::btree_map::Values;
 
 use jiff::Timestamp;
 
@@ -6,7 +8,7 @@ use super::changes::{move_to, note, record_notice};
 use super::conditions;
 use crate::image::message;
 use crate::image::status::{
-    Failure, KeptReason, PreviousVersion, RetireOutcome, Retirement, Status,
+    Failure, KeptReason, PreviousVersion, RegionStatus, RetireOutcome, Retirement, Status,
 };
 use crate::image::words::{CancelBy, FailureKind, NoticeKind, State, Step};
 
@@ -32,16 +34,28 @@ fn leaves_earlier(status: &Status) -> bool {
     has_ended && !is_told && !status.is_removed() && is_left
 }
 
-/// The AMIs that the last version has, and those of the version before, without those that are gone, or that EC2 was asked to
-/// deregister: of them an email has said what is known.
+/// The AMIs of the version before, and those of earlier ones that the last version has found again; without those that are gone, or
+/// that EC2 was asked to deregister: of them an email has said what is known.
 fn left(status: &Status, at: Timestamp) -> Vec<Retirement> {
+    let is_in = |mut all: Values<'_, String, RegionStatus>, known: &RegionStatus| {
+        all.any(|it| it.image == known.image)
+    };
     let earlier = status.last_previous().into_iter();
     let earlier = earlier.flat_map(PreviousVersion::images);
-    let left = status
-        .regions
-        .iter()
-        .chain(earlier)
-        .filter(|(_, known)| known.retiring.was_not_asked() && !known.is_known_to_be_gone());
+    let earlier = earlier.filter(|(_, known)| !is_in(status.regions.values(), known));
+    let found = status.regions.iter().filter(|(_, known)| {
+        let mut versions = status.previous.iter();
+        versions.any(|it| is_in(it.regions.values(), known))
+    });
+    let is_told = |known: &RegionStatus| {
+        let failure = status.build.failure.as_ref().map(|it| &it.kind);
+        let mut orphans = status.build.orphans.iter();
+        matches!(failure, Some(FailureKind::ImageLost { image }) if *image == known.image)
+            || orphans.any(|it| it.what == known.image)
+    };
+    let left = found.chain(earlier).filter(|(_, known)| {
+        known.retiring.was_not_asked() && !known.is_known_to_be_gone() && !is_told(known)
+    });
     let kept = left.map(|(region, known)| Retirement {
         why: Some(KeptReason::NotCurrent),
         unprotected: known.retiring.protection.is_some(),

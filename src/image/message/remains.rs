@@ -192,7 +192,8 @@ fn last_previous_text(
         return String::new();
     };
     let is_begun = |it: &RegionStatus| begun.iter().any(|(_, begun)| begun.image == it.image);
-    let is_kept = |it: &RegionStatus| !is_begun(it) && !it.is_known_to_be_gone();
+    let is_current = |it: &RegionStatus| status.regions.values().any(|own| own.image == it.image);
+    let is_kept = |it: &RegionStatus| !is_begun(it) && !is_current(it) && !it.is_known_to_be_gone();
     let images: Vec<_> = previous.images().filter(|(_, it)| is_kept(it)).collect();
     if images.is_empty() {
         return String::new();

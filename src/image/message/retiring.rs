@@ -172,6 +172,7 @@ fn has_ended_otherwise(status: &Status) -> bool {
 /// What becomes of what was not retired.
 fn outlook(status: &Status) -> &'static str {
     match (status.is_removed(), status.state) {
+        (false, _) if !status.replaces => "",
         (false, _) => {
             "\nWhat was not done is tried again when the next version is finished, or the manifest's settings change.\n"
         }

@@ -257,7 +257,7 @@ impl Status {
     }
 
     /// Whether its manifest was removed after its AMI was made: what becomes of the AMI then is `on_delete`'s to say. Or after it
-    /// came to nothing, and the AMIs of the version before are left.
+    /// had ended without becoming available, and AMIs of earlier versions are left.
     #[must_use]
     pub fn is_removed(&self) -> bool {
         self.removed_at.is_some()

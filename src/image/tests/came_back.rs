@@ -252,3 +252,36 @@ fn an_ami_that_came_back_and_is_removed_again_is_known_to_be_unprotected() {
     assert_eq!(incomplete.place(), "working/retire");
     assert_eq!(*targets(&incomplete)[0].known.retiring, off());
 }
+
+/// Whatever it had said of its removal: the version that has it again did not become available.
+#[test]
+fn an_ami_that_came_back_and_was_not_published_is_told_once_to_stay_when_its_manifest_goes() {
+    let mut failed = ended().remove(1);
+    failed.on_delete = Some(DEREGISTER);
+    let copy = RegionStatus::pending("ami-2".to_owned());
+    let earlier = &mut failed.previous[0].regions;
+    earlier.insert("us-west-2".to_owned(), copy);
+    remove(&mut failed, after(20));
+    let kept = failed.retired.iter().map(|it| (&*it.image, it.unprotected));
+    let kept: Vec<_> = kept.collect();
+    assert_eq!(kept, [("ami-1", true), ("ami-2", false)]);
+    assert_eq!(failed.state, State::Failed);
+}
+
+/// That it is lost, or could not be deleted, was told.
+#[test]
+fn an_ami_that_was_told_to_be_lost_or_left_over_is_not_told_to_stay() {
+    let mut lost = ended().remove(1);
+    lost.on_delete = Some(DEREGISTER);
+    let mut left_over = lost.clone();
+    lost.build.failure = Some(failures::image_lost("ami-1", REGION, after(1)));
+    left_over.build.orphans = vec![Orphan {
+        what: "ami-1".to_owned(),
+        reason: OrphanReason::Unproven,
+    }];
+    for mut status in [lost, left_over] {
+        remove(&mut status, after(20));
+        assert!(!status.is_removed());
+        assert!(status.retired.is_empty());
+    }
+}

@@ -162,14 +162,19 @@ fn what_takes_its_time_or_has_a_date_is_over_before_people_are_told_to_wait() {
 /// The status has the date, unless that is put off for longer than EC2 takes.
 #[test]
 fn a_cooldown_is_told_to_last_only_if_it_lasts_longer_than_ec2_says() {
-    let mut status = accepted(SourceKind::Snapshot);
-    for minutes in [30, 24 * 60, 29 * 60] {
-        wait(&mut status, cooldown(minutes + 60), minutes);
-        wait(&mut status, cooldown(minutes + 60), minutes + 59);
+    for step in [Step::RegisterImage, Step::Retire] {
+        let mut status = registered();
+        status.build.step = step;
+        for minutes in [30, 24 * 60, 29 * 60] {
+            wait(&mut status, cooldown(minutes + 60), minutes);
+            wait(&mut status, cooldown(minutes + 60), minutes + 59);
+        }
+        assert_eq!(kinds(&status), []);
+        for hours in [31, 32] {
+            wait(&mut status, cooldown((hours + 1) * 60), hours * 60);
+            assert_eq!(kinds(&status), [NoticeKind::WaitingLong], "{step:?}");
+        }
     }
-    assert_eq!(kinds(&status), []);
-    wait(&mut status, cooldown(31 * 60), 30 * 60 + 1);
-    assert_eq!(kinds(&status), [NoticeKind::WaitingLong]);
 }
 
 /// The first one has failed, and each has its own hours.

@@ -97,7 +97,7 @@ pub(super) fn said(uploads: &[Upload], image: &Image, call: &Call) -> Vec<Option
             own = own.or(Some(specs.len()));
         }
         // Which of these versions the AMI is of is not known here.
-        if is_unknown {
+        if is_unknown && !upload.is_rejected {
             unknown = Some(specs.len());
         }
     }
