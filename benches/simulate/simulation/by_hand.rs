@@ -74,6 +74,10 @@ pub(super) async fn edit(played: &mut Played, key: &str, region: &'static str, e
 fn note(played: &mut Played, region: &'static str, id: &str, edit: Edit) {
     played.monitor.touch(region, id);
     played.monitor.note_edit(&played.stack, region, id);
+    if let Edit::Protect | Edit::Unprotect = edit {
+        let is_on = edit == Edit::Protect;
+        played.monitor.protect(&played.stack, region, id, is_on);
+    }
     let edits = played.edited.entry((region, id.to_owned())).or_default();
     edits.insert(format!("{edit:?}"));
 }

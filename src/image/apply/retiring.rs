@@ -48,13 +48,18 @@ pub(super) fn intend(status: &mut Status, actions: &[RegionAction], now: Timesta
                     known.retiring.protection.get_or_insert(protection);
                 }
             }
-            Action::DeprecatePrevious { image, at, .. } => {
+            Action::DeprecatePrevious { image, at, why } => {
+                let is_theirs = *why == Some(KeptReason::ProtectedAgain);
                 let deprecation = Action::SetDeprecation { at: Some(*at) };
                 for known in known(status, region, image) {
                     // Ours: should it become the current one again, it is taken back, also if reads do not show it yet.
                     let actions = std::slice::from_ref(&deprecation);
                     known.applied = publish::intend(&known.applied, actions, None, now);
                     known.retiring.deprecate_at = Some(*at);
+                    // Somebody else's is on: also if EC2 refuses this, no other is switched on.
+                    if is_theirs {
+                        known.retiring.forget_protection();
+                    }
                 }
             }
             Action::DeleteSnapshot { snapshot, .. } => {

@@ -6,8 +6,8 @@
 
 use super::observation::Observation;
 use super::retire::{
-    InUse, PassedOn, Pending, Plan, Seen, Target, heard, is_protected_by_others, of_previous, plan,
-    protect_again,
+    Anew, InUse, PassedOn, Pending, Plan, Seen, Target, heard, is_protected_by_others, of_previous,
+    plan, protect_again, protected_anew,
 };
 use crate::image::status::{KeptReason, RegionAction, RegionStatus, Retire, Status};
 use jiff::Timestamp;
@@ -83,6 +83,17 @@ pub fn next(because: Because, asked: Retire, seen: &[(Target, Seen)], now: Times
         return Next::Wait(target.known.image.clone(), Pending::Unknown);
     }
     for (target, seen) in seen {
+        // What was begun of it is over, whatever else keeps it.
+        if let (Because::Name, Observation::Seen(shown)) = (because, &seen.image)
+            && shown.is_ours
+        {
+            let image = || target.known.image.clone();
+            match protected_anew(target, shown, now) {
+                Anew::No => {}
+                Anew::Unclear(why) => return Next::Wait(image(), why),
+                Anew::Yes => return Next::Stays(image(), KeptReason::ProtectedAgain),
+            }
+        }
         if let (Because::Name, InUse::Yes(why)) = (because, &seen.in_use) {
             return Next::Stays(target.known.image.clone(), why.clone());
         }

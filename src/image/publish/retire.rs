@@ -6,6 +6,7 @@
 
 mod gone;
 mod next;
+mod protection;
 mod seen;
 mod shares;
 pub(super) mod stay;
@@ -15,17 +16,20 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::difference::STALE_READS;
 use super::observation::Observation;
-use super::ours::{self, Ours};
 use super::protect::soon;
 use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::status::{
-    Action, KeptReason, Lasting, Protection, RegionAction, Retire, RetireOutcome, Retirement,
+    Action, KeptReason, Lasting, RegionAction, Retire, RetireOutcome, Retirement,
 };
 use next::end;
 
 pub use gone::given_up;
 use next::Next;
 pub use next::{protect_again, retirement};
+pub(super) use seen::later;
+use protection::cooldown;
+pub(super) use protection::{Anew, is_protected_by_others, protected_anew};
+pub use protection::{COOLDOWN, may_be_protected};
 pub use seen::{InUse, Pending, Seen, SharesSeen, Shown, SnapshotSeen};
 use shares::Going;
 pub use shares::{PassedOn, granted};
@@ -35,13 +39,6 @@ pub use targets::{Target, is_due, targets};
 /// How long after its last launch a shared AMI counts as in use. EC2 does not tell which instances of other accounts run;
 /// a month covers groups that scale now and then. LastLaunchedTime itself is a day late.
 pub const LAUNCHED_RECENTLY: SignedDuration = SignedDuration::from_hours(30 * 24);
-
-/// How long a protection with cooldown holds after it is switched off ("Protect an AMI from deregistration", EC2 User
-/// Guide).
-pub const COOLDOWN: SignedDuration = SignedDuration::from_hours(24);
-
-/// When a cooldown whose end cannot be read is looked at again.
-const LOOK_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// What is to be done about AMIs that are to be retired.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -147,6 +144,9 @@ fn next(asked: Retire, target: &Target, (seen, going): (&Seen, &Going), now: Tim
     if !shown.is_ours {
         return end(target, RetireOutcome::Kept, Some(KeptReason::Unproven), now);
     }
+    if let Some(next) = of_others(asked, target, (seen, shown), now) {
+        return next;
+    }
     if seen.is_last {
         if let Some(action) = protect_again(target) {
             return Next::Do(vec![action]);
@@ -187,6 +187,23 @@ fn next(asked: Retire, target: &Target, (seen, going): (&Seen, &Going), now: Tim
     }
 }
 
+/// What is next for an AMI that somebody else has protected since its protection was switched off. It may be deprecated.
+fn of_others(
+    asked: Retire,
+    target: &Target,
+    (seen, shown): (&Seen, &Shown),
+    now: Timestamp,
+) -> Option<Next> {
+    let why = Some(KeptReason::ProtectedAgain);
+    let may_be_deprecated = !asked.deregister && seen.has_successor && !seen.is_last;
+    match protected_anew(target, shown, now) {
+        Anew::No => None,
+        Anew::Unclear(why) => Some(Next::Wait(why)),
+        Anew::Yes if may_be_deprecated => Some(deprecate(target, shown, why, now)),
+        Anew::Yes => Some(end(target, RetireOutcome::Kept, why, now)),
+    }
+}
+
 /// A request to deregister an AMI which EC2 does not show: its answer was lost, or could not be saved. It is not sent again,
 /// as nothing proves any more that the AMI is this manifest's.
 pub(super) fn heard(target: &Target) -> Option<RegionAction> {
@@ -199,31 +216,6 @@ pub(super) fn heard(target: &Target) -> Option<RegionAction> {
             delete: !retiring.snapshots.is_empty(),
         },
     })
-}
-
-/// Whether its protection is not ours to switch off: another one than was set for its version. One that was to be switched
-/// off before was.
-pub(super) fn is_protected_by_others(target: &Target, shown: &Shown) -> bool {
-    let retiring = &target.known.retiring;
-    let now = Protection::shown(&shown.protection);
-    let is_ours = |it| retiring.protection == Some(it) || applied(target).has_protection(it);
-    now.is_some_and(|now| !is_ours(now))
-}
-
-/// Whether a protection was set for its version, which EC2 may not show yet.
-#[must_use]
-pub fn may_be_protected(target: &Target) -> bool {
-    let kinds = [Protection::On, Protection::WithCooldown];
-    kinds.iter().any(|it| applied(target).has_protection(*it))
-}
-
-/// What was set on it for its version.
-fn applied(target: &Target) -> Ours<'_> {
-    let applied = &target.known.applied;
-    Ours {
-        last: &applied.settings,
-        earlier: ours::earlier(applied),
-    }
 }
 
 /// The shares of its snapshots end right after it: while EC2 shows it, it proves that they are its own.
@@ -265,9 +257,10 @@ fn deregister(
 }
 
 /// Deprecates it, if it is not deprecated yet. `why` it is not deregistered. It stays: a protection that was switched off
-/// before is switched on again first.
+/// before is switched on again first, unless somebody else has protected it.
 fn deprecate(target: &Target, shown: &Shown, why: Option<KeptReason>, now: Timestamp) -> Next {
-    if let Some(action) = protect_again(target) {
+    let is_off = why != Some(KeptReason::ProtectedAgain);
+    if let Some(action) = protect_again(target).filter(|_| is_off) {
         return Next::Do(vec![action]);
     }
     // One that was asked for before is not put off, which EC2 refuses for a public AMI.
@@ -283,21 +276,4 @@ fn deprecate(target: &Target, shown: &Shown, why: Option<KeptReason>, now: Times
         None if !is_ours => Next::Nothing,
         why => end(target, RetireOutcome::Deprecated, why, now),
     }
-}
-
-/// Until when a protection that is off still holds (DescribeImages: `disabled after TIME`; the form of the time is not
-/// documented).
-fn cooldown(target: &Target, shown: &Shown, now: Timestamp) -> Option<Timestamp> {
-    let retiring = &target.known.retiring;
-    let off = retiring.unprotected_at.filter(|_| retiring.has_cooldown);
-    let own = off.and_then(|off| off.checked_add(COOLDOWN).ok());
-    if let Some(after) = shown.protection.strip_prefix("disabled after ") {
-        let until = after.trim().parse().ok().or(own);
-        let again = || now.checked_add(LOOK_AGAIN).ok();
-        return until.filter(|until| *until > now).or_else(again);
-    }
-    // A read that is older than our request shows it as it was.
-    let is_stale = off.is_some_and(|off| now.duration_since(off) < STALE_READS);
-    let is_on = shown.protection.starts_with("enabled");
-    own.filter(|until| is_stale && is_on && *until > now)
 }

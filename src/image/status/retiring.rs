@@ -95,6 +95,12 @@ impl Retiring {
         self.asked_at.is_some() || self.deregistered_at.is_some() || self.protection.is_some()
     }
 
+    /// Forgets that its protection was switched off: somebody else has protected it since.
+    pub(in crate::image) fn forget_protection(&mut self) {
+        (self.protection, self.unprotected_at) = (None, None);
+        (self.stays_unprotected, self.has_cooldown) = (false, false);
+    }
+
     /// What is known of its protection if that was switched off, and of nothing else: it is not to go any more, and should it be
     /// again, that begins anew.
     #[must_use]

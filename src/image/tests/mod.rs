@@ -20,6 +20,7 @@ mod ownership;
 mod plan;
 mod product_codes;
 mod properties;
+mod protected_anew;
 mod publish;
 mod publish_blockers;
 mod publish_ours;

@@ -7,7 +7,7 @@ use localaws::ec2::{DeregistrationProtection, Image, ImageState, Permission};
 use localaws::faults::Call;
 
 use super::images::made_for;
-use super::{State, field};
+use super::{State, field, text};
 use crate::simulation::script::{Manifest, ORGANIZATION, PARTNERS, Protect, UNIT};
 use crate::simulation::settled::is_described_by_others;
 use crate::support::REGION;
@@ -103,9 +103,22 @@ impl State {
         let id = field(sent, "ImageId").unwrap_or_default();
         let place = (call.region.clone(), id.to_owned());
         let image = self.images.get(&place).cloned();
-        let Some((manifest, _)) = image.as_ref().and_then(made_for) else {
+        let Some((manifest, digest)) = image.as_ref().and_then(made_for) else {
             return self.wrong(call, &format!("{id} is not ours"));
         };
+        let prefix = format!("s3://{}/", self.eyes().bucket);
+        let key = manifest.strip_prefix(&prefix).unwrap_or_default();
+        // That of the newest version has what its manifest asks for.
+        let is_going = self.written.last.get(key).is_some_and(|status| {
+            status["removedAt"].is_string() || text(status, "/build/digest") != digest
+        });
+        // People protect without a cooldown here.
+        let mut versions = self.wanted.get(manifest).into_iter().flatten();
+        let is_said = versions.any(|it| it.protect == Some(Protect::On));
+        if self.ends_protection_by_hand(call, &place) && is_going && !is_said {
+            let what = format!("{id} was protected by hand, and no version of {manifest} says so");
+            self.wrong(call, &what);
+        }
         let mut versions = self.wanted.get(manifest).into_iter().flatten();
         if !versions.any(|it| it.protect.is_some()) {
             let what =

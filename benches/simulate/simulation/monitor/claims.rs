@@ -19,9 +19,14 @@ const FOR_LONG: SignedDuration = SignedDuration::from_mins(24 * 60 - 5);
 /// How long an AMI may get at most what a replaced version asks for: the event is lost, or the longest storm rages.
 const REPLACED_FOR: SignedDuration = SignedDuration::from_hours(6);
 
+/// How old a read may be at most on which a function acts.
+const READ_TO_ACT_MAX: SignedDuration = SignedDuration::from_mins(20);
+
 /// What was said and done.
 #[derive(Default)]
 pub(super) struct Claims {
+    /// When somebody protected an AMI by hand, by Region and id, until functions change its protection.
+    protected_by_hand: BTreeMap<(String, String), Timestamp>,
     /// What was left, as statuses have said: by manifest and what it is.
     orphans: BTreeMap<(String, String), Value>,
     /// AMIs whose protection a function switched off so that they can go, and did not switch on again, by Region.
@@ -35,6 +40,22 @@ pub(super) struct Claims {
 }
 
 impl Monitor {
+    /// Somebody protects an AMI by hand, or ends that.
+    pub(in crate::simulation) fn protect(
+        &self,
+        stack: &TestStack,
+        region: &str,
+        id: &str,
+        on: bool,
+    ) {
+        let place = (region.to_owned(), id.to_owned());
+        let by_hand = &mut self.lock().claims.protected_by_hand;
+        match on {
+            true => by_hand.insert(place, stack.world.clock().now()),
+            false => by_hand.remove(&place),
+        };
+    }
+
     /// EC2 shows a task as failed that goes on in truth.
     pub(in crate::simulation) fn show_as_failed(&self, task: &str) {
         self.lock().claims.shown_as_failed.insert(task.to_owned());
@@ -165,6 +186,16 @@ impl State {
                 );
             }
         }
+    }
+
+    /// A function changes the protection of an AMI. Whether somebody had protected it by hand, for longer than a read may be old.
+    pub(super) fn ends_protection_by_hand(
+        &mut self,
+        call: &Call,
+        place: &(String, String),
+    ) -> bool {
+        let since = self.claims.protected_by_hand.remove(place);
+        since.is_some_and(|since| call.at.duration_since(since) > READ_TO_ACT_MAX)
     }
 
     /// Remembers that EC2 is asked to protect an AMI, whatever it answers, until the protection is to be off again.

@@ -42,8 +42,9 @@ pub fn retirement(
     }
 }
 
-/// Switches the protection of an AMI that stays on again. That it shows as on does not matter: the read may be older than
-/// the request that switched it off, and to switch on what is on changes nothing.
+/// Switches the protection of an AMI that stays on again. That the same kind shows as on does not matter: the read may be older
+/// than the request that switched it off, and to switch on what is on changes nothing. Another kind is somebody
+/// else's.
 #[must_use]
 pub fn protect_again(target: &Target) -> Option<Action> {
     let retiring = &target.known.retiring;

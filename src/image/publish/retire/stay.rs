@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::gone::given_up;
 use super::next::{Next, protect_again};
+use super::protection::{Anew, protected_anew};
 use super::seen::{Pending, Seen};
 use super::shares::{self, Going};
 use super::targets::Target;
@@ -41,6 +42,16 @@ pub(in crate::image::publish) fn next(
     let is_stale = |at: Timestamp| now.duration_since(at) < STALE_READS;
     if retiring.asked_at.is_some_and(is_stale) {
         return Next::Wait(Pending::Unknown);
+    }
+    if shown.is_ours && !seen.is_closed {
+        match protected_anew(target, shown, now) {
+            Anew::No => {}
+            Anew::Unclear(why) => return Next::Wait(why),
+            Anew::Yes => {
+                let why = KeptReason::ProtectedAgain;
+                return Next::End(Box::new(given_up(target, Some(seen), &why, now)));
+            }
+        }
     }
     match protect_again(target).filter(|_| shown.is_ours && !seen.is_closed) {
         Some(action) => Next::Do(vec![action]),
