@@ -193,18 +193,20 @@ async fn leave(
 }
 
 /// What stays protected as it was while nothing takes its place: an AMI that was to go, and whose successor has not been there for
-/// a while.
+/// a while. Where that is given up, it is told whether it is protected.
 fn protected_meanwhile(step: &StepContext<'_>, plan: &Plan, seen: &Observed) -> Vec<RegionAction> {
     // One wait is remembered, and stands for all.
     let waiting = plan
         .pending
         .iter()
         .filter(|(.., why)| *why == Pending::NoSuccessor);
-    let is_long = waiting.clone().any(|(region, image, why)| {
-        let reason = wait_reason(step, region, image, why, seen);
-        step.has_waited(&reason, VISIBILITY_GRACE)
-    });
-    if !is_long {
+    let has_waited = |limit| {
+        waiting.clone().any(|(region, image, why)| {
+            let reason = wait_reason(step, region, image, why, seen);
+            step.has_waited(&reason, limit)
+        })
+    };
+    if !has_waited(VISIBILITY_GRACE) || has_waited(PUBLISH_GRACE) {
         return Vec::new();
     }
     let protect = |(region, image, _): &(String, String, Pending)| {

@@ -47,6 +47,7 @@ mod publish_release;
 mod publish_release_conflicts;
 mod publish_release_unanswered;
 mod publish_retire;
+mod publish_retire_alone;
 mod publish_retire_closed;
 mod publish_retire_ended;
 mod publish_retire_forgotten;

@@ -18,7 +18,7 @@ pub(super) async fn stack() -> TestStack {
 }
 
 /// The same with fewer ticks, for days.
-async fn slow_stack() -> TestStack {
+pub(super) async fn slow_stack() -> TestStack {
     let template = TestStack::template_without_versions();
     TestStack::built(|builder| {
         builder

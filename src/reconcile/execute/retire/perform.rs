@@ -1,6 +1,6 @@
 //! Does what was written down of AMIs that are retired, and says what EC2 did not take.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::{Aws, AwsError};
 use crate::image::outcome::{
@@ -10,7 +10,7 @@ use crate::image::plan::PUBLISH_GRACE;
 use crate::image::publish::STALE_READS;
 use crate::image::publish::retire::{Target, may_be_protected, protect_again, retirement, targets};
 use crate::image::status::{
-    Action, KeptReason, KeptSnapshot, RegionAction, RetireOutcome, SnapshotKept,
+    Action, KeptReason, KeptSnapshot, RegionAction, RetireOutcome, SnapshotKept, Status,
 };
 use crate::image::words::WaitReason;
 use crate::reconcile::step_context::{StepContext, is_final, is_refused_for_good, retrying};
@@ -47,12 +47,26 @@ pub(in crate::reconcile::execute) async fn perform_all(
             Err(error) if is_for_good(step, what, &error) => {
                 Box::pin(refused(step, &aws, what, error, &mut retired)).await;
             }
-            Err(error) => {
-                retired.later.get_or_insert(retrying(&error));
-            }
+            Err(error) => match goes_on_waiting(step.status, &what.action, step.now()) {
+                Some(reason) => retired.later = Some(reason),
+                None => {
+                    retired.later.get_or_insert(retrying(&error));
+                }
+            },
         }
     }
     StepOutcome::Advance(Evidence::Retired(retired))
+}
+
+/// What goes on being waited for although an AMI could not be protected meanwhile: a wait for its successor would begin anew each
+/// time, and never last for long.
+fn goes_on_waiting(status: &Status, action: &Action, now: Timestamp) -> Option<WaitReason> {
+    let reason = &status.build.waiting.as_ref()?.reason;
+    let is_meanwhile = matches!(action, Action::ProtectPrevious { .. })
+        && matches!(reason, WaitReason::NoSuccessor { .. });
+    // Else another reason for which it is protected would never be waited for.
+    let is_over = status.has_waited(reason, PUBLISH_GRACE, now);
+    (is_meanwhile && !is_over).then(|| reason.clone())
 }
 
 /// Whether this AMI is known to be deregistered, before or by what was just done.
