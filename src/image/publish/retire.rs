@@ -273,7 +273,8 @@ fn deprecate(target: &Target, shown: &Shown, why: Option<KeptReason>, now: Times
     // That of an earlier request, whose answer was lost or could not be saved.
     let is_ours = target.known.retiring.deprecate_at.is_some();
     match why {
-        None if !is_ours => Next::Nothing,
+        // Else people were told that it is retired, and wait for how that ends.
+        None if !is_ours && target.is_dealt_with => Next::Nothing,
         why => end(target, RetireOutcome::Deprecated, why, now),
     }
 }

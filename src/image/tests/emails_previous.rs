@@ -1,7 +1,10 @@
 //! What emails say of the AMIs of earlier versions. Their whole texts are in [`super::emails`].
 
 use super::emails::assert_email;
+use super::retire::{DEPRECATE, seen_as};
 use super::*;
+use crate::image::outcome::Retired;
+use crate::image::publish::retire::{Plan, Shown, plan, targets};
 use crate::image::status::PreviousVersion;
 use crate::image::words::{State, Step};
 
@@ -69,6 +72,41 @@ fn an_earlier_ami_that_was_dealt_with_is_not_said_to_be_retired() {
     let text = text_while_retiring(true, vec![dealt_with, earlier("ami-8", None)]);
     let one = format!("The previous AMI, ami-8 in {REGION}, is being retired");
     assert!(text.contains(&one) && !text.contains("ami-7"), "{text}");
+}
+
+/// It was announced, and not with each change of settings.
+#[test]
+fn an_earlier_ami_that_is_deprecated_already_is_told_of_once() {
+    let mut status = available();
+    status.previous = vec![earlier("ami-8", None)];
+    status.replaces = true;
+    let deprecated = seen_as(Shown {
+        is_ours: true,
+        protection: "disabled".to_owned(),
+        deprecate_at: Some(after(-60)),
+        ..Shown::default()
+    });
+    let seen = |status: &Status| [(targets(status).remove(0), deprecated.clone())];
+    let begin = |status: &mut Status| {
+        (status.state, status.build.step) = (State::Working, Step::Retire);
+        status.retired.clear();
+    };
+    begin(&mut status);
+    let announced = of_now(status.clone()).text;
+    assert!(announced.contains("another email tells"), "{announced}");
+    let retired = Retired {
+        ended: plan(DEPRECATE, &seen(&status), after(10)).ended,
+        is_finished: true,
+        ..Retired::default()
+    };
+    advance(&mut status, Evidence::Retired(retired), 10);
+    let text = newest(&status).text;
+    assert!(text.contains("ami-8 deprecated\n"), "{text}");
+
+    begin(&mut status);
+    let announced = of_now(status.clone()).text;
+    assert!(!announced.contains("another email tells"), "{announced}");
+    assert_eq!(plan(DEPRECATE, &seen(&status), after(20)), Plan::default());
 }
 
 /// A version that replaces none ends what was begun, and keeps the others.

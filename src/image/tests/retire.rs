@@ -32,6 +32,7 @@ fn target() -> Target {
         region: REGION.to_owned(),
         known: RegionStatus::pending("ami-1".to_owned()),
         digest: Some(DIGEST.to_owned()),
+        is_dealt_with: false,
     }
 }
 

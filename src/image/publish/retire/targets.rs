@@ -13,6 +13,8 @@ pub struct Target {
     pub known: RegionStatus,
     /// The digest of its version; none where an older amiwright did not write it down.
     pub digest: Option<String>,
+    /// Whether a version that asked for no less has dealt with it, and nothing is left of that: nobody expects to be told of it.
+    pub is_dealt_with: bool,
 }
 
 /// The AMIs that are to be retired, without those that were dealt with since this stage began.
@@ -41,6 +43,8 @@ fn all(status: &Status) -> Vec<Target> {
             region: region.clone(),
             known: known.clone(),
             digest: Some(digest.clone()),
+            // Those that are deprecated already are told of in the end.
+            is_dealt_with: true,
         };
         return own.map(target).collect();
     }
@@ -63,10 +67,12 @@ pub(in crate::image::publish) fn of_previous(
     let of_version = |version: &PreviousVersion| {
         let regions = version.regions.iter();
         let meant = regions.filter(|(region, known)| is_meant(version, region, known));
+        let is_done = version.is_done(status.deregisters_previous);
         let target = |(region, known): (&String, &RegionStatus)| Target {
             region: region.clone(),
             known: known.clone(),
             digest: version.digest.clone(),
+            is_dealt_with: is_done && known.retiring.kept_at.is_none(),
         };
         meant.map(target).collect::<Vec<_>>()
     };
