@@ -174,6 +174,8 @@ pub struct Imported {
 pub struct PublishObserved {
     /// The Regions in which it is, with what of it is ours.
     pub verified: BTreeMap<String, Applied>,
+    /// The Regions in which the AMI came back and is without protection, as it is to be.
+    pub unprotected: BTreeSet<String>,
     /// What is ours of AMIs that were found without a record of it, by Region.
     pub adopted: BTreeMap<String, Applied>,
     /// What is left as it is in those, although the manifest asks for it no more.
@@ -355,6 +357,8 @@ pub struct PublishIntent {
     pub seen: BTreeMap<String, ObservedImage>,
     /// The Regions in which the AMI is as its manifest says, with what of it is ours.
     pub verified: BTreeMap<String, Applied>,
+    /// The Regions in which the AMI came back and is without protection, as it is to be.
+    pub unprotected: BTreeSet<String>,
     /// What is left as it is in those, although the manifest asks for it no more.
     pub left: Vec<RegionAction>,
     /// The parameters that are written.

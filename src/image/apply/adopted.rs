@@ -67,6 +67,19 @@ pub(super) fn protected(status: &mut Status, what: &RegionAction) {
     }
 }
 
+/// In these Regions the AMI is without the protection that was switched off before, and is to be: nobody switches it on again, whatever
+/// becomes of its other settings. Returns whether that is new.
+pub(super) fn left_unprotected(status: &mut Status, regions: &BTreeSet<String>) -> bool {
+    let mut changed = false;
+    for region in regions {
+        if let Some(known) = status.regions.get_mut(region) {
+            changed |= !known.retiring.is_empty();
+            *known.retiring = Retiring::default();
+        }
+    }
+    changed
+}
+
 /// The AMI without its protection that this switches on.
 fn protecting<'a>(
     status: &'a mut Status,

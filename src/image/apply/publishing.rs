@@ -122,6 +122,7 @@ pub(super) fn intend(status: &mut Status, intent: PublishIntent, now: Timestamp)
         keep(status, region, image);
     }
     adopted::adopt(status, intent.adopted, now);
+    adopted::left_unprotected(status, &intent.unprotected);
     verified(status, intent.verified, &intent.left, now);
     let is_known = status.is_known_to_people();
     for (region, applied) in intent.applied {
@@ -242,6 +243,7 @@ pub(super) fn observed(status: &mut Status, seen: PublishObserved, now: Timestam
     changed |= earlier::searched(status, &seen.not_made, seen.earlier, now);
     changed |= note_unlisted(status, &seen.unlisted, now);
     changed |= adopted::adopt(status, seen.adopted, now);
+    changed |= adopted::left_unprotected(status, &seen.unprotected);
     changed |= verified(status, seen.verified, &seen.left, now);
     changed |= release::observed(status, &seen.release, now);
     let release = seen.release.pending.clone();

@@ -91,7 +91,7 @@ pub(super) fn previous_text(status: &Status, listed: usize) -> String {
     }
     begun.extend(status.left_unprotected());
     if !begun.is_empty() {
-        text.push_str("\nRetiring earlier AMIs was begun, and was not finished:\n");
+        text.push_str("\nRetiring these AMIs was begun, and was not finished:\n");
     }
     for (region, it) in begun.iter().take(listed) {
         let (region, image, state) = (word(region), word(&it.image), begun_text(it));

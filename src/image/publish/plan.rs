@@ -9,6 +9,7 @@ use super::blockers::{self, AccountSettings};
 use super::copy::{self, Copied};
 use super::difference::{difference, is_in_vain};
 use super::observation::{CopyFault, Observation, Observed, Pending};
+use super::protect::is_left_unprotected;
 use super::public_date;
 use super::release::{self, ReleasePlan};
 use super::settings::Shown;
@@ -29,6 +30,9 @@ pub struct Plan {
     pub pending: BTreeMap<String, Pending>,
     /// The Regions that are as they should be.
     pub verified: BTreeSet<String>,
+    /// The Regions in which the AMI came back and is without the protection that was switched off for it to go, and is to be: whatever
+    /// else is not as it should be there.
+    pub unprotected: BTreeSet<String>,
     /// What is ours of AMIs that were found without a record of it, by Region: it is to be written down.
     pub adopted: BTreeMap<String, Applied>,
     /// What is left as it is in those that are verified, although nobody asks for it any more.
@@ -76,6 +80,12 @@ pub fn plan(asked: &Asked, status: &Status, observed: &Observed, now: Timestamp)
         _ => None,
     };
     for (region, wanted) in &asked.regions {
+        if let (Some(known), Some(Observation::Seen(shown))) =
+            (status.image_in(region), observed.regions.get(region))
+            && is_left_unprotected(&wanted.desired, known, shown, now)
+        {
+            plan.unprotected.insert(region.clone());
+        }
         if status.failure_in(region).is_some() {
             continue;
         }

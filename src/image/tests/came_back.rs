@@ -11,10 +11,12 @@ use crate::image::outcome::{Claim, PublishIntent, PublishPerformed, Retired};
 use crate::image::publish::audit::Audited;
 use crate::image::publish::in_place;
 use crate::image::publish::retire::{is_due, retirement, targets};
+use crate::image::publish::{Asked, Observation, Observed, Shown, plan};
 use crate::image::status::{
     Action, KeptReason, PreviousVersion, Protection, RegionAction, RetireOutcome, Retiring,
 };
 use crate::image::words::State;
+use crate::manifest::image::PublishSpec;
 
 /// Its protection was switched off a minute before.
 fn off() -> Retiring {
@@ -209,6 +211,41 @@ fn a_protection_that_publishing_has_switched_off_is_not_switched_on_again() {
         after(3),
     );
     assert!(!says_so(&status));
+}
+
+/// The manifest asks for none, and something else of that Region failed.
+#[test]
+fn an_ami_that_is_to_be_unprotected_and_is_stays_so_whatever_else_fails() {
+    let failed = |minutes, shown: &str| {
+        let mut status = to_be_published();
+        let asked = Asked::of(&PublishSpec::default(), REGION, None);
+        let shown = Shown {
+            is_available: true,
+            protection: shown.to_owned(),
+            ..Shown::default()
+        };
+        let observed = Observed {
+            regions: BTreeMap::from([(REGION.to_owned(), Observation::Seen(shown))]),
+            ..Observed::default()
+        };
+        let failure = failures::settings_gone();
+        status.regions.get_mut(REGION).unwrap().failure = Some(failure);
+        let plan = plan(&asked, &status, &observed, after(minutes));
+        let seen = PublishObserved {
+            unprotected: plan.unprotected,
+            ..PublishObserved::default()
+        };
+        advance(&mut status, Evidence::PublishObserved(seen), minutes);
+        assert_eq!(status.state, State::Incomplete);
+        status
+    };
+    let off = failed(10, "disabled");
+    assert!(own(&off).retiring.is_empty() && !says_so(&off));
+    // The read may be older than the request that switched it off; or it is on.
+    for (minutes, shown) in [(2, "disabled"), (10, "enabled-with-cooldown")] {
+        let status = failed(minutes, shown);
+        assert!(!own(&status).retiring.is_empty() && says_so(&status));
+    }
 }
 
 /// Nothing tells what became of it before the new AMI is registered.

@@ -171,6 +171,7 @@ fn decide(
     let unseen = seen.observed.regions.iter().filter_map(absent);
     StepOutcome::Advance(Evidence::PublishObserved(PublishObserved {
         verified,
+        unprotected: plan.unprotected,
         adopted: plan.adopted,
         left: plan.left,
         failed,
@@ -269,6 +270,7 @@ fn intend(step: &StepContext<'_>, asked: &Asked, plan: &Plan, seen: Seen) -> Pub
     }
     PublishIntent {
         actions: plan.ready.clone(),
+        unprotected: plan.unprotected.clone(),
         adopted: plan.adopted.clone(),
         seen: seen.images,
         ..intent

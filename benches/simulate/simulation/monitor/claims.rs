@@ -149,7 +149,9 @@ impl State {
         // Whose version asks for no protection needs none again.
         let version = self.version(key, text(status, "/manifest/sha256"));
         let is_unasked = version.is_some_and(|it| it.protect.is_none());
-        if text(status, "/state") == "available" && is_unasked {
+        // Also where something else of it failed.
+        let is_published = ["available", "incomplete"].contains(&text(status, "/state"));
+        if is_published && is_unasked {
             let own = own_images(status);
             self.claims.unprotected.retain(|(_, id)| !own.contains(id));
         }
