@@ -153,7 +153,7 @@ pub(super) fn is_all_kept(status: &Status) -> bool {
 /// What the manifest had said of its AMIs, should it be removed.
 pub(super) fn asked(status: &Status) -> &'static str {
     if has_ended_otherwise(status) {
-        return "its last version did not become available, and the AMIs that there are of it are kept.";
+        return "its last version did not become available, and the AMIs that are known of it are kept.";
     }
     match status.on_delete {
         Some(Retire {
@@ -266,7 +266,8 @@ pub fn kept_text(why: &KeptReason) -> String {
         KeptReason::NotAskedAnyMore => "the manifest does not ask for it any more".to_owned(),
         KeptReason::UploadedAgain => "the manifest was uploaded again".to_owned(),
         KeptReason::NotCurrent => {
-            "the version that was uploaded last did not become available".to_owned()
+            "the version that was uploaded last did not become available; it was not looked at again"
+                .to_owned()
         }
         KeptReason::Refused { code, message } => refused(code.as_deref(), message),
         KeptReason::NotKnown { message } => format!(
