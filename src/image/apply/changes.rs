@@ -1,5 +1,7 @@
 //! The single changes that all else is made of: moving on, waiting, recording a notice or a line of history.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::conditions;
@@ -57,7 +59,17 @@ pub(super) fn wait(status: &mut Status, reason: WaitReason, now: Timestamp) -> b
 
 /// Whether it is known until when this is waited for. A date that is put off again and again is none.
 fn has_date(status: &Status, reason: &WaitReason, now: Timestamp) -> bool {
-    reason.has_date() && !status.step_exceeds(COOLDOWN + PUBLISH_GRACE, now)
+    let WaitReason::ProtectionCooldown { image, .. } = reason else {
+        return false;
+    };
+    // It may have begun long after its step, as that of another AMI before.
+    let versions = status.previous.iter().map(|it| &it.regions);
+    let known = versions.chain([&status.regions]).flat_map(BTreeMap::values);
+    let off = known.filter(|it| it.image == *image);
+    let off = off.filter_map(|it| it.retiring.unprotected_at).max();
+    let step_since = status.build.step_since;
+    let began = off.map_or(step_since, |it| it.max(step_since));
+    now.duration_since(began) <= COOLDOWN + PUBLISH_GRACE
 }
 
 /// What was waited for is over. What took its time is no reason to tell at once of what comes after it.
