@@ -221,6 +221,7 @@ pub fn request_retry(status: &mut Status, now: Timestamp) -> Result<bool, NotRet
         State::Rejected => return Err(NotRetryable::Rejected),
         State::Superseded => return Err(NotRetryable::Superseded),
         State::Deleted => return Err(NotRetryable::Removed),
+        _ if status.is_removed() => return Err(NotRetryable::Removed),
         State::Incomplete if status.only_storing() && status.drift.is_none() => {
             return Err(NotRetryable::NotStored);
         }

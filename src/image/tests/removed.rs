@@ -155,11 +155,19 @@ fn neither_a_cancellation_nor_a_retry_makes_sense_then() {
     let refused = request_cancel(&mut under_way, CancelBy::Command, after(21)).unwrap_err();
     assert!(refused.to_string().ends_with("upload the manifest again"));
     let mut ended = removed(None);
-    let refused = request_retry(&mut ended, after(21)).unwrap_err();
-    assert_eq!(
-        refused.to_string(),
-        "its manifest was removed: upload it again"
-    );
+    // What failed or was cancelled before stays that.
+    let [mut failed, mut cancelled] = [State::Failed, State::Cancelled].map(|state| Status {
+        state,
+        ..ended.clone()
+    });
+    for status in [&mut ended, &mut failed, &mut cancelled] {
+        let refused = request_retry(status, after(21)).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "its manifest was removed: upload it again"
+        );
+        assert!(status.retry.is_none());
+    }
     assert_eq!(under_way.build.step, Step::Retire);
     assert_eq!(ended.state, State::Deleted);
 }
