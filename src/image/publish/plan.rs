@@ -7,12 +7,11 @@ use jiff::Timestamp;
 use super::asked::{Asked, AskedRegion};
 use super::blockers::{self, AccountSettings};
 use super::copy::{self, Copied};
-use super::difference::{difference, is_in_vain};
+use super::difference::{STALE_READS, difference, is_in_vain};
 use super::observation::{CopyFault, Observation, Observed, Pending};
-use super::protect::is_left_unprotected;
 use super::public_date;
 use super::release::{self, ReleasePlan};
-use super::settings::Shown;
+use super::settings::{Desired, Shown};
 use super::share;
 use super::unrecorded;
 use crate::image::plan::PUBLISH_GRACE;
@@ -161,6 +160,22 @@ fn at_home<'a>(known: Option<&RegionStatus>, seen: Option<&'a Observation<Shown>
         Some(Observation::Absent) => Copied::Pending(Pending::NoImage),
         Some(Observation::Unknown) | None => Copied::Pending(Pending::Unknown),
     }
+}
+
+/// Whether an AMI that came back is without the protection that was switched off for it to go, as is asked for now. Not where the
+/// read may be older than the last request about that.
+fn is_left_unprotected(
+    desired: &Desired,
+    known: &RegionStatus,
+    shown: &Shown,
+    now: Timestamp,
+) -> bool {
+    let retiring = &known.retiring;
+    let intended_at = known.applied.intended.as_ref().map(|it| it.at);
+    let asked_at = retiring.unprotected_at.or(intended_at);
+    let is_settled = asked_at.is_some_and(|at| now.duration_since(at) >= STALE_READS);
+    let is_off = desired.protection.is_none() && shown.current_protection().is_none();
+    retiring.protection.is_some() && is_off && is_settled
 }
 
 fn in_region(region: &str, action: Action) -> RegionAction {

@@ -2,9 +2,8 @@
 
 use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 
-use super::difference::STALE_READS;
-use super::settings::{Compared, Desired, Difference, Shown};
-use crate::image::status::{Action, Protection, RegionStatus};
+use super::settings::{Compared, Difference, Shown};
+use crate::image::status::{Action, Protection};
 use crate::image::words::Blocker;
 
 /// EC2 takes no time of deprecation in the past, and rounds to minutes (EnableImageDeprecation, DeprecateAt): as much later as a
@@ -94,22 +93,6 @@ fn protection(compared: &Compared<'_>, found: &mut Difference) {
         let is_intended = compared.is_intended(|it| it.protection == wanted);
         found.add(action, is_intended);
     }
-}
-
-/// Whether an AMI that came back is without the protection that was switched off for it to go, as is asked for now. Not where the
-/// read may be older than the last request about that.
-pub(super) fn is_left_unprotected(
-    desired: &Desired,
-    known: &RegionStatus,
-    shown: &Shown,
-    now: Timestamp,
-) -> bool {
-    let retiring = &known.retiring;
-    let intended_at = known.applied.intended.as_ref().map(|it| it.at);
-    let asked_at = retiring.unprotected_at.or(intended_at);
-    let is_settled = asked_at.is_some_and(|at| now.duration_since(at) >= STALE_READS);
-    let is_off = desired.protection.is_none() && shown.current_protection().is_none();
-    retiring.protection.is_some() && is_off && is_settled
 }
 
 impl Shown {
