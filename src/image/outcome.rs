@@ -358,7 +358,7 @@ pub struct PublishIntent {
     /// The Regions in which the AMI is as its manifest says, with what of it is ours.
     pub verified: BTreeMap<String, Applied>,
     /// The Regions in which the AMI came back and is without protection, as it is to be.
-    pub unprotected: BTreeSet<String>,
+    pub unprotected: Box<BTreeSet<String>>,
     /// What is left as it is in those, although the manifest asks for it no more.
     pub left: Vec<RegionAction>,
     /// The parameters that are written.

@@ -266,7 +266,7 @@ pub fn kept_text(why: &KeptReason) -> String {
         KeptReason::NotAskedAnyMore => "the manifest does not ask for it any more".to_owned(),
         KeptReason::UploadedAgain => "the manifest was uploaded again".to_owned(),
         KeptReason::NotCurrent => {
-            "the version that was uploaded last did not become available; it was not looked at again"
+            "the version that was uploaded last did not become available; the AMI was not looked at again"
                 .to_owned()
         }
         KeptReason::Refused { code, message } => refused(code.as_deref(), message),

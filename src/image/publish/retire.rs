@@ -26,7 +26,6 @@ use next::end;
 pub use gone::given_up;
 use next::Next;
 pub use next::{protect_again, retirement};
-pub(super) use seen::later;
 use protection::cooldown;
 pub(super) use protection::{Anew, is_protected_by_others, protected_anew};
 pub use protection::{COOLDOWN, may_be_protected};

@@ -270,7 +270,7 @@ fn intend(step: &StepContext<'_>, asked: &Asked, plan: &Plan, seen: Seen) -> Pub
     }
     PublishIntent {
         actions: plan.ready.clone(),
-        unprotected: plan.unprotected.clone(),
+        unprotected: Box::new(plan.unprotected.clone()),
         adopted: plan.adopted.clone(),
         seen: seen.images,
         ..intent

@@ -103,7 +103,7 @@ async fn an_ami_of_a_version_that_has_failed_is_told_to_stay_when_its_manifest_g
     let email = stack.last_email();
     assert!(email.starts_with("Manifest removed: "), "{email}");
     let kept = format!(
-        "{} kept: the version that was uploaded last did not become available; it was not looked at again",
+        "{} kept: the version that was uploaded last did not become available; the AMI was not looked at again",
         old.id
     );
     assert!(
