@@ -59,6 +59,7 @@ pub(super) fn intend(status: &mut Status, actions: &[RegionAction], now: Timesta
                     // Somebody else's is on: also if EC2 refuses this, no other is switched on.
                     if is_theirs {
                         known.retiring.forget_protection();
+                        known.applied.forget_protection();
                     }
                 }
             }
@@ -272,7 +273,11 @@ fn end(status: &mut Status, mut ended: Retirement, now: Timestamp) {
             let told = ended.why.as_ref().and_then(KeptReason::lasting);
             // Its email tells of it. Before the new AMI is registered there is none: the step that retires comes to it again.
             let is_over = status.build.step.retires() || !is_unprotected;
+            let is_theirs = ended.why == Some(KeptReason::ProtectedAgain);
             for known in known(status, region, image) {
+                if is_theirs {
+                    known.applied.forget_protection();
+                }
                 let left = match is_over {
                     true => Retiring::default(),
                     false => known.retiring.of_protection(),

@@ -32,6 +32,15 @@ impl Applied {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Forgets the protection that was set: the AMI has somebody else's since, also where that is of the same kind.
+    pub(in crate::image) fn forget_protection(&mut self) {
+        let intended = self.intended.iter_mut();
+        let asked = intended.flat_map(|it| it.earlier.iter_mut().chain([&mut it.settings]));
+        for settings in asked.chain([&mut self.settings]) {
+            settings.protection = None;
+        }
+    }
 }
 
 /// What was asked of EC2.

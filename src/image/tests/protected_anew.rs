@@ -112,6 +112,29 @@ fn people_are_not_told_that_its_protection_may_be_off() {
     assert!(!text.contains("may be off"), "{text}");
 }
 
+/// People were told that it is kept for that: the next version does not switch it off either, also where it is of amiwright's kind.
+#[test]
+fn what_was_kept_for_somebodys_protection_is_theirs_from_then_on() {
+    for protection in ["enabled-with-cooldown", "enabled-without-cooldown"] {
+        let mut status = retiring(Protection::WithCooldown);
+        let seen = (target(Protection::WithCooldown), shown(protection));
+        let ended = plan(DEREGISTER, &[seen], after(25 * 60)).ended;
+        let retired = Retired {
+            ended,
+            ..Retired::default()
+        };
+        advance(&mut status, Evidence::Retired(retired), 25 * 60);
+        status.retired.clear();
+        let seen = [(targets(&status).remove(0), shown(protection))];
+        let again = plan(DEREGISTER, &seen, after(26 * 60));
+        let is_left = |it: &Action| !matches!(it, Action::UnprotectPrevious { .. });
+        assert!(
+            again.ready.iter().all(|it| is_left(&it.action)),
+            "{again:?}"
+        );
+    }
+}
+
 /// The read may be older than the request that switched off whatever was on.
 #[test]
 fn nothing_is_done_before_it_is_clear_whether_somebody_has_protected_it() {
