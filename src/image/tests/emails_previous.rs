@@ -145,3 +145,18 @@ fn a_previous_ami_that_is_gone_says_nothing_of_the_one_before() {
         "{text}"
     );
 }
+
+/// The version that began to retire it is removed, and another one has ended otherwise than it said.
+#[test]
+fn a_previous_ami_that_may_have_been_deprecated_is_said_to_be() {
+    let mut status = accepted(SourceKind::Snapshot);
+    let mut one = earlier("ami-8", None);
+    let image = one.regions.get_mut(REGION).unwrap();
+    image.retiring.deprecate_at = Some(after(2));
+    status.previous = vec![one];
+    advance(&mut status, image_registered(), 1);
+    poll_image(&mut status, Some(&seen("available")), 2);
+    let text = of_now(status).text;
+    let told = format!("may be deprecated: ami-8 in {REGION}.");
+    assert!(text.contains(&told), "{text}");
+}
