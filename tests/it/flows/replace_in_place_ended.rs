@@ -140,6 +140,29 @@ async fn what_keeps_a_name_for_hours_is_told_with_its_reason() {
     }
 }
 
+/// Somebody has taken amiwright's tags from the AMI that has the name: nothing proves any more that it is an earlier version's.
+#[tokio::test(start_paused = true)]
+async fn what_has_lost_its_tags_keeps_its_name_and_the_email_says_which_it_is() {
+    let stack = stack().await;
+    let old = first(&stack).await.id;
+    let untag = |image: &mut Image| image.tags.clear();
+    assert!(stack.world.ec2().edit_image(REGION, &old, untag));
+    stack.drop_file(KEY, version(&stack, 2, DEREGISTER)).await;
+    for _ in 0..2 {
+        stack.rest().await;
+        let status = stack.status(KEY).await;
+        assert_eq!(status["state"], "failed", "{status:#}");
+        let failure = &status["build"]["failure"];
+        assert_eq!(failure["kind"], "name-taken", "{status:#}");
+        assert_eq!(failure["image"], old.as_str(), "{status:#}");
+        assert_eq!(stack.only_image().id, old);
+        assert_eq!(stack.count("DeregisterImage"), 0);
+    }
+    let email = told(&stack, "Failed");
+    assert!(email.contains(&old), "{email}");
+    assert!(!email.contains("cannot see"), "{email}");
+}
+
 /// EC2 deregisters the AMI that has the name, the invocation dies, and the manifest is deleted before the next one.
 #[tokio::test(start_paused = true)]
 async fn an_ami_that_went_unnoticed_is_not_said_to_be_kept() {
