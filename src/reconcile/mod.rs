@@ -18,6 +18,7 @@ mod earlier_imports;
 mod execute;
 mod identity;
 mod lookup;
+mod made;
 mod manifest_reader;
 mod marking;
 mod named_sources;

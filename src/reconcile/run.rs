@@ -7,6 +7,7 @@ use super::build::{self, Rate};
 use super::context::{CONFLICTS_MAX, Context, Error, Outcome};
 use super::described::Described;
 use super::draft::{Draft, Save, contended};
+use super::made::Made;
 use super::manifest_reader::{ManifestRead, ManifestReader};
 use super::overtaken::{Followed, follow};
 use super::proof::{self, Observed};
@@ -55,6 +56,7 @@ pub(super) async fn run(
         observed: None,
         claimed: None,
         unsaved: None,
+        made: None,
     };
     // Boxed: a future this deep is too large for the stack.
     Box::pin(to_rest(run)).await
@@ -96,6 +98,8 @@ struct Run<'a> {
     claimed: Option<Claim>,
     /// What was done then, and is not saved yet.
     unsaved: Option<Record>,
+    /// The AMI that was made, and is not saved yet.
+    made: Option<Made>,
 }
 
 /// What comes after a step.
@@ -146,6 +150,7 @@ impl Run<'_> {
                 Prepared::NotSaved(save) => return Ok(After::NotSaved(save)),
             },
         };
+        self.made = Made::of(&self.draft.status, &outcome).or(self.made.take());
         let performed = self.claimed.take();
         if let StepOutcome::Claim(claim) = &outcome {
             self.claimed = Some(claim.clone());
@@ -233,9 +238,12 @@ impl Run<'_> {
             Saving::Changes => Box::pin(self.draft.save(self.context)).await,
         };
         match &saved {
-            Ok(Save::Done) => self.unsaved = None,
+            Ok(Save::Done) => (self.unsaved, self.made) = (None, None),
             Ok(Save::Reloaded) => {
                 self.claimed = None;
+                if let Some(made) = self.made.take() {
+                    made.take_back(self.context, &self.draft.status).await?;
+                }
                 // Others may write once more before this is saved.
                 if let Some(record) = &self.unsaved {
                     self.first = Box::pin(record.keep(self.context, &mut self.draft)).await?;

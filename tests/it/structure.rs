@@ -305,7 +305,7 @@ fn amiwright_imports_one_way() {
         "reconcile",
         "reconcile::driver reconcile::preview",
         "reconcile::run",
-        "reconcile::overtaken reconcile::record",
+        "reconcile::made reconcile::overtaken reconcile::record",
         "reconcile::removal",
         "reconcile::opening",
         "reconcile::draft",
