@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use localaws::ec2::ImageState;
 use serde_json::Value;
+
+use super::play::Played;
+use super::script::{Manifest, Source};
 
 /// What is said of who has a snapshot begins with its id.
 const SNAPSHOT: &str = "snap-";
@@ -28,12 +32,35 @@ impl ByHand<'_> {
         }
     }
 
+    /// Whether the status says that somebody has taken the AMI out of service, or its tags; none if nobody has. Of a machine's AMI,
+    /// which has a name of EC2's, nothing is said of its tags.
+    pub(super) fn is_told_taken(
+        &self,
+        played: &Played,
+        manifest: &Manifest,
+        image: &str,
+    ) -> Option<bool> {
+        let mut images = played.stack.world.ec2().images(self.region).into_iter();
+        let state = images.find(|it| it.id == image).map(|it| it.state);
+        let is_disabled = state != Some(ImageState::Available) && self.edits.contains("Disable");
+        if self.edits.contains("Deregister") || is_disabled {
+            return Some(self.is_told_gone());
+        }
+        let is_disowned = played.monitor.is_disowned(self.region, image);
+        is_disowned.then(|| manifest.source == Source::Vm || self.is_told_untagged())
+    }
+
     /// Whether the status says that this differs.
     pub(super) fn is_told(&self, word: &str) -> bool {
         self.found().any(|it| match word.starts_with('/') {
             true => it["difference"] == "parameter" && it["name"] == word,
             false => it["difference"] == "setting" && is_about(&it["change"], word),
         })
+    }
+
+    /// Whether the status says that the AMI has lost the tags that say whose it is.
+    pub(super) fn is_told_untagged(&self) -> bool {
+        self.found().any(|it| it["difference"] == "untagged")
     }
 
     /// Whether the status says that the AMI is disabled or deregistered.
@@ -52,7 +79,8 @@ impl ByHand<'_> {
     pub(super) fn is_repairable(&self) -> bool {
         let all = || self.drift["found"].as_array().into_iter().flatten();
         let is_parameter = |it: &&Value| it["difference"] == "parameter";
-        let may_be = |it: &Value| !is_out_of_service(it) && is_open(&it["blocked"]);
+        let is_lost = |it: &Value| is_out_of_service(it) || it["difference"] == "untagged";
+        let may_be = |it: &Value| !is_lost(it) && is_open(&it["blocked"]);
         match all().any(|it| !is_parameter(&it)) {
             true => all().filter(|it| !is_parameter(it)).all(may_be),
             false => all().all(may_be),
@@ -77,7 +105,7 @@ fn edits(word: &str) -> &'static [&'static str] {
         "tags" => &["Tag", "Untag"],
         "protection" => &["Protect", "Unprotect"],
         "deprecation" => &["Deprecate"],
-        "grants" | "public" => &["Revoke"],
+        "grants" | "public" => &["Revoke", "Disable"],
         "exact" => &["Grant"],
         _ => &[],
     }

@@ -1,5 +1,7 @@
 //! What people change about AMIs and parameters by hand, past amiwright.
 
+use std::collections::BTreeSet;
+
 use localaws::ec2::{DeregistrationProtection, Image, ImageState, Permission, SeedLaunchTemplate};
 
 use super::play::Played;
@@ -17,9 +19,11 @@ pub(super) async fn edit(played: &mut Played, key: &str, region: &'static str, e
     let tag = format!("s3://{}/{key}", played.stack.bucket);
     let mut images = ec2.images(region);
     images.retain(|image| {
-        let is_pending = image.state == ImageState::Pending;
-        let is_meant =
-            image.state == ImageState::Available || (is_pending && edit == Edit::Deregister);
+        let is_meant = match (image.state, edit) {
+            (state, Edit::Enable) => state == ImageState::Disabled,
+            (ImageState::Available, _) | (ImageState::Pending, Edit::Deregister) => true,
+            _ => false,
+        };
         is_meant && image.tags.get("amiwright:manifest") == Some(&tag)
     });
     for image in images {
@@ -56,18 +60,54 @@ pub(super) async fn edit(played: &mut Played, key: &str, region: &'static str, e
                 continue;
             }
             Edit::Unshare => {
-                unshare(played, region, &image);
+                unshare(played, region, &image).await;
                 continue;
             }
+            Edit::Disown => disown(played, region, &image),
+            Edit::DisownSnapshots => disown_snapshots(played, region, &image),
             edit => {
                 ec2.edit_image(region, &id, |image| change(image, edit));
             }
         }
-        if edit == Edit::Revoke {
+        // Whoever was to have it loses a disabled one, too.
+        if [Edit::Revoke, Edit::Disable].contains(&edit) {
             played.monitor.is_private(region, &id);
         }
         note(played, region, &id, edit);
     }
+}
+
+/// Takes away the tags that say that an AMI is amiwright's.
+fn disown(played: &Played, region: &'static str, image: &Image) {
+    played.monitor.disown(&played.stack, region, &image.id);
+    let ec2 = played.stack.world.ec2();
+    ec2.edit_image(region, &image.id, |it| {
+        it.tags.retain(|key, _| !is_own(key));
+    });
+}
+
+/// Takes them away from the snapshots that were made with an AMI.
+fn disown_snapshots(played: &mut Played, region: &'static str, image: &Image) {
+    let ec2 = played.stack.world.ec2().clone();
+    for id in image.snapshot_ids() {
+        let mut was_own = false;
+        ec2.edit_snapshot(region, id, |it| {
+            was_own = it.tags.keys().any(|key| is_own(key));
+            it.tags.retain(|key, _| !is_own(key));
+        });
+        if was_own {
+            played.monitor.disown(&played.stack, region, id);
+            // Nor is it the other stack's.
+            if let Some(beside) = &mut played.beside {
+                beside.snapshots_before.insert(id.clone());
+            }
+        }
+    }
+}
+
+/// Whether a tag is amiwright's own.
+fn is_own(key: &str) -> bool {
+    key.starts_with("amiwright:")
 }
 
 /// What is seen of this AMI need not be as amiwright left it.
@@ -83,23 +123,54 @@ fn note(played: &mut Played, region: &'static str, id: &str, edit: Edit) {
 }
 
 /// Ends the shares of an AMI's snapshots, which all AMIs have lost that are of one of them, also those of the other stack.
-fn unshare(played: &mut Played, region: &'static str, image: &Image) {
+async fn unshare(played: &mut Played, region: &'static str, image: &Image) {
     let ec2 = played.stack.world.ec2().clone();
     // Another account's is shared by that one.
     let theirs = played.sources.theirs.clone();
     for snapshot in image.snapshot_ids().filter(|it| **it != theirs) {
-        let mut was_shared = false;
-        ec2.edit_snapshot(region, snapshot, |it| {
-            was_shared = !it.create_volume_permissions.is_empty();
-            it.create_volume_permissions.clear();
-        });
-        let images = ec2.images(region).into_iter().filter(|_| was_shared);
-        for user in images.filter(|it| it.snapshot_ids().any(|it| it == snapshot)) {
+        let readers = readers(played, region, snapshot);
+        let mut users = ec2.images(region);
+        users.retain(|it| it.snapshot_ids().any(|it| it == snapshot));
+        if readers.is_empty() {
+            continue;
+        }
+        // Functions go on meanwhile.
+        for user in &users {
+            touch(played, region, &user.id);
+        }
+        let aws = played.stack.aws().in_region(region);
+        let _answer = aws.revoke_snapshot(snapshot, &readers).await;
+        // A call of a person may fail, too.
+        if readers == self::readers(played, region, snapshot) {
+            continue;
+        }
+        for user in users {
             note(played, region, &user.id, Edit::Unshare);
             if let Some(beside) = &mut played.beside {
                 note(beside, region, &user.id, Edit::Unshare);
             }
         }
+    }
+}
+
+/// The accounts that have a snapshot.
+fn readers(played: &Played, region: &str, snapshot: &str) -> BTreeSet<String> {
+    let snapshots = played.stack.world.ec2().snapshots(region).into_iter();
+    let of_it = snapshots.filter(|it| it.id == snapshot);
+    let readers = of_it.flat_map(|it| it.create_volume_permissions);
+    readers
+        .filter_map(|it| match it {
+            Permission::Account(account) => Some(account),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Somebody is about to change this: what is seen of it need not be as amiwright left it.
+fn touch(played: &Played, region: &str, id: &str) {
+    played.monitor.touch(region, id);
+    if let Some(beside) = &played.beside {
+        beside.monitor.touch(region, id);
     }
 }
 
@@ -122,9 +193,19 @@ fn change(image: &mut Image, edit: Edit) {
         }
         Edit::Unprotect => image.deregistration_protection = DeregistrationProtection::Disabled,
         Edit::Deprecate => image.deprecation_time = None,
-        Edit::Disable => image.state = ImageState::Disabled,
-        Edit::Deregister | Edit::Parameter | Edit::UseInTemplate | Edit::Unshare | Edit::Launch => {
+        // "all the accounts and organizations that the AMI was shared with lose access" (EC2 User Guide, "Disable an AMI").
+        Edit::Disable => {
+            image.state = ImageState::Disabled;
+            image.launch_permissions.clear();
         }
+        Edit::Enable => image.state = ImageState::Available,
+        Edit::Deregister
+        | Edit::Parameter
+        | Edit::UseInTemplate
+        | Edit::Unshare
+        | Edit::Launch
+        | Edit::Disown
+        | Edit::DisownSnapshots => {}
     }
 }
 

@@ -18,6 +18,10 @@ pub(crate) struct Coverage {
     pub(crate) events: Counts,
     /// Calls that failed, by service, action and how.
     pub(crate) failures: Counts,
+    /// Calls that were refused for good, by action and code.
+    pub(crate) refusals: Counts,
+    /// The same request refused several times in a row, by action, code and how often.
+    pub(crate) rows: Counts,
     /// Changes of EC2 and SSM that were made, by action.
     pub(crate) actions: Counts,
     /// From which state or step a status went to which.
@@ -43,6 +47,7 @@ impl Coverage {
             Event::Fail { fault, .. } | Event::Storm { fault, .. } => {
                 name += &format!(" {fault:?}").to_lowercase();
             }
+            Event::Edit { edit, .. } => name += &format!(" {edit:?}").to_lowercase(),
             Event::Update { change } => {
                 let change = serde_json::to_value(change).unwrap_or_default();
                 name += &format!(" {change}");
@@ -65,6 +70,17 @@ impl Coverage {
         };
         let name = format!("{} {} {how}", call.service, call.action);
         count(&mut self.failures, name);
+    }
+
+    pub(super) fn refused(&mut self, what: &str) {
+        count(&mut self.refusals, what.to_owned());
+    }
+
+    /// The same was refused so often.
+    pub(super) fn refused_again(&mut self, action: &str, code: &str, often: u32) {
+        if often > 1 {
+            count(&mut self.rows, format!("{action} {code} {often} times"));
+        }
     }
 
     pub(super) fn action(&mut self, action: &str) {
@@ -93,6 +109,8 @@ impl Coverage {
         let pairs = [
             (&mut self.events, &other.events),
             (&mut self.failures, &other.failures),
+            (&mut self.refusals, &other.refusals),
+            (&mut self.rows, &other.rows),
             (&mut self.actions, &other.actions),
             (&mut self.transitions, &other.transitions),
             (&mut self.ends, &other.ends),
@@ -120,6 +138,8 @@ impl Coverage {
         [
             table("events", &self.events),
             table("calls that failed", &self.failures),
+            table("calls refused for good", &self.refusals),
+            table("refused in a row", &self.rows),
             table("changes", &self.actions),
             table("states and steps", &self.transitions),
             table("notices", &self.notices),

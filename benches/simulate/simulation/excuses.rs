@@ -226,6 +226,8 @@ impl<'a> Wanted<'a> {
                 "request-refused",
             ],
             Edit::Disable => &["image-disabled", "not-published", "request-refused"],
+            // It counts as not shown, and keeps its name.
+            Edit::Disown => &["image-lost", "name-taken", "not-published", "unproven"],
             Edit::Parameter if self.has_parameters() => &["parameter-conflict"],
             // The earlier AMI may have to go before there can be another of its name.
             Edit::UseInTemplate | Edit::Protect if self.any(has_own_name) => &["name-taken"],

@@ -3,6 +3,7 @@
 
 mod failing;
 mod following;
+mod hindering;
 mod manifests;
 mod updates;
 
@@ -125,7 +126,7 @@ impl Generator {
     /// Which kinds of events a script has, and how often.
     fn kinds(&mut self) -> Vec<(u32, Make)> {
         let mut kinds: Vec<(u32, Make)> = vec![(12, Self::drop)];
-        let others: [(u32, u32, Make); 25] = [
+        let others: [(u32, u32, Make); 27] = [
             (70, 4, Self::drop_object),
             (50, 3, Self::remove),
             (40, 2, Self::cancel),
@@ -134,6 +135,7 @@ impl Generator {
             (40, 2, Self::run),
             (60, 8, Self::fail),
             (50, 4, Self::storm),
+            (15, 2, Self::denial),
             (40, 5, Self::kill),
             (50, 5, Self::deliver),
             (20, 2, Self::ahead),
@@ -144,6 +146,7 @@ impl Generator {
             (35, 3, Self::fail_next),
             (15, 2, |it| Event::HideTask { key: it.key() }),
             (10, 1, Self::show_task),
+            (15, 1, Self::hide_snapshots),
             (15, 2, Self::opt_in),
             (10, 1, Self::quota),
             (25, 2, Self::validation),
@@ -218,11 +221,14 @@ impl Generator {
             Edit::Unprotect,
             Edit::Deprecate,
             Edit::Disable,
+            Edit::Enable,
             Edit::Deregister,
             Edit::Parameter,
             Edit::UseInTemplate,
             Edit::Unshare,
             Edit::Launch,
+            Edit::Disown,
+            Edit::DisownSnapshots,
         ])
     }
 

@@ -8,6 +8,7 @@ use amiwright::keys;
 use amiwright::manifest::sha256_hex;
 
 use super::manifest::key as manifest_key;
+use super::monitor::own_images;
 use super::play::Played;
 use super::script::{Event, Manifest};
 use super::setting::regions;
@@ -76,6 +77,8 @@ async fn is_as_it_was(
         && !manifest.is_refused(&played.given)
         && !moves.any(|it| is_replaced(&it.event))
         && played.edited_parameters.is_empty()
+        // Nor does one that has lost its tags count as its AMI.
+        && !played.edited.keys().any(|(_, id)| own_images(status).contains(id))
         && !images.iter().any(|it| played.edited.contains_key(it))
 }
 

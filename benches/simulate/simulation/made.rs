@@ -73,7 +73,9 @@ fn is_copy(played: &Played, copy: &Image, status: &Value) -> bool {
     let mut living = played.stack.world.ec2().images(REGION).into_iter();
     let mut was = played.monitor.images(REGION).into_iter();
     let is_same = |it: Image| it.id == source && version(&it) == version(copy);
+    // One that has lost its tags is not taken for it any more, and may have another in its place.
     source == text(status, "/regions/us-east-1/image")
+        || played.monitor.is_disowned(REGION, source)
         || (!living.any(|it| it.id == source) && was.any(is_same))
 }
 
@@ -100,6 +102,7 @@ fn snapshots(played: &Played, (key, manifest): (&str, &Manifest), made: Made<'_>
     own.retain(|it| image.snapshots.contains(&it.id) && !played.snapshots_before.contains(&it.id));
     // A tag that somebody has changed on the AMI is not looked for on its snapshots.
     let is_edited = edits.contains("Tag") || edits.contains("Untag");
+    own.retain(|it| !played.monitor.is_disowned(region, &it.id));
     let meant = |tags: &BTreeMap<String, String>| {
         let mut tags = tags.clone();
         tags.retain(|key, _| key.starts_with(OWN_TAGS) || (key == "team" && !is_edited));
@@ -164,7 +167,10 @@ async fn newest(
         }
         _ => return None,
     };
-    if manifest.elsewhere || !is_settled(played, key, what) {
+    // The same manifest once more, which is not allowed by then, asks for nothing.
+    let (since_upload, _) = played.monitor.given_since(&played.stack, key);
+    let was_refused = since_upload.iter().any(|given| manifest.is_refused(given));
+    if manifest.elsewhere || was_refused || !is_settled(played, key, what) {
         return None;
     }
     let s3 = played.stack.world.s3();

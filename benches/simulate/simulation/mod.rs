@@ -9,6 +9,7 @@ mod by_drift;
 mod by_hand;
 mod conditions;
 mod coverage;
+mod disowned;
 mod excuses;
 mod generate;
 mod logs;

@@ -15,7 +15,7 @@ use super::play::Played;
 use super::script::{Event, Manifest, STRANGER};
 use super::setting::regions;
 use super::told::Told;
-use super::{lost, orphans, others, settled, source_shares, text, unwanted};
+use super::{disowned, lost, orphans, others, settled, source_shares, text, unwanted};
 use crate::support::{REGION, changes_since};
 
 /// What is wrong with the world at rest, and with what more time does to it.
@@ -37,6 +37,7 @@ pub(super) async fn check(played: &Played) -> Vec<String> {
     check_once(played, &mut wrong).await;
     check_nothing_is_lost(played, &statuses, &mut wrong).await;
     unwanted::check(played, &statuses, &mut wrong).await;
+    disowned::check(played, &statuses, &mut wrong);
     orphans::check(played, &mut wrong);
     others::check(played, &statuses, &mut wrong);
     source_shares::check(played, &statuses, &mut wrong);
@@ -248,10 +249,10 @@ async fn check_nothing_is_lost(
 ) {
     // What a retired AMI leaves is the user's: its email told, and the status forgets it in time.
     let told = Told::by(played);
-    let is_told = |id: &str| told.stays(id);
     let known: String = statuses.values().map(known).collect();
     for region in regions() {
         let (mut used, mut there) = (BTreeSet::new(), BTreeSet::new());
+        let is_told = |id: &str| told.stays(region, id);
         for image in played.ours(region).await {
             if !known.contains(&image.id) && !is_told(&image.id) {
                 wrong.push(format!(
@@ -260,6 +261,12 @@ async fn check_nothing_is_lost(
             }
             used.extend(image.snapshots);
             there.insert(image.id);
+        }
+        // What has lost its tags is nobody's here, and its snapshots go with it.
+        for image in played.stack.world.ec2().images(region) {
+            if played.monitor.is_disowned(region, &image.id) {
+                used.extend(image.snapshot_ids().cloned());
+            }
         }
         for snapshot in played.snapshots(region) {
             // While a copy is made, only the snapshot says of which AMI it is.
@@ -328,7 +335,9 @@ fn check_told(played: &Played, wrong: &mut Vec<String>) {
 /// What somebody granted by hand stays, unless its manifest said that nobody else may have it.
 async fn check_strangers(played: &Played, wrong: &mut Vec<String>) {
     for ((region, id), edits) in &played.edited {
-        let is_lasting = edits.contains("Grant") && !edits.contains("Revoke");
+        let ends = ["Revoke", "Disable"];
+        let is_ended = ends.iter().any(|it| edits.contains(*it));
+        let is_lasting = edits.contains("Grant") && !is_ended;
         let images = played.ours(region).await;
         let Some(image) = images.iter().find(|image| image.id == *id && is_lasting) else {
             continue;

@@ -136,6 +136,12 @@ pub(crate) enum Event {
     HideTask { key: usize },
     /// EC2's lists show the task of a manifest's image in a state that nobody knows, until the end.
     ShowTask { key: usize, state: String },
+    /// EC2 does not show the snapshots that were made with a manifest's AMIs in a Region, for so long.
+    HideSnapshots {
+        key: usize,
+        region: usize,
+        seconds: u64,
+    },
     /// A Region is switched off or on.
     OptIn { region: usize, on: bool },
     /// Quotas are lower.
@@ -205,6 +211,8 @@ pub(crate) enum Edit {
     Unprotect,
     Deprecate,
     Disable,
+    /// What was disabled is enabled. Whoever it was shared with does not get it back.
+    Enable,
     Deregister,
     Parameter,
     UseInTemplate,
@@ -212,6 +220,10 @@ pub(crate) enum Edit {
     Unshare,
     /// Another account launches an instance.
     Launch,
+    /// It loses the tags that say whose it is.
+    Disown,
+    /// The snapshots that were made with it lose them.
+    DisownSnapshots,
 }
 
 /// What the schedules let run.

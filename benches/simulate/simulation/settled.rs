@@ -128,10 +128,14 @@ async fn check_region(
     };
     // An AMI whose manifest does not pass the checks any more is not audited.
     let is_audited = !manifest.is_refused(&played.given);
-    if edits.contains("Deregister") || edits.contains("Disable") {
+    if let Some(is_told) = by_hand.is_told_taken(played, manifest, id) {
         // Disabled while it was being published, it cannot be seen as finished.
-        let is_told = !is_audited || by_hand.is_told_gone();
-        return (!is_told).then(|| format!("nobody was told that {id} is gone"));
+        let is_told = !is_audited || is_told;
+        return (!is_told)
+            .then(|| format!("nobody was told that {id} is gone, or not amiwright's"));
+    }
+    if is_audited && by_hand.is_told_gone() {
+        return Some(format!("{id} is said to be gone, and is not"));
     }
     let images = played.ours(region).await;
     let found = of_version(&images, key, status);

@@ -13,7 +13,7 @@ use super::told::Told;
 use crate::support::REGION;
 
 /// What somebody does to an AMI after which its snapshots are not amiwright's to judge by it.
-const TAKEN_AWAY: [&str; 3] = ["Deregister", "Disable", "Revoke"];
+const TAKEN_AWAY: [&str; 4] = ["Deregister", "Disable", "Disown", "Revoke"];
 
 /// Shares that are left and should not be: an account that has a snapshot may launch an AMI of it, or people were told.
 pub(super) fn check(played: &Played, statuses: &BTreeMap<String, Value>, wrong: &mut Vec<String>) {
@@ -46,7 +46,13 @@ pub(super) fn check(played: &Played, statuses: &BTreeMap<String, Value>, wrong: 
         let is_asked = |reader: &Permission| images.iter().any(|it| may_launch(it, reader));
         let readers = &snapshot.create_volume_permissions;
         let mut left: Vec<_> = readers.iter().filter(|it| !is_asked(it)).collect();
-        left.retain(|it| !told.stays_shared(id, it) && !told.may_copy_only(id, it));
+        // Of an AMI that is there, not all was seen to be set.
+        let is_unseen = |reader: &Permission| {
+            let named = told.copied_unseen(played, (REGION, id), reader);
+            let mut named = images.iter().filter(|it| named.contains(&it.id));
+            named.any(|it| it.snapshot_ids().any(|of| of == id))
+        };
+        left.retain(|it| !told.stays_shared(played, (REGION, id), it) && !is_unseen(it));
         if !left.is_empty() {
             wrong.push(format!(
                 "{left:?} have {id}, may launch no AMI of it, and nobody was told: {images:#?}"

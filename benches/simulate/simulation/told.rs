@@ -1,77 +1,125 @@
-//! What emails say of what stays in AWS. That an email once named something as new tells nobody that it is still there.
+//! What emails say of what stays in AWS. That an email once named something as new tells nobody that it is still there, nor does
+//! one say anything of what has happened after it.
+
+use std::collections::BTreeMap;
 
 use localaws::ec2::Permission;
+use serde_json::Value;
 
 use super::play::Played;
+use super::text;
+use crate::support::REGION;
 
-/// What emails say, line by line.
-pub(super) struct Told(Vec<String>);
+/// What emails say.
+pub(super) struct Told {
+    /// All of them, by their manifests, in the order in which they were recorded.
+    emails: BTreeMap<String, Vec<String>>,
+}
 
 impl Told {
     pub(super) fn by(played: &Played) -> Self {
-        let emails = played.stack.emails();
-        let lines = emails.iter().flat_map(|email| email.text.lines());
-        Self(lines.map(str::to_owned).collect())
+        let prefix = format!("s3://{}/", played.stack.bucket);
+        let mut numbered: BTreeMap<String, BTreeMap<u64, String>> = BTreeMap::new();
+        for published in played.stack.world.sns().published() {
+            let bodies: Value = serde_json::from_str(&published.message).unwrap_or_default();
+            let notice: Value = serde_json::from_str(text(&bodies, "/default")).unwrap_or_default();
+            let id = text(&notice, "/id").rsplit_once('#');
+            let of_manifest = id.and_then(|(manifest, number)| {
+                Some((manifest.strip_prefix(&prefix)?, number.parse().ok()?))
+            });
+            if let Some((key, number)) = of_manifest {
+                let emails = numbered.entry(key.to_owned()).or_default();
+                emails.insert(number, text(&bodies, "/email").to_owned());
+            }
+        }
+        let emails = numbered.into_iter();
+        let emails = emails.map(|(key, emails)| (key, emails.into_values().collect()));
+        Self {
+            emails: emails.collect(),
+        }
     }
 
+    fn all(&self) -> impl Iterator<Item = &String> {
+        self.emails.values().flatten()
+    }
+
+    /// Whether an email has a line that names this, and says so.
     fn any(&self, id: &str, says: impl Fn(&str) -> bool) -> bool {
-        let mut naming = self.0.iter().filter(|line| line.contains(id));
-        naming.any(|line| says(line))
+        let mut naming = self
+            .all()
+            .flat_map(|it| it.lines())
+            .filter(|it| it.contains(id));
+        naming.any(says)
     }
 
-    /// Whether an AMI or a snapshot is said to stay, or to be there perhaps: the words of `message/remains.rs` and
-    /// `message/retiring.rs`.
-    pub(super) fn stays(&self, id: &str) -> bool {
-        let listed = [format!("  - {id}: "), format!("  - {id} in ")];
-        let after = [
-            "kept",
-            "not deleted",
-            "deprecated",
-            "was to be deregistered, and is kept",
-        ];
-        let after = after.map(|words| format!("{id} {words}"));
+    /// Whether an email says one of these words of an AMI.
+    pub(super) fn says(&self, id: &str, words: &[&str]) -> bool {
+        let words: Vec<String> = words.iter().map(|it| format!("{id} {it}")).collect();
         self.any(id, |line| {
-            let may_be_there = line.split_once("may be there: ");
-            listed.iter().any(|it| line.starts_with(it))
-                || after.iter().any(|it| line.contains(it))
-                || line.starts_with("The previous AMI is kept: ")
-                // The bundle has changed: it is for people to deregister it.
-                || (line.starts_with("The previous AMI, ") && line.contains("the same bundle"))
-                || may_be_there.is_some_and(|(_, listed)| listed.contains(id))
+            let is_replaced =
+                line.starts_with("The previous AMI, ") && line.contains("was deregistered at");
+            is_replaced || words.iter().any(|it| line.contains(it))
         })
+    }
+
+    /// Whether an AMI or a snapshot of a Region is said to stay, or to be there perhaps, by the last email of a manifest that
+    /// names it: the words of `message/remains.rs` and `message/retiring.rs`.
+    pub(super) fn stays(&self, region: &str, id: &str) -> bool {
+        let last = |emails: &Vec<String>| emails.iter().rfind(|it| it.contains(id)).cloned();
+        let mut last = self.emails.values().filter_map(last);
+        last.any(|email| says_that_it_stays(&email, region, id))
     }
 
     /// Whether an account, or whoever else this is, is said to keep a snapshot. That it was shared once, as each change is told,
-    /// is not enough.
-    pub(super) fn stays_shared(&self, id: &str, reader: &Permission) -> bool {
-        let is_named = |line: &str| match reader {
-            Permission::Account(account) => line.contains(account),
-            _ => false,
-        };
-        self.any(id, |line| {
-            (line.contains("stays shared with") && is_named(line))
-                || line.contains("may still be shared")
-        })
-    }
-
-    /// Whether an account is said to have the snapshots of an AMI of which not all was seen to be set.
-    pub(super) fn may_copy_only(&self, id: &str, reader: &Permission) -> bool {
+    /// is not enough, nor that it was said and not so.
+    pub(super) fn stays_shared(
+        &self,
+        played: &Played,
+        (region, id): (&str, &str),
+        reader: &Permission,
+    ) -> bool {
         let Permission::Account(account) = reader else {
             return false;
         };
-        let lines: Vec<&str> = self.0.iter().map(|line| line.trim_start()).collect();
-        let starts = |line: &str| line.starts_with("Snapshots ") && line.contains(id);
-        let mut of_amis = (0..lines.len()).filter(|at| starts(lines[*at])).map(|at| {
-            let after = lines[at..].iter();
-            after.take_while(|line| !line.is_empty() && !line.starts_with("AMI "))
+        let is_said = self.any(id, |line| {
+            (line.contains("stays shared with") && line.contains(account))
+                || line.contains("may still be shared as they were")
         });
-        of_amis.any(|of_ami| {
-            let has = |word: &str, what: &str| {
-                let mut lines = of_ami.clone();
-                lines.any(|line| line.starts_with(word) && line.contains(what))
-            };
-            has("Copyable ", account) && has("Settings ", "was not seen to be set")
-        })
+        is_said && played.monitor.is_told_to_stay(region, id, account)
+    }
+
+    /// The AMIs of which emails say that an account can copy them, with this snapshot, and that not all was seen to be set.
+    pub(super) fn copied_unseen(
+        &self,
+        played: &Played,
+        (region, id): (&str, &str),
+        reader: &Permission,
+    ) -> Vec<String> {
+        let Permission::Account(account) = reader else {
+            return Vec::new();
+        };
+        let said = [
+            ("Snapshots ", id),
+            ("Copyable ", account.as_str()),
+            ("Settings ", "was not seen to be set"),
+        ];
+        let images = played.monitor.told_unseen(region, id, account);
+        let is_said = |image: &String| {
+            let start = format!("{image} in {region} ");
+            let is_of_image =
+                |line: &str| line.starts_with("AMI ") && line.contains(start.as_str());
+            self.all().any(|email| {
+                let lines = email.lines().map(str::trim_start);
+                let of_image = lines.skip_while(|it| !is_of_image(it)).skip(1);
+                let of_image = of_image.take_while(|it| !it.is_empty() && !it.starts_with("AMI "));
+                let of_image: Vec<&str> = of_image.collect();
+                said.iter().all(|(word, what)| {
+                    let mut lines = of_image.iter();
+                    lines.any(|it| it.starts_with(word) && it.contains(what))
+                })
+            })
+        };
+        images.into_iter().filter(is_said).collect()
     }
 
     /// Whether the protection of an AMI is said to be off perhaps.
@@ -81,4 +129,41 @@ impl Told {
                 && line.contains("may be off: check it")
         })
     }
+}
+
+/// Whether an email says that this stays.
+fn says_that_it_stays(email: &str, region: &str, id: &str) -> bool {
+    let left = format!("  - {id}: ");
+    let (listed, named) = (format!("  - {id} in {region}"), format!("{id} in {region}"));
+    let after = [
+        "kept",
+        "not deleted",
+        "deprecated",
+        "was to be deregistered, and is kept",
+    ];
+    let after = after.map(|words| format!("{id} {words}"));
+    // What is indented more is about the AMI before.
+    let mut of = String::new();
+    for line in email.lines() {
+        if let Some((place, _)) = line.strip_prefix("  - ").and_then(|it| it.split_once(": ")) {
+            of = place.to_owned();
+        }
+        let is_said = || {
+            let may_be_there = line.split_once("may be there: ");
+            after.iter().any(|it| line.contains(it))
+                || may_be_there.is_some_and(|(_, listed)| listed.contains(id))
+        };
+        if (line.starts_with(&left) && region == REGION)
+            || line.starts_with(&listed)
+            || (of == region && is_said())
+            || (line.starts_with("The previous AMI is kept: ") && line.contains(&named))
+            // The bundle has changed: it is for people to deregister it.
+            || (line.starts_with("The previous AMI, ")
+                && line.contains("the same bundle")
+                && line.contains(&named))
+        {
+            return true;
+        }
+    }
+    false
 }

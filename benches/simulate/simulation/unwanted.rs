@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::by_hand::OTHER;
 use super::manifest::short;
+use super::monitor::{DEPRECATED, own_images};
 use super::play::Played;
 use super::rest::is_made_after_failing;
 use super::script::{KEYS, Manifest, Retire};
@@ -52,6 +53,7 @@ pub(super) async fn check(
         }
     }
     check_retired(played, wrong);
+    check_retired_by_functions(played, statuses, wrong);
     check_tasks(played, statuses, wrong);
     check_bundles(played, statuses, wrong).await;
     check_shares(played, wrong);
@@ -83,7 +85,7 @@ fn unwanted<'a>(
     let is_earlier = |it: &Found| {
         status["regions"].get(it.0).is_none()
             && previous.contains(&it.1.id)
-            && is_told_as_kept(played, &it.1.id)
+            && is_told_as_kept(played, it.0, &it.1.id)
     };
     let versions = played.monitor.versions(&played.stack, key);
     let dropped = |version: &&Manifest| {
@@ -122,12 +124,13 @@ fn is_answered(status: &Value, id: &str) -> bool {
 }
 
 /// Whether an email says that an AMI of an earlier version is kept.
-fn is_told_as_kept(played: &Played, id: &str) -> bool {
+fn is_told_as_kept(played: &Played, region: &str, id: &str) -> bool {
+    let named = format!("{id} in {region}");
     let emails = played.stack.emails();
     let mut lines = emails.iter().flat_map(|email| email.text.lines());
     lines.any(|line| {
         let is_kept = line.starts_with("The previous AMI is kept: ");
-        is_kept && line.contains(id)
+        is_kept && line.contains(&named)
     })
 }
 
@@ -141,9 +144,31 @@ fn check_retired(played: &Played, wrong: &mut Vec<String>) {
         };
         let words = format!("{image} {words}");
         // What had to go first, and stays, is told with the version that was to take its place.
-        let is_told_otherwise = outcome == "kept" && told.stays(&image);
+        let is_told_otherwise = outcome == "kept" && regions().any(|it| told.stays(it, &image));
         if !emails.iter().any(|email| email.text.contains(&words)) && !is_told_otherwise {
             wrong.push(format!("no email says that {image} is {outcome}"));
+        }
+    }
+}
+
+/// Whatever becomes of a manifest and its status meanwhile: people are told of each AMI that a function has deregistered, or has
+/// deprecated and left so, because it is not wanted any more.
+fn check_retired_by_functions(
+    played: &Played,
+    statuses: &BTreeMap<String, Value>,
+    wrong: &mut Vec<String>,
+) {
+    let told = Told::by(played);
+    for ((region, id), words) in played.monitor.retired_by_functions() {
+        let mut images = played.stack.world.ec2().images(&region).into_iter();
+        let image = images.find(|it| it.id == id);
+        // What was deprecated may have been taken back, or have gone since, which is told by itself.
+        let is_left = image.is_some_and(|it| it.deprecation_time.is_some());
+        let has = |it: &Value| text(it, "/state") != "deleted" && own_images(it).contains(&id);
+        let is_over = words == DEPRECATED && (!is_left || statuses.values().any(has));
+        if !is_over && !told.says(&id, words) {
+            let what = format!("a function has retired {id} in {region}, and no email says");
+            wrong.push(format!("{what} {}", words.join(" or ")));
         }
     }
 }
@@ -239,7 +264,7 @@ fn check_shares(played: &Played, wrong: &mut Vec<String>) {
         for snapshot in played.snapshots(region) {
             let (id, readers) = (&snapshot.id, &snapshot.create_volume_permissions);
             let is_ours = !played.snapshots_before.contains(id);
-            let is_told = |it: &Permission| told.stays_shared(id, it);
+            let is_told = |it: &Permission| told.stays_shared(played, (region, id), it);
             if is_ours && !readers.iter().all(is_told) && !used.contains(id) && !is_left_by_hand(id)
             {
                 wrong.push(format!(

@@ -83,9 +83,25 @@ pub(super) async fn happen(played: &Played, event: &Event) -> bool {
                 }
             }
         }
+        Event::HideSnapshots {
+            key: at,
+            region: place,
+            seconds: time,
+        } => hide_snapshots(played, key(*at), region(*place), seconds(*time)),
         event => return of_ec2(world, event),
     }
     true
+}
+
+/// EC2 does not show the snapshots that were made with a manifest's AMIs.
+fn hide_snapshots(played: &Played, key: &str, region: &str, time: Duration) {
+    let ec2 = played.stack.world.ec2();
+    let tag = format!("s3://{}/{key}", played.stack.bucket);
+    let mut snapshots = ec2.snapshots(region);
+    snapshots.retain(|it| it.tags.get("amiwright:manifest") == Some(&tag));
+    for snapshot in snapshots {
+        ec2.hide_snapshot(region, &snapshot.id, time);
+    }
 }
 
 /// What is set about EC2 and SSM; whether it was that.

@@ -56,8 +56,22 @@ impl Wanted<'_> {
             (_, "CopyImage") => self.any(|it| is_made_by(it, Some(Kind::CopyImage))),
             (_, "ModifySnapshotAttribute") => self.any(|it| it.copy),
             (_, "ModifyImageAttribute") => self.any(|it| is_shared(it) || it.description.is_some()),
-            (_, "EnableImageDeprecation") => self.any(|it| it.deprecate.is_some()),
-            (_, "EnableImageDeregistrationProtection") => self.any(|it| it.protect.is_some()),
+            (_, "BundleInstance") => self.any(|it| is_made_by(it, Some(Kind::BundleInstance))),
+            (_, "ImportImage" | "DescribeImportImageTasks") => {
+                self.any(|it| is_made_by(it, Some(Kind::ImportImage)))
+            }
+            (_, "CreateRestoreImageTask") => {
+                self.any(|it| is_made_by(it, Some(Kind::RestoreImage)))
+            }
+            (_, "CreateStoreImageTask" | "DescribeStoreImageTasks") => self.any(|it| it.store),
+            (_, "DeleteTags") => self.any(|it| it.team.is_some()),
+            (_, "EnableImageDeprecation" | "DisableImageDeprecation") => {
+                self.any(|it| it.deprecate.is_some() || it.deprecate_at.is_some() || it.public)
+            }
+            (_, "EnableImageDeregistrationProtection" | "DisableImageDeregistrationProtection") => {
+                self.any(|it| it.protect.is_some())
+            }
+            (_, "GetImageBlockPublicAccessState") => self.any(|it| it.public),
             // The earlier AMI may have to go first.
             (_, "DeregisterImage" | "DeleteSnapshot" | "DescribeImageReferences") => {
                 self.any(has_own_name)

@@ -40,6 +40,46 @@ const ACTIONS: [(&str, &str); 22] = [
     ("ssm", "GetParameters"),
 ];
 
+/// Actions of the functions that a policy refuses by name at times.
+const DENIED: [(&str, &str); 36] = [
+    ("ec2", "BundleInstance"),
+    ("ec2", "CancelImportTask"),
+    ("ec2", "CopyImage"),
+    ("ec2", "CreateRestoreImageTask"),
+    ("ec2", "CreateStoreImageTask"),
+    ("ec2", "CreateTags"),
+    ("ec2", "DeleteSnapshot"),
+    ("ec2", "DeleteTags"),
+    ("ec2", "DeregisterImage"),
+    ("ec2", "DescribeImageAttribute"),
+    ("ec2", "DescribeImageReferences"),
+    ("ec2", "DescribeImages"),
+    ("ec2", "DescribeImportImageTasks"),
+    ("ec2", "DescribeImportSnapshotTasks"),
+    ("ec2", "DescribeRegions"),
+    ("ec2", "DescribeSnapshotAttribute"),
+    ("ec2", "DescribeSnapshots"),
+    ("ec2", "DescribeStoreImageTasks"),
+    ("ec2", "DisableImageDeprecation"),
+    ("ec2", "DisableImageDeregistrationProtection"),
+    ("ec2", "EnableImageDeprecation"),
+    ("ec2", "EnableImageDeregistrationProtection"),
+    ("ec2", "GetEbsDefaultKmsKeyId"),
+    ("ec2", "GetEbsEncryptionByDefault"),
+    ("ec2", "GetImageBlockPublicAccessState"),
+    ("ec2", "ImportImage"),
+    ("ec2", "ImportSnapshot"),
+    ("ec2", "ModifyImageAttribute"),
+    ("ec2", "ModifySnapshotAttribute"),
+    ("ec2", "RegisterImage"),
+    ("s3", "DeleteObject"),
+    ("s3", "PutObjectAcl"),
+    ("sns", "Publish"),
+    ("ssm", "GetParameterHistory"),
+    ("ssm", "GetParameters"),
+    ("ssm", "PutParameter"),
+];
+
 impl Generator {
     fn wrong(&mut self) -> Wrong {
         let seconds = self.pick(&[5, 30, 70, 900]);
@@ -86,6 +126,28 @@ impl Generator {
         Event::Storm {
             what,
             fault,
+            seconds,
+        }
+    }
+
+    /// Somebody's policy refuses one action for a while, in all Regions.
+    pub(super) fn denial(&mut self) -> Event {
+        let (service, action) = self.pick(&DENIED);
+        let seconds = self.pick(&[130, 900, 1_800, 5_000, 20_000]);
+        Event::Storm {
+            what: Meant::Action(service.to_owned(), action.to_owned()),
+            fault: Wrong::Denied,
+            seconds,
+        }
+    }
+
+    /// EC2 does not show snapshots for a while: not for so long, also several times in a row, that they count as gone.
+    pub(super) fn hide_snapshots(&mut self) -> Event {
+        let seconds = self.pick(&[20, 90, 200, 280]);
+        let (key, region) = (self.key(), self.region());
+        Event::HideSnapshots {
+            key,
+            region,
             seconds,
         }
     }

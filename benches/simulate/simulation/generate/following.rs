@@ -10,6 +10,7 @@ impl Generator {
         moves.extend(self.updated_again(event));
         moves.extend(self.dropped_again(event));
         moves.extend(self.cancelled_unseen(event));
+        moves.extend(self.hindered(event));
         moves
     }
 
@@ -124,6 +125,7 @@ fn opposite(edit: Edit) -> Option<Edit> {
         Edit::Untag => Some(Edit::Tag),
         Edit::Protect => Some(Edit::Unprotect),
         Edit::Unprotect => Some(Edit::Protect),
+        Edit::Disable => Some(Edit::Enable),
         _ => None,
     }
 }

@@ -221,7 +221,7 @@ impl Generator {
 }
 
 /// Without what the checks refuse of manifests that have nothing to do with the stack.
-fn coherent(mut manifest: Manifest) -> Manifest {
+pub(super) fn coherent(mut manifest: Manifest) -> Manifest {
     // It says only one of the two names, and what is not said makes no other version.
     manifest.fixed_name &= !manifest.shared_name;
     let is_instance_store = matches!(manifest.source, Source::Instance | Source::Bundle);

@@ -94,10 +94,16 @@ impl State {
             "image-failed" => {
                 self.is_failing(key, |it| it.is_none_or(|kind| MAKES_IMAGE.contains(&kind)))
             }
-            "image-lost" | "image-deregistered" => self.is_edited(key, &[Edit::Deregister]),
+            // What has lost its tags counts as not shown.
+            "image-lost" | "image-deregistered" => {
+                self.is_edited(key, &[Edit::Deregister, Edit::Disown])
+            }
+            "unproven" => self.is_edited(key, &[Edit::Disown]),
             "image-disabled" => self.is_edited(key, &[Edit::Disable]),
             "name-taken" => {
-                self.has_twin(key) || self.some_version(key, |it| it.fixed_name || it.shared_name)
+                self.has_twin(key)
+                    || self.some_version(key, |it| it.fixed_name || it.shared_name)
+                    || self.is_edited(key, &[Edit::Disown])
             }
             "region-disabled" => self.is_switched_off(place),
             "parameter-conflict" => self.may_conflict(key, status),
@@ -132,6 +138,7 @@ impl State {
                 self.is_switched_off(place)
                     || self.is_validated_late()
                     || self.is_edited(key, &EDITS)
+                    || self.is_edited(key, &[Edit::Disown])
                     || self.unclear() >= UNCLEAR
                     // Refused for longer than a new policy takes until it is in force everywhere.
                     || (is_denial(text(failure, "/message")) && self.denied_for() >= REFUSED)

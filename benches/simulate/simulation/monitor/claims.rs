@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use localaws::ec2::Image;
+use localaws::ec2::{Image, ImageState};
 use localaws::faults::Call;
 use serde_json::Value;
 
 use super::images::made_for;
-use super::retiring::is_retiring;
+use super::retiring::{is_made_in_vain, is_retiring};
 use super::{Monitor, State, field, own_images, text};
 use crate::simulation::script::Manifest;
 use crate::support::{REGION, TestStack};
@@ -21,6 +21,12 @@ const REPLACED_FOR: SignedDuration = SignedDuration::from_hours(6);
 
 /// How old a read may be at most on which a function acts.
 const READ_TO_ACT_MAX: SignedDuration = SignedDuration::from_mins(20);
+
+/// What emails say of an AMI that was deregistered.
+const GONE: &[&str] = &["deregistered", "was deregistered", "may be gone"];
+
+/// What they say of one that was deprecated instead.
+pub(crate) const DEPRECATED: &[&str] = &["deprecated"];
 
 /// What was said and done.
 #[derive(Default)]
@@ -35,6 +41,10 @@ pub(super) struct Claims {
     asked_again: BTreeSet<(String, String)>,
     /// The tasks that EC2 has shown as failed, and that went on in truth.
     shown_as_failed: BTreeSet<String>,
+    /// AMIs that functions have deregistered since they are not wanted any more, or are in the way, by Region.
+    deregistered: BTreeSet<(String, String)>,
+    /// Those that they have deprecated for that.
+    deprecated: BTreeSet<(String, String)>,
     /// When somebody changed an AMI by hand first, by Region and id.
     edited_at: BTreeMap<(String, String), Timestamp>,
 }
@@ -111,6 +121,19 @@ impl Monitor {
     /// The AMIs whose protection a function has switched off last so that they can go, each with its Region.
     pub(in crate::simulation) fn unprotected(&self) -> BTreeSet<(String, String)> {
         self.lock().claims.unprotected.clone()
+    }
+
+    /// The AMIs that functions have deregistered, or deprecated, since they are not wanted any more, each with its Region and the
+    /// words of the emails for that.
+    pub(in crate::simulation) fn retired_by_functions(
+        &self,
+    ) -> Vec<((String, String), &'static [&'static str])> {
+        let state = self.lock();
+        let claims = &state.claims;
+        let gone = claims.deregistered.iter().map(|it| (it.clone(), GONE));
+        let deprecated = claims.deprecated.iter();
+        let deprecated = deprecated.map(|it| (it.clone(), DEPRECATED));
+        gone.chain(deprecated).collect()
     }
 
     /// The AMIs of a Region as they were last seen, also those that are gone.
@@ -221,23 +244,38 @@ impl State {
         !self.claims.asked_again.contains(&place)
     }
 
-    /// Notes whose protection is off: an AMI's that is to go, and may stay in the end.
-    pub(super) fn note_protection(&mut self, call: &Call, sent: &[(String, String)]) {
+    /// Notes what is done to an AMI that is to go: it may stay in the end, and people are told.
+    pub(super) fn note_retirement(&mut self, call: &Call, sent: &[(String, String)]) {
         let id = field(sent, "ImageId").unwrap_or_default();
         let place = (call.region.clone(), id.to_owned());
-        let made = self.images.get(&place).and_then(made_for);
+        let Some(image) = self.images.get(&place) else {
+            return;
+        };
         let prefix = format!("s3://{}/", self.eyes().bucket);
+        let made = made_for(image);
         let Some((key, digest)) =
             made.and_then(|(manifest, digest)| Some((manifest.strip_prefix(&prefix)?, digest)))
         else {
             return;
         };
-        // That of the newest version is off where its manifest does not ask for it.
-        let is_going =
-            self.written.last.get(key).is_some_and(|status| {
-                is_retiring(status) || text(status, "/build/digest") != digest
-            });
+        let last = self.written.last.get(key);
+        // That of the newest version has what its manifest asks for.
+        let is_going = last
+            .is_some_and(|status| is_retiring(status) || text(status, "/build/digest") != digest);
+        // What an attempt leaves is listed as deleted.
+        let is_left = image.state == ImageState::Failed
+            || last.is_some_and(|status| text(status, "/build/step") == "clean-up")
+            || last.is_some_and(|status| is_made_in_vain(call, (image, digest), status));
         match call.action.as_str() {
+            "DeregisterImage" if !is_left => {
+                self.claims.deregistered.insert(place);
+            }
+            "EnableImageDeprecation" if is_going => {
+                self.claims.deprecated.insert(place);
+            }
+            "EnableImageDeprecation" | "DisableImageDeprecation" => {
+                self.claims.deprecated.remove(&place);
+            }
             "DisableImageDeregistrationProtection" if is_going => {
                 self.claims.unprotected.insert(place);
             }

@@ -12,7 +12,11 @@ pub(super) const UNCLEAR: u64 = 6 * 3600;
 impl Monitor {
     /// Something happens to the account, in the words of this stack.
     pub(in crate::simulation) fn hear(&self, event: &Event) {
-        self.lock().happened.push(event.clone());
+        let mut state = self.lock();
+        if let Some(now) = state.now {
+            state.forget_refusals(event, now);
+        }
+        state.happened.push(event.clone());
     }
 }
 

@@ -27,7 +27,11 @@ pub(super) fn made_for(image: &Image) -> Option<(&str, &str)> {
 impl State {
     pub(super) fn judge_images(&mut self, call: &Call, sent: &[(String, String)]) {
         self.coverage.action(&call.action);
+        if self.judge_disowned(call, sent) {
+            return self.look(&call.region);
+        }
         self.judge_neighbor(call, sent);
+        self.judge_absence(call, sent);
         self.judge_tags(call, sent);
         self.look(&call.region);
         self.judge_repetition(call, sent);
@@ -35,7 +39,7 @@ impl State {
             self.judge_once(call);
             self.judge_making(call, sent);
         }
-        self.note_protection(call, sent);
+        self.note_retirement(call, sent);
         match call.action.as_str() {
             "ModifyImageAttribute" => {
                 self.judge_grant(call, sent);

@@ -86,7 +86,7 @@ fn named(exchange: &Exchange) -> String {
 }
 
 /// The code of an error, as any service writes it.
-fn code(body: &[u8]) -> String {
+pub(super) fn code(body: &[u8]) -> String {
     let body = String::from_utf8_lossy(body);
     for (start, end) in [("<Code>", '<'), ("\"__type\":\"", '"')] {
         if let Some((_, rest)) = body.split_once(start) {

@@ -1,9 +1,11 @@
 //! Watches every call as soon as it has taken effect, and notes what must never be so, not even for a moment.
 
+mod absence;
 mod asked;
 mod by_hand;
 mod causes;
 mod claims;
+mod disowned;
 mod fields;
 mod given;
 mod happened;
@@ -12,9 +14,11 @@ mod log;
 mod once;
 mod outdated;
 mod parameters;
+mod refusals;
 mod requests;
 mod retiring;
 mod secrets;
+mod shares;
 mod statuses;
 mod staying;
 mod telling;
@@ -30,12 +34,17 @@ use localaws::faults::{Call, Exchange};
 use localaws::ssm::Ssm;
 use serde_json::Value;
 
+use self::absence::Absence;
 use self::claims::Claims;
+pub(crate) use self::claims::DEPRECATED;
+use self::disowned::Disowned;
 use self::fields::{field, fields, values};
 pub(crate) use self::log::Line;
 use self::once::Once;
+use self::refusals::Refusals;
 use self::requests::Asked;
 use self::secrets::Secrets;
+use self::shares::Shares;
 use self::statuses::Written;
 pub(crate) use self::statuses::own_images;
 use self::telling::Telling;
@@ -93,6 +102,10 @@ pub(super) struct State {
     asked: Asked,
     telling: Telling,
     once: Once,
+    absence: Absence,
+    disowned: Disowned,
+    refusals: Refusals,
+    shares: Shares,
     secrets: Secrets,
     /// The import tasks that the stack has begun.
     imports: BTreeSet<String>,
@@ -167,6 +180,7 @@ impl Monitor {
         let at = stack.world.clock().now();
         let mut state = self.lock();
         state.coverage.event(event);
+        state.forget_refusals(event, at);
         state.happened.push(event.clone());
         let text = serde_json::to_string(event).unwrap_or_default();
         state.lines.push(Line::said(at, text));
@@ -290,6 +304,9 @@ impl State {
         self.secrets.learn(call, &sent);
         self.hear_end(call, &sent);
         self.hear_protection(call, &sent);
+        self.hear_revocation(call, &sent);
+        self.hear_absence(exchange);
+        self.judge_refusal(exchange, &sent);
         if call.service == "ec2" && call.action == "DescribeImages" {
             // What a function does next rests on what EC2 shows now.
             self.look(&call.region);

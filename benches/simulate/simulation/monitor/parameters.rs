@@ -40,6 +40,9 @@ impl State {
         let images = self.living(&call.region);
         let image = images.iter().find(|image| image.id == value);
         let Some((manifest, digest)) = image.and_then(made_for) else {
+            if self.is_just_disowned(call, value) {
+                return;
+            }
             return self.wrong(
                 call,
                 &format!("{name} is set to {value}, which is not ours"),
@@ -65,10 +68,8 @@ impl State {
             );
         }
         let held = held.filter(|held| **held != value);
-        let is_of_others = held.is_some_and(|held| {
-            let known = self.images.get(&(call.region.clone(), held.clone()));
-            known.and_then(made_for).map(|(of, _)| of) != Some(manifest)
-        });
+        let is_of_others =
+            held.is_some_and(|held| self.manifest_of(&call.region, held) != Some(manifest));
         if is_of_others && !naming.iter().any(|version| version.take_over) {
             let what = format!("{name} held {held:?}, and {manifest} does not take it over");
             return self.wrong(call, &what);
@@ -90,7 +91,7 @@ impl State {
         for region in std::iter::once(REGION).chain(required) {
             let images = self.living(region);
             let Some(image) = images.iter().find(|it| made_for(it) == Some(made)) else {
-                if self.is_taken_by_hand(region, made) {
+                if self.is_taken_by_hand(region, made) || self.is_version_disowned(region, made) {
                     continue;
                 }
                 return Some(format!("there is an AMI in {region}"));

@@ -13,6 +13,9 @@ use crate::simulation::script::{Manifest, Retire};
 /// Who has looked what uses an AMI may deregister it for as long as a function runs, in seconds.
 const LOOK_TO_ACT_MAX: i64 = 15 * 60;
 
+/// Who has just made an AMI takes it back before the function ends, in seconds.
+const MADE_TO_TAKEN_BACK_MAX: i64 = 60;
+
 /// Nobody takes an AMI that has been there for longer for what an attempt has left, in seconds: a day, and what clocks are off.
 const IN_USE_FOR_SURE: i64 = 24 * 3600 + 5 * 60;
 /// What is shared and was launched within as many seconds may be in use.
@@ -68,6 +71,21 @@ impl Going {
     }
 }
 
+/// Whether an AMI was made a moment ago, for a version that has ended meanwhile, and whose status does not know of it: whoever has
+/// made it takes it back.
+pub(super) fn is_made_in_vain(
+    call: &Call,
+    (image, digest): (&Image, &str),
+    status: &Value,
+) -> bool {
+    let is_ending = text(status, "/state") != "working"
+        || !status["build"]["ending"].is_null()
+        || text(status, "/build/digest") != digest;
+    let age = call.at.as_second() - image.created_at.as_second();
+    let is_known = status.to_string().contains(&image.id);
+    is_ending && !is_known && age <= MADE_TO_TAKEN_BACK_MAX
+}
+
 /// Whether AMIs that are not wanted any more are being retired: all else is done.
 pub(super) fn is_retiring(status: &Value) -> bool {
     text(status, "/build/step") == "retire" && text(status, "/state") == "working"
@@ -112,6 +130,9 @@ impl State {
     fn why_not(&self, call: &Call, going: &Going) -> Vec<String> {
         let id = &going.image.id;
         let mut why = Vec::new();
+        if is_made_in_vain(call, (&going.image, &going.digest), &going.status) {
+            return why;
+        }
         let Some(because) = going.because() else {
             let step = text(&going.status, "/build/step");
             return vec![format!("{id} is deregistered in the step {step}")];

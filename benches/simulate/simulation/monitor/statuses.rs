@@ -126,6 +126,7 @@ impl State {
         self.judge_told(call, (&before, &status), &new);
         self.judge_allowed(call, key, (&before, &status), &new);
         self.judge_claims(call, key, &before, &status);
+        self.judge_removal(call, key, (&before, &status));
         self.judge_failures(call, key, (&before, &status));
         self.judge_staying(call, key, (&before, &status));
         self.judge_intent(call, key, (&before, &status));

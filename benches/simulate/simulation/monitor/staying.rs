@@ -48,6 +48,7 @@ impl State {
             let mut wrong = self.wrong_with_outcome(key, status, &it);
             let kept = it["kept"].as_array().into_iter().flatten();
             wrong.extend(kept.filter_map(|kept| self.wrong_with_kept(key, status, &it, kept)));
+            wrong.extend(self.wrong_with_shared(key, status, &it));
             for what in wrong {
                 self.wrong(call, &format!("{key}: {what}: {it}"));
             }
@@ -191,7 +192,7 @@ impl State {
                     || self.is_edited(key, &[Edit::Deregister, Edit::Disable])
             }
             "launched" => self.is_edited(key, &[Edit::Launch]),
-            // Nobody forges tags.
+            "unproven" => self.is_disowned(region, image),
             _ => false,
         }
     }
@@ -229,7 +230,7 @@ impl State {
         let is_so = match text(kept, "/reason") {
             "deregistered-by-others" => self.is_edited(key, &[Edit::Deregister]),
             "not-asked" => self.some_version(key, |it| !it.delete_snapshots),
-            "unproven" => self.foreign.contains_key(&place),
+            "unproven" => self.foreign.contains_key(&place) || self.is_disowned(region, snapshot),
             "given-up" => self.is_reason(key, status, (region, image), &kept["why"]),
             "used-by" => {
                 let other = text(kept, "/image");

@@ -76,6 +76,7 @@ impl State {
                 self.judge_lasting(call, facts);
             }
             self.judge_changes(call, key, kind, facts);
+            self.note_shares(facts);
             let id = format!("s3://{}/{key}#{seq}", self.eyes().bucket);
             self.telling.facts.insert(id, facts.clone());
         }

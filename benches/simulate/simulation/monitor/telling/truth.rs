@@ -82,6 +82,7 @@ impl State {
             match text(it, "/difference") {
                 "deregistered" => image.is_some(),
                 "not-available" => image.is_some_and(|it| it.state == ImageState::Available),
+                "untagged" => !self.is_disowned(text(it, "/region"), text(it, "/image")),
                 _ => false,
             }
         });
