@@ -204,10 +204,22 @@ impl Aws {
     /// # Errors
     /// If EC2 does not answer, or refuses, as it does if the AMI is protected.
     pub async fn deregister_image(&self, id: &str) -> Result<(), AwsError> {
+        unless_gone(self.deregister_new_image(id).await)
+    }
+
+    /// Deregisters an AMI that EC2 has just made: it may not know it yet.
+    ///
+    /// # Errors
+    /// If EC2 does not answer, refuses, or does not know the AMI.
+    pub async fn deregister_new_image(&self, id: &str) -> Result<(), AwsError> {
         let request = self.ec2().deregister_image().image_id(id);
         let doing = format!("deregistering the AMI {id}");
         let answer = self.send_ec2("DeregisterImage", doing, Box::pin(request.send()));
-        unless_gone(answer.await)
+        match answer.await {
+            // By this very request, whose answer was lost.
+            Err(error) if error.has_code("InvalidAMIID.Unavailable") => Ok(()),
+            answer => answer.map(drop),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use super::context::{Context, Error};
 use crate::image::outcome::{Evidence, Origin, StepOutcome};
 use crate::image::ownership;
 use crate::image::status::Status;
+use crate::image::task::TaskKind;
 
 /// An AMI that EC2 has just made in the stack's Region, and the version that it was made for.
 pub(super) struct Made {
@@ -26,7 +27,7 @@ impl Made {
                 task,
                 origin: Origin::Created,
                 ..
-            }) => task.image.clone()?,
+            }) if task.kind == TaskKind::RestoreImage => task.image.clone()?,
             _ => return None,
         };
         Some(Self {
@@ -39,7 +40,7 @@ impl Made {
     /// anybody: the answer of this invocation alone has its id.
     ///
     /// # Errors
-    /// If EC2 does not answer, or refuses.
+    /// If EC2 does not answer, refuses, or does not know the AMI yet: then it is left, and the log says so.
     pub(super) async fn take_back(
         self,
         context: Context<'_>,
@@ -52,9 +53,17 @@ impl Made {
         tracing::warn!(
             image,
             manifest,
-            "made for a version that has ended: deregistered"
+            "made for a version that has ended: is deregistered"
         );
-        Ok(context.aws.deregister_image(image).await?)
+        if let Err(error) = context.aws.deregister_new_image(image).await {
+            tracing::error!(
+                image,
+                manifest,
+                "is left, and in no status: deregister it by hand"
+            );
+            return Err(error.into());
+        }
+        Ok(())
     }
 
     /// Whether the status names it, or its version goes on, and looks for its AMI.
@@ -65,7 +74,8 @@ impl Made {
             || tasks.any(|it| it.image.as_ref() == Some(&self.image))
             || ownership::is_previous(status, &self.image);
         let is_ending = status.state.is_final() || status.build.ending.is_some();
-        let has_other = status.image_in(&context.config.region).is_some();
+        let is_made = status.build.tasks.iter().any(|it| it.image.is_some());
+        let has_other = is_made || status.image_in(&context.config.region).is_some();
         is_named || (status.build.digest == self.digest && !is_ending && !has_other)
     }
 }
