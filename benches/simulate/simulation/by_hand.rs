@@ -96,6 +96,8 @@ fn disown_snapshots(played: &mut Played, region: &'static str, image: &Image) {
             it.tags.retain(|key, _| !is_own(key));
         });
         if was_own {
+            // The functions may change only what has the tags.
+            played.stack.expect_refusals();
             played.monitor.disown(&played.stack, region, id);
             // Nor is it the other stack's.
             if let Some(beside) = &mut played.beside {

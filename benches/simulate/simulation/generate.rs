@@ -228,7 +228,6 @@ impl Generator {
             Edit::Unshare,
             Edit::Launch,
             Edit::Disown,
-            Edit::DisownSnapshots,
         ])
     }
 

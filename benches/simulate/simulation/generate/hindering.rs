@@ -57,12 +57,7 @@ impl Generator {
             true => 0,
             false => self.region(),
         };
-        let edit = self.pick(&[
-            Edit::Disown,
-            Edit::Disown,
-            Edit::DisownSnapshots,
-            Edit::Disable,
-        ]);
+        let edit = self.pick(&[Edit::Disown, Edit::Disown, Edit::Disable]);
         let mut moves = vec![self.after(&MADE, Event::Edit { key, region, edit })];
         if edit == Edit::Disable && self.chance(60) {
             let edit = Edit::Enable;

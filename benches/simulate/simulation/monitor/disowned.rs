@@ -105,6 +105,8 @@ impl State {
         let snapshot = field(sent, "SnapshotId");
         let images = values(sent, "ImageId", "")
             .chain(values(sent, "ResourceId.", "").filter(|it| it.starts_with("ami-")));
+        // What an import has made is proven by its task, too, and tagged again.
+        let images = images.filter(|id| !self.is_machine(region, id));
         let mut ids: Vec<String> = images.map(str::to_owned).collect();
         match (call.action.as_str(), snapshot) {
             ("DeleteSnapshot", Some(id)) if !self.is_imported(region, id) => {
@@ -127,6 +129,14 @@ impl State {
             Some((id, *at))
         });
         since.collect()
+    }
+
+    /// Whether an import may have made an AMI.
+    fn is_machine(&self, region: &str, id: &str) -> bool {
+        let manifest = self.manifest_of(region, id);
+        let versions = manifest.and_then(|manifest| self.wanted.get(manifest));
+        let mut versions = versions.into_iter().flatten();
+        versions.any(|it| it.source == Source::Vm)
     }
 
     /// Whether an import may have made a snapshot: its task proves whose it is, too, and it is tagged again before it is deleted.
