@@ -100,13 +100,18 @@ impl fmt::Display for Attempt {
     }
 }
 
+/// Whether these tags say that something was made for this manifest, whatever version of it.
+#[must_use]
+pub fn is_of_manifest(status: &Status, tags: &BTreeMap<String, String>) -> bool {
+    tags.get(MANIFEST_TAG) == Some(&status.manifest.uri())
+}
+
 /// Whether these tags are of an attempt that came after this one of the same manifest. An attempt that is being cleaned
 /// up is the last: the next begins when it has ended.
 #[must_use]
 pub fn is_later_attempt(status: &Status, tags: &BTreeMap<String, String>) -> bool {
-    let is_of_manifest = tags.get(MANIFEST_TAG) == Some(&status.manifest.uri());
     let theirs = Attempt::of_tags(tags);
-    is_of_manifest && theirs.is_some_and(|theirs| theirs > Attempt::of(status))
+    is_of_manifest(status, tags) && theirs.is_some_and(|theirs| theirs > Attempt::of(status))
 }
 
 /// The attempt, this one or another, to make this version of the manifest that these tags are of; none if they are of
@@ -144,7 +149,7 @@ pub fn is_of_version(
                 && !is_later_attempt(status, tags)
         }
     };
-    is_version && tags.get(MANIFEST_TAG) == Some(&status.manifest.uri())
+    is_version && is_of_manifest(status, tags)
 }
 
 /// Whether an AMI, a snapshot or a bundle (by its key) is an earlier version's, which is kept.

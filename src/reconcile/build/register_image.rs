@@ -5,7 +5,7 @@ use super::sources;
 use super::{check_bundle, proven};
 use crate::aws::{AwsError, BundleFault, Registered, Remedy};
 use crate::image::message::failures;
-use crate::image::observed::{MANIFEST_TAG, ObservedImage};
+use crate::image::observed::ObservedImage;
 use crate::image::outcome::{Evidence, Origin, StepOutcome};
 use crate::image::ownership::Lookup;
 use crate::image::plan::{REGISTER_GRACE, VISIBILITY_GRACE};
@@ -194,11 +194,8 @@ async fn not_created(
         // The name is taken: by another AMI, another invocation for the same image, or an attempt whose answer was
         // lost.
         let found = lookup::by_tag_and_name(step.context, step.status).await?;
-        // One that is to go first is seen by the next tick, by its tag. One that has lost that is nobody's to deregister.
-        let is_seen_next = |image: &ObservedImage| {
-            image.tags.get(MANIFEST_TAG) == Some(&step.status.manifest.uri())
-        };
-        if !goes_first(step, &found).is_some_and(is_seen_next)
+        // One that is to go first is seen by the next tick.
+        if goes_first(step, &found).is_none()
             && let Some(outcome) = lookup::outcome(step, found)
         {
             return Ok(outcome);

@@ -11,6 +11,7 @@ use crate::aws::AwsError;
 use crate::image::message::failures;
 use crate::image::observed::ObservedImage;
 use crate::image::outcome::{Claim, Evidence, Retired, StepOutcome};
+use crate::image::ownership;
 use crate::image::plan::{PUBLISH_GRACE, REGISTER_GRACE};
 use crate::image::publish::in_place::{self, Because, Next};
 use crate::image::publish::retire::{PassedOn, Pending, Seen, Target, given_up, targets};
@@ -26,11 +27,12 @@ pub(crate) use stays::protecting;
 use stays::{claim, ends};
 
 /// Whether this AMI, which has the name, is to be deregistered for the new one: the manifest says so, and it is an earlier
-/// version's.
+/// version's. One that has lost the tag that says so is nobody's to deregister.
 pub(crate) fn is_asked(step: &StepContext<'_>, spec: &Spec, taken: &ObservedImage) -> bool {
     let region = &step.config().region;
     let targets = in_place::of_name(step.status, region, Some(&taken.id));
-    let is_target = targets.iter().any(|it| it.known.image == taken.id);
+    let is_target = targets.iter().any(|it| it.known.image == taken.id)
+        && ownership::is_of_manifest(step.status, &taken.tags);
     is_target && spec.retires().is_some_and(|asked| asked.deregister)
 }
 
