@@ -64,7 +64,6 @@ pub(super) async fn edit(played: &mut Played, key: &str, region: &'static str, e
                 continue;
             }
             Edit::Disown => disown(played, region, &image),
-            Edit::DisownSnapshots => disown_snapshots(played, region, &image),
             edit => {
                 ec2.edit_image(region, &id, |image| change(image, edit));
             }
@@ -84,27 +83,6 @@ fn disown(played: &Played, region: &'static str, image: &Image) {
     ec2.edit_image(region, &image.id, |it| {
         it.tags.retain(|key, _| !is_own(key));
     });
-}
-
-/// Takes them away from the snapshots that were made with an AMI.
-fn disown_snapshots(played: &mut Played, region: &'static str, image: &Image) {
-    let ec2 = played.stack.world.ec2().clone();
-    for id in image.snapshot_ids() {
-        let mut was_own = false;
-        ec2.edit_snapshot(region, id, |it| {
-            was_own = it.tags.keys().any(|key| is_own(key));
-            it.tags.retain(|key, _| !is_own(key));
-        });
-        if was_own {
-            // The functions may change only what has the tags.
-            played.stack.expect_refusals();
-            played.monitor.disown(&played.stack, region, id);
-            // Nor is it the other stack's.
-            if let Some(beside) = &mut played.beside {
-                beside.snapshots_before.insert(id.clone());
-            }
-        }
-    }
 }
 
 /// Whether a tag is amiwright's own.
@@ -206,8 +184,7 @@ fn change(image: &mut Image, edit: Edit) {
         | Edit::UseInTemplate
         | Edit::Unshare
         | Edit::Launch
-        | Edit::Disown
-        | Edit::DisownSnapshots => {}
+        | Edit::Disown => {}
     }
 }
 

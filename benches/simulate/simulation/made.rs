@@ -102,7 +102,6 @@ fn snapshots(played: &Played, (key, manifest): (&str, &Manifest), made: Made<'_>
     own.retain(|it| image.snapshots.contains(&it.id) && !played.snapshots_before.contains(&it.id));
     // A tag that somebody has changed on the AMI is not looked for on its snapshots.
     let is_edited = edits.contains("Tag") || edits.contains("Untag");
-    own.retain(|it| !played.monitor.is_disowned(region, &it.id));
     let meant = |tags: &BTreeMap<String, String>| {
         let mut tags = tags.clone();
         tags.retain(|key, _| key.starts_with(OWN_TAGS) || (key == "team" && !is_edited));

@@ -222,8 +222,6 @@ pub(crate) enum Edit {
     Launch,
     /// It loses the tags that say whose it is.
     Disown,
-    /// The snapshots that were made with it lose them.
-    DisownSnapshots,
 }
 
 /// What the schedules let run.

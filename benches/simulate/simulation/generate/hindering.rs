@@ -40,17 +40,6 @@ impl Generator {
         Move { pause, event }
     }
 
-    /// Somebody uploads this.
-    fn upload(&mut self, key: usize, manifest: Manifest) -> Event {
-        self.dropped.entry(key).or_default().push(manifest.clone());
-        let arrival = self.arrival();
-        Event::Drop {
-            key,
-            manifest,
-            arrival,
-        }
-    }
-
     /// Somebody takes the AMIs of a manifest out of service, or amiwright's tags from them.
     fn taken_out(&mut self, key: usize, manifest: &Manifest) -> Vec<Move> {
         let region = match self.chance(60) {

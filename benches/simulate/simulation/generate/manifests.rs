@@ -15,6 +15,11 @@ impl Generator {
             (Some(last), 3..8) => self.changed(last),
             (Some(_), _) => self.pick(&before),
         };
+        self.upload(key, manifest)
+    }
+
+    /// Somebody uploads this.
+    pub(super) fn upload(&mut self, key: usize, manifest: Manifest) -> Event {
         self.dropped.entry(key).or_default().push(manifest.clone());
         let arrival = self.arrival();
         Event::Drop {

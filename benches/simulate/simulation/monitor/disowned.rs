@@ -20,14 +20,14 @@ type Place = (String, String);
 /// What has lost its tags.
 #[derive(Default)]
 pub(super) struct Disowned {
-    /// Since when, of AMIs and snapshots.
+    /// Since when.
     since: BTreeMap<Place, Timestamp>,
     /// The AMIs, as they were before.
     images: BTreeMap<Place, Image>,
 }
 
 impl Monitor {
-    /// Somebody is about to take amiwright's tags from this AMI, or has from this snapshot.
+    /// Somebody is about to take amiwright's tags from this AMI.
     pub(in crate::simulation) fn disown(&self, stack: &TestStack, region: &str, id: &str) {
         let (place, at) = (
             (region.to_owned(), id.to_owned()),
@@ -41,7 +41,7 @@ impl Monitor {
         state.disowned.since.entry(place).or_insert(at);
     }
 
-    /// Whether an AMI or a snapshot has lost its tags.
+    /// Whether an AMI has lost its tags.
     pub(in crate::simulation) fn is_disowned(&self, region: &str, id: &str) -> bool {
         self.lock().is_disowned(region, id)
     }
@@ -99,30 +99,25 @@ impl State {
     }
 
     /// What a call changes of what has lost its tags, and since when. Of an AMI's snapshots, it is the AMI that proves whose they
-    /// are (docs/decisions.md), except where one is deleted.
+    /// are (docs/decisions.md).
     fn disowned_by(&self, call: &Call, sent: &[(String, String)]) -> Vec<(String, Timestamp)> {
         let region = call.region.as_str();
-        let snapshot = field(sent, "SnapshotId");
+        let snapshot =
+            field(sent, "SnapshotId").filter(|_| call.action == "ModifySnapshotAttribute");
         let images = values(sent, "ImageId", "")
             .chain(values(sent, "ResourceId.", "").filter(|it| it.starts_with("ami-")));
         // What an import has made is proven by its task, too, and tagged again.
         let images = images.filter(|id| !self.is_machine(region, id));
         let mut ids: Vec<String> = images.map(str::to_owned).collect();
-        match (call.action.as_str(), snapshot) {
-            ("DeleteSnapshot", Some(id)) if !self.is_imported(region, id) => {
-                ids.push(id.to_owned());
+        if let Some(id) = snapshot {
+            let living = self.eyes().ec2.images(region).into_iter();
+            let users: Vec<String> = living
+                .filter(|it| it.snapshot_ids().any(|of| of == id))
+                .map(|it| it.id)
+                .collect();
+            if users.iter().all(|it| self.is_disowned(region, it)) {
+                ids.extend(users);
             }
-            ("ModifySnapshotAttribute", Some(id)) => {
-                let living = self.eyes().ec2.images(region).into_iter();
-                let users: Vec<String> = living
-                    .filter(|it| it.snapshot_ids().any(|of| of == id))
-                    .map(|it| it.id)
-                    .collect();
-                if users.iter().all(|it| self.is_disowned(region, it)) {
-                    ids.extend(users);
-                }
-            }
-            _ => {}
         }
         let since = ids.into_iter().filter_map(|id| {
             let at = self.disowned.since.get(&(region.to_owned(), id.clone()))?;
@@ -137,16 +132,5 @@ impl State {
         let versions = manifest.and_then(|manifest| self.wanted.get(manifest));
         let mut versions = versions.into_iter().flatten();
         versions.any(|it| it.source == Source::Vm)
-    }
-
-    /// Whether an import may have made a snapshot: its task proves whose it is, too, and it is tagged again before it is deleted.
-    fn is_imported(&self, region: &str, snapshot: &str) -> bool {
-        let of_region = self.images.iter().filter(|((of, _), _)| of == region);
-        let mut users = of_region.filter(|(_, it)| it.snapshot_ids().any(|of| of == snapshot));
-        users.any(|(_, image)| {
-            let versions = made_for(image).and_then(|(manifest, _)| self.wanted.get(manifest));
-            let mut versions = versions.into_iter().flatten();
-            versions.any(|it| matches!(it.source, Source::Disk | Source::Vm))
-        })
     }
 }

@@ -155,11 +155,7 @@ impl State {
             })
         };
         let is_source = self.eyes().sources.contains(snapshot);
-        let is_unproven = || {
-            (is_source && is_cut_short())
-                || self.is_disowned(region, snapshot)
-                || self.is_disowned(region, image)
-        };
+        let is_unproven = || (is_source && is_cut_short()) || self.is_disowned(region, image);
         let is_used = || {
             let mut others = self.eyes().ec2.images(region).into_iter();
             others.any(|it| it.id != image && it.snapshot_ids().any(|of| of == snapshot))

@@ -230,7 +230,7 @@ impl State {
         let is_so = match text(kept, "/reason") {
             "deregistered-by-others" => self.is_edited(key, &[Edit::Deregister]),
             "not-asked" => self.some_version(key, |it| !it.delete_snapshots),
-            "unproven" => self.foreign.contains_key(&place) || self.is_disowned(region, snapshot),
+            "unproven" => self.foreign.contains_key(&place),
             "given-up" => self.is_reason(key, status, (region, image), &kept["why"]),
             "used-by" => {
                 let other = text(kept, "/image");
