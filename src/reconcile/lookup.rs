@@ -105,6 +105,7 @@ pub(super) fn registered(
         region: step.config().region.clone(),
         image: Box::new(RegionStatus {
             image_state: image.state.clone(),
+            created_at: image.created_at,
             snapshots: image.snapshots.clone(),
             ..RegionStatus::pending(image.id.clone())
         }),

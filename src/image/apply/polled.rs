@@ -136,6 +136,7 @@ pub(super) fn keep(status: &mut Status, region: &str, seen: &ObservedImage) -> b
     let billing = Some(seen.billing.clone()).filter(Billing::is_known);
     let image = RegionStatus {
         image_state: seen.state.clone(),
+        created_at: seen.created_at.or(known.created_at),
         unseen_since: None,
         snapshots: snapshots.unwrap_or(&known.snapshots).clone(),
         billing: billing.or_else(|| known.billing.clone()),

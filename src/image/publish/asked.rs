@@ -62,8 +62,8 @@ impl Asked {
         }
     }
 
-    /// What these settings ask for, where the AMI of the stack's Region may not be seen: then a time of deprecation that
-    /// is counted from it is as it was set, and in a Region where it was not set yet, as it was in the stack's.
+    /// What these settings ask for, also while EC2 does not show the AMI of the stack's Region: the status knows when it was
+    /// made.
     #[must_use]
     pub fn of_known(
         spec: &PublishSpec,
@@ -71,15 +71,8 @@ impl Asked {
         seen: Option<Timestamp>,
         status: &Status,
     ) -> Self {
-        let mut asked = Self::of(spec, home, seen);
-        if spec.deprecate.is_some() {
-            for (region, it) in &mut asked.regions {
-                let set = |region| status.applied_in(region).settings.deprecate_at;
-                let known = || set(region).or_else(|| set(home));
-                it.desired.deprecate_at = it.desired.deprecate_at.or_else(known).map(to_minute);
-            }
-        }
-        asked
+        let known = || status.image_in(home)?.created_at;
+        Self::of(spec, home, seen.or_else(known))
     }
 }
 

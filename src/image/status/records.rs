@@ -255,6 +255,9 @@ pub struct RegionStatus {
     pub image: String,
     /// EC2's own word for its state, kept as text: there may be new ones.
     pub image_state: String,
+    /// When it was made, as EC2 has shown it (`creationDate`): a time of deprecation may be counted from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
     /// Since when EC2 does not list it; none while it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unseen_since: Option<Timestamp>,
@@ -294,6 +297,7 @@ impl RegionStatus {
         Self {
             image,
             image_state: "pending".to_owned(),
+            created_at: None,
             unseen_since: None,
             snapshots: Vec::new(),
             applied: Applied::default(),

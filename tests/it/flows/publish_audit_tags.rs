@@ -77,3 +77,27 @@ async fn an_ami_that_only_a_status_names_is_neither_told_of_nor_changed() {
         "{emails:#?}"
     );
 }
+
+/// A copy is deprecated as many days after the AMI of the stack's Region was made, whatever becomes of that one since.
+#[tokio::test(start_paused = true)]
+async fn a_copy_gets_its_relative_deprecation_although_what_it_is_of_lost_its_tags_or_is_gone() {
+    for is_gone in [false, true] {
+        let stack = finished(SETTINGS).await;
+        let own = image(&stack, REGION);
+        let settings = format!("{SETTINGS}deprecate: {{after: 90d}}\n");
+        let manifest = format!("{}{settings}", stack.manifest("web-{digest}"));
+        if is_gone {
+            stack.deregister(&own.id).await;
+        } else {
+            edit(&stack, REGION, &own.id, |image| image.tags.clear());
+        }
+        stack.drop_file(KEY, manifest).await;
+        for _ in 0..3 {
+            stack.minute().await;
+        }
+        let asked = own.created_at.as_second() + 90 * 24 * 60 * 60;
+        let deprecation = image(&stack, OREGON).deprecation_time.unwrap();
+        let is_off_by = (deprecation.as_second() - asked).abs();
+        assert!(is_off_by <= 60, "{is_gone}: {deprecation}");
+    }
+}
