@@ -148,7 +148,10 @@ impl<'a> Wanted<'a> {
             }
             Event::FailNext { kind, .. } if self.any(|it| is_made_by(it, *kind)) => match kind {
                 None => &["image-failed"],
-                Some(Kind::CopyImage) if self.failing_copies() >= COPIES => {
+                // The name of one that failed is free once that is deregistered.
+                Some(Kind::CopyImage)
+                    if self.failing_copies() >= COPIES || self.may_not("DeregisterImage") =>
+                {
                     &["image-failed", "copy-failed"]
                 }
                 Some(Kind::CopyImage) => &["image-failed"],
@@ -177,6 +180,18 @@ impl<'a> Wanted<'a> {
             }
             _ => &[],
         }
+    }
+
+    /// Whether policies refuse an action for a while.
+    fn may_not(&self, action: &str) -> bool {
+        self.happens(|event| match event {
+            Event::Storm { what, fault, .. } if *fault == Wrong::Denied => match what {
+                Meant::Action(_, it) => it == action,
+                Meant::Service(service) => service == "ec2",
+                Meant::Region(_) => true,
+            },
+            _ => false,
+        })
     }
 
     fn failing_copies(&self) -> usize {

@@ -42,7 +42,11 @@ pub(super) async fn check(
     // That of an AMI that is there already, as the manifest was set back, EC2 is asked before anything is done with it.
     let is_closed = manifest.source == Source::Theirs
         && text(status, "/build/failure/kind") == "manifest-not-allowed";
-    let is_ended = is_taken || is_cancelled || is_closed;
+    // Nor is anything made of a source of which EC2 is not allowed to say whose it is.
+    let is_unseen = manifest.source == Source::Theirs
+        && text(status, "/build/failure/kind") == "request-refused"
+        && unexplained(&played.script, key, status).is_empty();
+    let is_ended = is_taken || is_cancelled || is_closed || is_unseen;
     if since_first.iter().all(is_refused) && !is_rejected && !is_ended {
         say("should be rejected");
     }

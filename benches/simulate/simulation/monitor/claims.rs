@@ -241,7 +241,7 @@ impl State {
     /// Whether nobody asked EC2 to protect an AMI since its protection was to be off.
     pub(super) fn is_left_unprotected(&self, region: &str, image: &str) -> bool {
         let place = (region.to_owned(), image.to_owned());
-        !self.claims.asked_again.contains(&place)
+        !self.claims.asked_again.contains(&place) && !self.is_disowned(region, image)
     }
 
     /// Notes what is done to an AMI that is to go: it may stay in the end, and people are told.

@@ -115,7 +115,16 @@ impl State {
                 .filter(|it| it.snapshot_ids().any(|of| of == id))
                 .map(|it| it.id)
                 .collect();
-            if users.iter().all(|it| self.is_disowned(region, it)) {
+            // One that is deregistered by now may have been shared with it.
+            let mut known = self.images.iter();
+            let is_other = known.any(|(place, image)| {
+                place.0 == region
+                    && !users.contains(&place.1)
+                    && !self.is_disowned(region, &place.1)
+                    && made_for(image).is_some()
+                    && image.snapshot_ids().any(|of| of == id)
+            });
+            if !is_other && users.iter().all(|it| self.is_disowned(region, it)) {
                 ids.extend(users);
             }
         }
