@@ -69,6 +69,8 @@ pub(super) struct State {
     given: Vec<(Timestamp, Stack)>,
     /// When the last call was made.
     now: Option<Timestamp>,
+    /// Since when nothing fails any more.
+    calm_since: Option<Timestamp>,
     /// What was wrong, in the order in which it happened.
     violations: Vec<String>,
     lines: Vec<Line>,
@@ -189,9 +191,10 @@ impl Monitor {
     /// The script is over, and nothing fails any more.
     pub(super) fn calm(&self, stack: &TestStack) {
         let at = stack.world.clock().now();
-        self.lock()
-            .lines
-            .push(Line::said(at, "nothing goes wrong from now on".to_owned()));
+        let mut state = self.lock();
+        state.calm_since = Some(at);
+        let said = "nothing goes wrong from now on".to_owned();
+        state.lines.push(Line::said(at, said));
     }
 
     /// Looks at a call that has just taken effect, or was refused.

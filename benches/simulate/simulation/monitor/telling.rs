@@ -1,6 +1,7 @@
 //! What notices say, and how often: people are told once, of everything, and with the reasons.
 
 mod changes;
+mod silence;
 mod truth;
 mod words;
 
@@ -53,6 +54,7 @@ impl State {
         (before, status): (&Value, &Value),
         new: &[(u64, String)],
     ) {
+        self.judge_silence(call, key, before);
         let notices = status["notices"].as_array().cloned().unwrap_or_default();
         for (seq, kind) in new {
             // One that was sent is of the time before anybody watched.
