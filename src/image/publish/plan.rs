@@ -178,6 +178,12 @@ fn is_left_unprotected(
     retiring.protection.is_some() && is_off && is_settled
 }
 
+/// Whether an AMI of the manifest was deregistered, and its shares ended, so lately that reads may be older.
+fn has_deregistered_lately(status: &Status, now: Timestamp) -> bool {
+    let mut deregistered = status.build.deregistered_before.values();
+    deregistered.any(|at| now.duration_since(*at) < STALE_READS)
+}
+
 fn in_region(region: &str, action: Action) -> RegionAction {
     let region = region.to_owned();
     RegionAction { region, action }
@@ -197,7 +203,10 @@ impl Plan {
         let adopted = adopted.map(|applied| (region.to_owned(), applied));
         self.adopted.extend(adopted);
         let applied = self.applied_in(status, region);
-        let found = difference(&wanted.desired, &applied, shown, now);
+        let mut found = difference(&wanted.desired, &applied, shown, now);
+        // A share that ended with its AMI may be shown for minutes.
+        found.is_settling |= has_deregistered_lately(status, now)
+            && share::is_shared_otherwise(&wanted.desired, &applied, shown);
         if found.is_empty() {
             self.verified.insert(region.to_owned());
             let left = share::left(&wanted.desired, &applied.settings, shown);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::settings::{Compared, Desired, Difference, Shown};
-use crate::image::status::{Action, Grantee, NAMED_MAX, Settings};
+use crate::image::status::{Action, Applied, Grantee, NAMED_MAX, Settings};
 
 pub(super) fn difference(compared: &Compared<'_>) -> Difference {
     let mut found = Difference::default();
@@ -85,6 +85,23 @@ fn share_snapshots(compared: &Compared<'_>, found: &mut Difference) {
         };
         found.ready.extend(by_call(accounts).map(share));
     }
+}
+
+/// Whether an account that is to have a snapshot is shown to have it, and not for this AMI: then it had it for another one, or
+/// somebody has shared it by hand.
+pub(super) fn is_shared_otherwise(desired: &Desired, applied: &Applied, shown: &Shown) -> bool {
+    let wanted = copying(desired);
+    let intended = applied.intended.as_ref().map(|it| &it.settings);
+    let is_own = |snapshot: &str, account: &str| {
+        shared(&applied.settings, snapshot, account)
+            || intended.is_some_and(|it| shared(it, snapshot, account))
+    };
+    let mut snapshots = shown.snapshots.iter();
+    snapshots.any(|(snapshot, shown)| {
+        shown
+            .iter()
+            .any(|it| wanted.contains(it) && !is_own(snapshot, it))
+    })
 }
 
 fn revoke_snapshots(compared: &Compared<'_>, found: &mut Difference) {

@@ -6,6 +6,7 @@ mod gone;
 mod many;
 mod named;
 mod named_several;
+mod set_back;
 mod unseen;
 
 use std::collections::BTreeSet;
