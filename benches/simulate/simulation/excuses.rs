@@ -135,7 +135,9 @@ impl<'a> Wanted<'a> {
                 Object::BundleManifest | Object::BundlePart => &["bundle-invalid", "rejected"],
             },
             Event::Edit { key, edit, .. } if is_its(key) => self.explained_by_edit(*edit),
-            Event::Storm { what, fault, .. } if *fault == Wrong::Denied && self.needs(what) => {
+            Event::Storm { what, fault, .. }
+                if *fault == Wrong::Denied && self.needs(what) && self.is_denied_for_long() =>
+            {
                 match what {
                     Meant::Action(service, _) | Meant::Service(service) if service == "s3" => {
                         &["source-unreadable"]
@@ -180,6 +182,21 @@ impl<'a> Wanted<'a> {
             }
             _ => &[],
         }
+    }
+
+    /// Whether policies refuse something for so long that it counts: a quarter of an hour, by clocks that are two minutes off.
+    fn is_denied_for_long(&self) -> bool {
+        const COUNTS: u64 = 11 * 60;
+        let moves = self.script.moves.iter();
+        let denied = moves.map(|each| match &each.event {
+            Event::Storm {
+                fault: Wrong::Denied,
+                seconds,
+                ..
+            } => *seconds,
+            _ => 0,
+        });
+        denied.sum::<u64>() >= COUNTS
     }
 
     /// Whether policies refuse an action for a while.

@@ -1,6 +1,7 @@
 //! Makes scripts of seeds. Each script has some kinds of events and lacks others, so that rare ones are not always drowned by
 //! frequent ones.
 
+mod aiming;
 mod failing;
 mod following;
 mod hindering;
@@ -131,7 +132,7 @@ impl Generator {
             (50, 3, Self::remove),
             (40, 2, Self::cancel),
             (60, 3, Self::retry),
-            (40, 4, Self::edit),
+            (50, 5, Self::edit),
             (40, 2, Self::run),
             (60, 8, Self::fail),
             (50, 4, Self::storm),
@@ -262,7 +263,7 @@ impl Generator {
     fn task_time(&mut self) -> Event {
         let kind = self.kind();
         let seconds =
-            self.weighted(&[(3, 1), (3, 30), (3, 100), (3, 900), (2, 4_000), (1, 40_000)]);
+            self.weighted(&[(3, 1), (3, 30), (3, 100), (3, 900), (2, 4_000), (2, 40_000)]);
         Event::TaskTime { kind, seconds }
     }
 

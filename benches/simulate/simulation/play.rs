@@ -35,6 +35,8 @@ pub(crate) struct Played {
     pub(crate) edited_parameters: BTreeSet<(&'static str, String)>,
     /// The manifests of which a version said that nobody else may have its AMI.
     pub(crate) was_exact: BTreeSet<&'static str>,
+    /// The tasks that EC2 shows in other states than they are in, until the end.
+    pub(crate) shown: BTreeSet<String>,
     /// What was there before any manifest.
     pub(crate) snapshots_before: BTreeSet<String>,
     /// The other stack of the account, if there is one.
@@ -98,6 +100,7 @@ impl Played {
             edited: BTreeMap::new(),
             edited_parameters: BTreeSet::new(),
             was_exact: BTreeSet::new(),
+            shown: BTreeSet::new(),
             snapshots_before,
             beside: None,
         }

@@ -276,7 +276,10 @@ async fn check_nothing_is_lost(
             let copy = copied.and_then(|it| it.split(' ').next());
             let is_left_by_hand =
                 |image: &str| played.is_deregistered_by_hand(region, image.to_owned());
+            let task = snapshot.description.rsplit_once(" for ");
+            let is_of_left = task.is_some_and(|(_, it)| told.is_task_left(it));
             let is_known = used.contains(&snapshot.id)
+                || is_of_left
                 || is_made_after_failing(played, &snapshot)
                 || copy.is_some_and(|image| there.contains(image) || is_left_by_hand(image))
                 || known.contains(&snapshot.id)

@@ -70,6 +70,30 @@ impl Told {
         last.any(|email| says_that_it_stays(&email, region, id))
     }
 
+    /// Whether the last email of a manifest that names an AMI lists it as left over by an attempt that ended: it is for people to
+    /// delete it.
+    pub(super) fn is_left_over(&self, id: &str) -> bool {
+        let listed = format!("  - {id}");
+        let last = |emails: &Vec<String>| emails.iter().rfind(|it| it.contains(id)).cloned();
+        let mut last = self.emails.values().filter_map(last);
+        last.any(|email| {
+            let left = email.split_once("These may be left over in AWS");
+            left.is_some_and(|(_, left)| left.lines().any(|line| line.starts_with(&listed)))
+        })
+    }
+
+    /// Whether an email says that a task is lost, or left over: what it makes afterwards is for people to delete.
+    pub(super) fn is_task_left(&self, task: &str) -> bool {
+        let listed = format!("  - {task}: ");
+        self.all().any(|email| {
+            let is_lost = email
+                .lines()
+                .next()
+                .is_some_and(|it| it.contains(" is lost: "));
+            (is_lost && email.contains(task)) || email.lines().any(|it| it.starts_with(&listed))
+        })
+    }
+
     /// Whether an account, or whoever else this is, is said to keep a snapshot. That it was shared once, as each change is told,
     /// is not enough, nor that it was said and not so.
     pub(super) fn stays_shared(
@@ -120,6 +144,14 @@ impl Told {
             })
         };
         images.into_iter().filter(is_said).collect()
+    }
+
+    /// Whether an AMI that is kept is said to be deprecated perhaps.
+    pub(super) fn may_be_deprecated(&self, region: &str, id: &str) -> bool {
+        let named = format!("{id} in {region}");
+        self.any(id, |line| {
+            line.contains("may be deprecated: ") && line.contains(&named)
+        })
     }
 
     /// Whether the protection of an AMI is said to be off perhaps.

@@ -96,7 +96,9 @@ fn unwanted<'a>(
     let images = images.iter().copied();
     match (text(status, "/state"), version) {
         ("available", Some(version)) if version.replaces != Retire::Keep => {
-            images.filter(|it| !is_own(it) && is_silent(it)).collect()
+            let others = images.filter(|it| !is_own(it) && is_silent(it));
+            let told = Told::by(played);
+            others.filter(|it| !told.is_left_over(&it.1.id)).collect()
         }
         ("deleted", Some(version)) if version.on_delete != Retire::Keep => {
             let own = images.filter(|it| is_own(it) && is_silent(it));
@@ -165,7 +167,8 @@ fn check_retired_by_functions(
         // What was deprecated may have been taken back, or have gone since, which is told by itself.
         let is_left = image.is_some_and(|it| it.deprecation_time.is_some());
         let has = |it: &Value| text(it, "/state") != "deleted" && own_images(it).contains(&id);
-        let is_over = words == DEPRECATED && (!is_left || statuses.values().any(has));
+        let is_over = words == DEPRECATED
+            && (!is_left || statuses.values().any(has) || told.may_be_deprecated(&region, &id));
         if !is_over && !told.says(&id, words) {
             let what = format!("a function has retired {id} in {region}, and no email says");
             wrong.push(format!("{what} {}", words.join(" or ")));

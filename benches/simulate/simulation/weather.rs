@@ -40,7 +40,7 @@ const KINDS: [Kind; 6] = [
 ];
 
 /// Lets this happen if it is about the world; whether it was.
-pub(super) async fn happen(played: &Played, event: &Event) -> bool {
+pub(super) async fn happen(played: &mut Played, event: &Event) -> bool {
     let world = &played.stack.world;
     let seconds = Duration::from_secs;
     match event {
@@ -76,12 +76,18 @@ pub(super) async fn happen(played: &Played, event: &Event) -> bool {
             }
         }
         Event::ShowTask { key: at, state } => {
+            let mut shown = Vec::new();
             for id in tasks(played, key(*at)).await {
                 world.ec2().show_task_as(&id, Some(state));
                 if state == "error" {
                     played.monitor.show_as_failed(&id);
                 }
+                // Of what is listed by its AMI, EC2 documents none of these states.
+                if state != "error" || id.starts_with("ami-") {
+                    shown.push(id);
+                }
             }
+            played.shown.extend(shown);
         }
         Event::HideSnapshots {
             key: at,
@@ -192,19 +198,13 @@ pub(super) async fn clear(played: &Played) {
     world.ssm().set_validation_time(Duration::from_secs(5));
     check_images(world);
     for each in &played.script.moves {
-        match &each.event {
-            Event::RuleOff { rule } => {
-                world.set_rule_enabled(rule, true);
-            }
-            // A task in a state that is no end, known or not, is polled for as long as it is in it.
-            Event::ShowTask { key: at, state } => {
-                let mut ids = tasks(played, key(*at)).await;
-                // Of what is listed by its AMI, EC2 documents none of these states.
-                ids.retain(|id| state != "error" || id.starts_with("ami-"));
-                ids.iter().for_each(|id| ec2.show_task_as(id, None));
-            }
-            _ => {}
+        if let Event::RuleOff { rule } = &each.event {
+            world.set_rule_enabled(rule, true);
         }
+    }
+    // A task in a state that is no end, known or not, is polled for as long as it is in it, by whatever version comes next.
+    for id in &played.shown {
+        ec2.show_task_as(id, None);
     }
 }
 

@@ -15,14 +15,18 @@ const RULES: [&str; 7] = [
 ];
 
 /// Actions that storms are about.
-const ACTIONS: [(&str, &str); 22] = [
+const ACTIONS: [(&str, &str); 26] = [
     ("ec2", "DescribeImages"),
     ("ec2", "DescribeSnapshots"),
     ("ec2", "DescribeImageAttribute"),
     ("ec2", "DescribeImageReferences"),
     ("ec2", "RegisterImage"),
     ("ec2", "ImportSnapshot"),
+    ("ec2", "ImportImage"),
     ("ec2", "CopyImage"),
+    ("ec2", "CreateRestoreImageTask"),
+    ("ec2", "CreateStoreImageTask"),
+    ("ec2", "BundleInstance"),
     ("ec2", "CreateTags"),
     ("ec2", "ModifyImageAttribute"),
     ("ec2", "ModifySnapshotAttribute"),

@@ -11,6 +11,7 @@ impl Generator {
         moves.extend(self.dropped_again(event));
         moves.extend(self.cancelled_unseen(event));
         moves.extend(self.hindered(event));
+        moves.extend(self.aimed(event));
         moves
     }
 

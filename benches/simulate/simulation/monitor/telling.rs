@@ -179,10 +179,12 @@ fn has_more(before: &Value, now: &Value) -> bool {
     omitted(now) > omitted(before) || found.any(|it| !known.contains(&it))
 }
 
-/// Which attempt a status is about.
+/// Which attempt a status is about. One that finds what an earlier one has made goes on as that one.
 fn attempt(facts: &Value) -> String {
     let number = facts["build"]["attempt"].as_u64().unwrap_or_default();
-    format!("{} {number}", text(facts, "/manifest/uploadedAt"))
+    let [uploaded_at, started_at] =
+        ["/manifest/uploadedAt", "/build/startedAt"].map(|it| text(facts, it));
+    format!("{uploaded_at} {number} {started_at}")
 }
 
 /// The task that is polled, directly or by its AMI.

@@ -1,0 +1,150 @@
+//! What seldom comes together by chance, and is what much of the code is for.
+
+use super::Generator;
+use super::manifests::coherent;
+use crate::simulation::script::{
+    Edit, Event, Manifest, Meant, Move, Object, Protect, Retire, Source, Wrong,
+};
+
+/// When an AMI is there, in seconds after the upload of its manifest.
+const MADE: [u64; 3] = [70, 200, 1_200];
+
+/// What retiring an AMI takes.
+const RETIRING: [&str; 6] = [
+    "DeregisterImage",
+    "DeleteSnapshot",
+    "DisableImageDeregistrationProtection",
+    "EnableImageDeprecation",
+    "ModifySnapshotAttribute",
+    "DescribeImageReferences",
+];
+
+impl Generator {
+    /// What follows an edit, or the upload of a manifest, so that both matter.
+    pub(super) fn aimed(&mut self, event: &Event) -> Vec<Move> {
+        match event {
+            Event::Edit { key, edit, .. } if self.chance(35) => self.after_edit(*key, *edit),
+            Event::Drop { key, manifest, .. } => match self.random.u32(..100) {
+                0..4 => self.object_replaced(*key, manifest),
+                4..8 => self.copies_unanswered(*key, manifest),
+                8..14 => self.retired_with_difficulty(*key, manifest),
+                14..17 => self.kept_after_all(*key, manifest),
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        }
+    }
+
+    fn then(&mut self, pauses: &[u64], event: Event) -> Move {
+        let pause = self.pick(pauses);
+        Move { pause, event }
+    }
+
+    /// The version that an edit is about comes again, with the setting for which the edit matters.
+    fn after_edit(&mut self, key: usize, edit: Edit) -> Vec<Move> {
+        let last = self.dropped.get(&key).and_then(|it| it.last());
+        let Some(last) = last.cloned() else {
+            return Vec::new();
+        };
+        let wish = match edit {
+            Edit::Grant => Manifest {
+                exact: true,
+                ..last
+            },
+            Edit::Launch | Edit::UseInTemplate | Edit::Protect => successor(last),
+            Edit::Untag => Manifest { team: None, ..last },
+            _ => return Vec::new(),
+        };
+        let upload = self.upload(key, coherent(wish));
+        vec![self.then(&[0, 70, 600], upload)]
+    }
+
+    /// What an image is made from is replaced while it is made, and the same manifest uploaded again.
+    fn object_replaced(&mut self, key: usize, manifest: &Manifest) -> Vec<Move> {
+        let what = match manifest.source {
+            Source::Disk => Object::Disk,
+            Source::Vm => Object::Machine,
+            Source::Bundle => Object::BundlePart,
+            _ => return Vec::new(),
+        };
+        let content = self.random.u8(..2);
+        let replaced = Event::DropObject { key, what, content };
+        let again = self.upload(key, manifest.clone());
+        vec![
+            self.then(&[0, 5, 20, 70], replaced),
+            self.then(&[0, 1, 20], again),
+        ]
+    }
+
+    /// Nobody hears whether EC2 makes copies, and the next settings name other Regions.
+    fn copies_unanswered(&mut self, key: usize, manifest: &Manifest) -> Vec<Move> {
+        if manifest.regions.is_empty() {
+            return Vec::new();
+        }
+        let storm = Event::Storm {
+            what: Meant::Action("ec2".to_owned(), "CopyImage".to_owned()),
+            fault: self.pick(&[Wrong::AnswerLost, Wrong::AnswerLost, Wrong::Slow(70)]),
+            seconds: self.pick(&[40, 130, 900]),
+        };
+        let mut other = manifest.clone();
+        other.regions.pop();
+        let upload = self.upload(key, coherent(other));
+        vec![self.then(&[0, 1], storm), self.then(&[5, 45, 130], upload)]
+    }
+
+    /// The next version takes the place of an AMI, and EC2 does not do what that takes, or the new AMI is taken out of service.
+    fn retired_with_difficulty(&mut self, key: usize, manifest: &Manifest) -> Vec<Move> {
+        let upload = self.upload(key, successor(manifest.clone()));
+        let mut moves = vec![self.then(&MADE, upload)];
+        if self.chance(40) {
+            let (region, edit) = (0, self.pick(&[Edit::Disable, Edit::Deregister]));
+            moves.push(self.then(&[20, 70], Event::Edit { key, region, edit }));
+            return moves;
+        }
+        let action = self.pick(&RETIRING);
+        let storm = Event::Storm {
+            what: Meant::Action("ec2".to_owned(), action.to_owned()),
+            fault: self.pick(&[
+                Wrong::Throttled,
+                Wrong::Throttled,
+                Wrong::Unavailable,
+                Wrong::AnswerLost,
+            ]),
+            seconds: self.pick(&[70, 130, 900]),
+        };
+        moves.push(self.then(&[0, 1], storm));
+        moves
+    }
+
+    /// An AMI with a cooldown is to go, and before that is over nobody asks for it any more.
+    fn kept_after_all(&mut self, key: usize, manifest: &Manifest) -> Vec<Move> {
+        let protected = coherent(Manifest {
+            protect: Some(Protect::WithCooldown),
+            ..manifest.clone()
+        });
+        let next = successor(protected.clone());
+        let kept = Manifest {
+            replaces: Retire::Keep,
+            ..next.clone()
+        };
+        let mut moves = Vec::new();
+        for (wish, pauses) in [(protected, [0, 0, 70]), (next, MADE), (kept, MADE)] {
+            let upload = self.upload(key, coherent(wish));
+            moves.push(self.then(&pauses, upload));
+        }
+        moves
+    }
+}
+
+/// The next version, which takes the place of this one.
+fn successor(manifest: Manifest) -> Manifest {
+    let source = match manifest.source {
+        Source::Snapshot(at) => Source::Snapshot(1 - at.min(1)),
+        _ => Source::Snapshot(0),
+    };
+    coherent(Manifest {
+        source,
+        replaces: Retire::Deregister,
+        ..manifest
+    })
+}
