@@ -10,6 +10,7 @@ mod copies;
 mod earlier;
 mod ending;
 mod late;
+mod lately;
 mod polled;
 mod publishing;
 mod release;

@@ -1,14 +1,12 @@
 //! A version of a manifest arrives: a new image, a new version, or the same once more.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use super::changes::{move_to, note, record_notice};
+use super::lately::deregistered_lately;
 use super::{conditions, retiring};
 use crate::image::message;
-use crate::image::plan::VISIBILITY_GRACE;
-use crate::image::status::{ManifestVersion, RetireOutcome, Retirement, Status};
+use crate::image::status::{ManifestVersion, Retirement, Status};
 use crate::image::words::{State, Step, shortened};
 
 /// Starts a manifest version: a new image, or a new version or attempt in place of `before`.
@@ -88,20 +86,6 @@ pub fn recover(mut draft: Status, current: Option<Status>, now: Timestamp) -> Op
     );
     conditions::update(&mut draft, now);
     Some(draft)
-}
-
-/// The AMIs that EC2 may still show although it has deregistered them: they were retired, or were in the way of the one that
-/// was made, and `previous` does not name them any more.
-fn deregistered_lately(before: &Status, now: Timestamp) -> BTreeMap<String, Timestamp> {
-    let earlier = &before.build.deregistered_before;
-    let earlier = earlier.iter().map(|(image, at)| (image, *at));
-    let replaced = before.replaced.iter().map(|it| (&it.image, it.at));
-    let retired = before.retired.iter();
-    let retired = retired.filter(|it| it.outcome == RetireOutcome::Deregistered);
-    let retired = retired.map(|it| (&it.image, it.at));
-    let all = earlier.chain(replaced).chain(retired);
-    let lately = all.filter(|(_, at)| now.duration_since(*at) < VISIBILITY_GRACE);
-    lately.map(|(image, at)| (image.clone(), at)).collect()
 }
 
 /// These AMIs of earlier versions are not retired any more.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::conditions;
+use super::lately::forget_retired;
 use crate::image::message;
 use crate::image::plan::{PUBLISH_GRACE, WAITING_BEGINS, WAITING_LONG};
 use crate::image::publish;
@@ -109,7 +110,7 @@ pub(super) fn next_step(status: &mut Status, why: impl Into<String>, now: Timest
     match source.and_then(|source| workflow::next(source, after, step)) {
         // The AMI is finished, and people can be told: what is left is about others.
         Some(Step::Retire) => {
-            status.retired.clear();
+            forget_retired(status, now);
             complete(status, State::Working, Step::Retire, why, now);
         }
         Some(next) => move_to(status, State::Working, next, why, now),

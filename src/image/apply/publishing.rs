@@ -9,6 +9,7 @@ use super::changes::{
     all_told, move_to, next_step, note, record_change, record_notice, stop_waiting, wait,
 };
 use super::copies::{copied, next_attempt, next_attempt_beside};
+use super::lately::forget_retired;
 use super::polled::keep;
 use super::{adopted, conditions, copies, earlier, release, retiring, told};
 use crate::image::message;
@@ -89,7 +90,7 @@ pub(super) fn begin_again(status: &mut Status, why: &str, now: Timestamp) {
     status.looked_at_again = false;
     status.publishes = true;
     told::forget_told(status);
-    status.retired.clear();
+    forget_retired(status, now);
     status.build.failure = None;
     for region in status.regions.values_mut() {
         region.failure = None;

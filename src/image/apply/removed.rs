@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::changes::{move_to, note, record_notice};
 use super::conditions;
+use super::lately::forget_retired;
 use crate::image::message;
 use crate::image::status::{
     Failure, KeptReason, PreviousVersion, RegionStatus, RetireOutcome, Retirement, Status,
@@ -76,7 +77,7 @@ pub fn remove(status: &mut Status, now: Timestamp) {
         note(status, why, now);
     }
     status.removed_at = Some(now);
-    status.retired.clear();
+    forget_retired(status, now);
     status.drift = None;
     if is_left {
         leave_earlier(status, now);

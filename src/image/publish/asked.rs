@@ -63,7 +63,8 @@ impl Asked {
     }
 
     /// What these settings ask for, also while EC2 does not show the AMI of the stack's Region: the status knows when it was
-    /// made.
+    /// made. Where it does not, as no function has seen that AMI since statuses say it, a time of deprecation that is counted
+    /// from it is as it was set, and in a Region where it was not set yet, as it was in the stack's.
     #[must_use]
     pub fn of_known(
         spec: &PublishSpec,
@@ -72,7 +73,16 @@ impl Asked {
         status: &Status,
     ) -> Self {
         let known = || status.image_in(home)?.created_at;
-        Self::of(spec, home, seen.or_else(known))
+        let created_at = seen.or_else(known);
+        let mut asked = Self::of(spec, home, created_at);
+        if spec.deprecate.is_some() && created_at.is_none() {
+            for (region, it) in &mut asked.regions {
+                let set = |region| status.applied_in(region).settings.deprecate_at;
+                let known = || set(region).or_else(|| set(home));
+                it.desired.deprecate_at = it.desired.deprecate_at.or_else(known).map(to_minute);
+            }
+        }
+        asked
     }
 }
 

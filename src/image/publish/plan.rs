@@ -180,8 +180,14 @@ fn is_left_unprotected(
 
 /// Whether an AMI of the manifest was deregistered, and its shares ended, so lately that reads may be older.
 fn has_deregistered_lately(status: &Status, now: Timestamp) -> bool {
-    let mut deregistered = status.build.deregistered_before.values();
-    deregistered.any(|at| now.duration_since(*at) < STALE_READS)
+    let before = status.build.deregistered_before.values().copied();
+    let replaced = status.replaced.iter();
+    let replaced = replaced.flat_map(|it| [Some(it.at), it.until]).flatten();
+    let previous = status.previous.iter().flat_map(|it| it.regions.values());
+    let previous = previous.map(|it| &it.retiring);
+    let previous = previous.flat_map(|it| [it.asked_at, it.deregistered_at]);
+    let mut all = before.chain(replaced).chain(previous.flatten());
+    all.any(|at| now.duration_since(at) < STALE_READS)
 }
 
 fn in_region(region: &str, action: Action) -> RegionAction {

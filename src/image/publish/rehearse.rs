@@ -151,10 +151,21 @@ fn make(
                 .insert(parameter, Observation::Seen(shown));
         }
         action => {
+            note(status, region, action);
             if let Some(Observation::Seen(shown)) = observed.regions.get_mut(region) {
                 set(shown, action);
             }
         }
+    }
+}
+
+/// A share is for this AMI, and not one that was there.
+fn note(status: &mut Status, region: &str, action: &Action) {
+    if let (Some(known), Action::ShareSnapshot { snapshot, accounts }) =
+        (status.regions.get_mut(region), action)
+    {
+        let shared = known.applied.settings.snapshots.entry(snapshot.clone());
+        shared.or_default().extend(accounts.iter().cloned());
     }
 }
 

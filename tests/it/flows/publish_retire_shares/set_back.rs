@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    KEY, ON_DELETE, PARTNER, SHARED, drop_named, is_at_rest, of_named, readers, set, stack,
+    DEREGISTER, GUEST, KEY, ON_DELETE, PARTNER, SHARED, drop_named, is_at_rest, of_named, readers,
+    set, stack,
 };
 use crate::support::{REGION, minutes};
 
@@ -39,6 +40,25 @@ async fn the_named_snapshot_is_shared_again_although_the_share_that_ended_still_
         stack.world.run_for(shown_for).await;
         let readers = readers(&stack, &stack.snapshot).await;
         assert_eq!(readers, set(&[PARTNER]), "{shown_for:?}");
+        is_at_rest(&stack).await;
+    }
+}
+
+/// The earlier AMI is gone with its shares, and new settings ask for one of them while EC2 still shows it.
+#[tokio::test(start_paused = true)]
+async fn new_settings_share_again_what_ended_with_the_earlier_ami() {
+    for shown_for in [0, 2, 4].map(minutes) {
+        let stack = stack().await;
+        let both = format!("access: {{accounts: ['{PARTNER}', '{GUEST}'], copy: true}}\n");
+        drop_named(&stack, 1, &both).await;
+        stack.world.ec2().set_stale_reads(shown_for);
+        drop_named(&stack, 2, &format!("{SHARED}{DEREGISTER}")).await;
+        stack.only_image();
+
+        drop_named(&stack, 2, &format!("{both}{DEREGISTER}")).await;
+        stack.world.run_for(shown_for).await;
+        let readers = readers(&stack, &stack.snapshot).await;
+        assert_eq!(readers, set(&[PARTNER, GUEST]), "{shown_for:?}");
         is_at_rest(&stack).await;
     }
 }
