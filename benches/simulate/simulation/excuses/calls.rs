@@ -55,7 +55,9 @@ impl Wanted<'_> {
             (_, "ImportSnapshot") => self.any(|it| is_made_by(it, Some(Kind::ImportSnapshot))),
             (_, "CopyImage") => self.any(|it| is_made_by(it, Some(Kind::CopyImage))),
             (_, "ModifySnapshotAttribute") => self.any(|it| it.copy),
-            (_, "ModifyImageAttribute") => self.any(|it| is_shared(it) || it.description.is_some()),
+            (_, "ModifyImageAttribute") => {
+                self.any(|it| is_shared(it) || it.description.is_some() || it.product_code)
+            }
             (_, "BundleInstance") => self.any(|it| is_made_by(it, Some(Kind::BundleInstance))),
             (_, "ImportImage" | "DescribeImportImageTasks") => {
                 self.any(|it| is_made_by(it, Some(Kind::ImportImage)))
