@@ -29,6 +29,8 @@ pub(super) fn clean_up_text(status: &Status, kind: NoticeKind, listed: usize) ->
     }
     let words = if !status.build.deleted.is_empty() {
         "What had been made for it in AWS was deleted (see Deleted)."
+    } else if status.build.step == Step::CleanUp && is_lost(status) {
+        "Nothing of it was found in AWS."
     } else if status.build.step == Step::CleanUp {
         "Nothing of it was left over in AWS."
     } else if is_disabled(status) {
@@ -39,6 +41,12 @@ pub(super) fn clean_up_text(status: &Status, kind: NoticeKind, listed: usize) ->
         return String::new();
     };
     format!("\n{words}\n")
+}
+
+/// Whether its task is not listed any more, and may run all the same.
+fn is_lost(status: &Status) -> bool {
+    let failure = status.build.failure.as_ref();
+    failure.is_some_and(|it| matches!(it.kind, FailureKind::TaskLost))
 }
 
 /// Whether it failed because somebody had disabled its AMI before it was published.
