@@ -180,13 +180,10 @@ fn is_left_unprotected(
 
 /// Whether an AMI of the manifest was deregistered, and its shares ended, so lately that reads may be older.
 fn has_deregistered_lately(status: &Status, now: Timestamp) -> bool {
-    let before = status.build.deregistered_before.values().copied();
-    let replaced = status.replaced.iter();
-    let replaced = replaced.flat_map(|it| [Some(it.at), it.until]).flatten();
+    let gone = status.deregistered().map(|(_, at)| at);
     let previous = status.previous.iter().flat_map(|it| it.regions.values());
-    let previous = previous.map(|it| &it.retiring);
-    let previous = previous.flat_map(|it| [it.asked_at, it.deregistered_at]);
-    let mut all = before.chain(replaced).chain(previous.flatten());
+    let previous = previous.filter_map(|it| it.retiring.deregistered_at.or(it.retiring.asked_at));
+    let mut all = gone.chain(previous);
     all.any(|at| now.duration_since(at) < STALE_READS)
 }
 

@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::previous::PreviousVersion;
 use super::publishing::Applied;
 use super::records::RegionStatus;
-use super::retiring::Retirement;
+use super::retiring::{RetireOutcome, Retirement};
 use crate::image::task::Task;
 use crate::image::words::{NoticeKind, State, Step, WaitReason};
 
@@ -330,6 +330,18 @@ impl Status {
         let asked = self.cancel.map(|it| it.asked_at);
         let later = gone.chain(asked).chain(self.build.usual_until).max();
         later.map_or(self.build.step_since, |at| at.max(self.build.step_since))
+    }
+
+    /// The AMIs that were deregistered as they were retired, or in the way of the one that was made, and that `previous` does not
+    /// name any more, with when.
+    pub fn deregistered(&self) -> impl Iterator<Item = (&String, Timestamp)> {
+        let earlier = &self.build.deregistered_before;
+        let earlier = earlier.iter().map(|(image, at)| (image, *at));
+        let replaced = self.replaced.iter().map(|it| (&it.image, it.at));
+        let retired = self.retired.iter();
+        let retired = retired.filter(|it| it.outcome == RetireOutcome::Deregistered);
+        let retired = retired.map(|it| (&it.image, it.at));
+        earlier.chain(replaced).chain(retired)
     }
 
     /// Since when just this is waited for: since `now`, if it was not yet.

@@ -26,6 +26,7 @@ mod publish_blockers;
 mod publish_ours;
 mod publish_overlaps;
 mod publish_public_date;
+mod publish_shares;
 mod release;
 mod removed;
 mod requests;

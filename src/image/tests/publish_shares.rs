@@ -34,7 +34,8 @@ type Note = fn(&mut Status, Timestamp);
 
 const NOTES: [(&str, Note); 4] = [
     ("retired before these settings", |status, at| {
-        status.retired = vec![retirement(at)];
+        let gone = Retirement::of(REGION, "ami-0", RetireOutcome::Deregistered, at);
+        status.retired = vec![gone];
     }),
     ("retired before this version", |status, at| {
         let gone = BTreeMap::from([("ami-0".to_owned(), at)]);
@@ -64,22 +65,6 @@ const NOTES: [(&str, Note); 4] = [
         }];
     }),
 ];
-
-fn retirement(at: Timestamp) -> Retirement {
-    Retirement {
-        region: REGION.to_owned(),
-        image: "ami-0".to_owned(),
-        outcome: RetireOutcome::Deregistered,
-        at,
-        why: None,
-        unprotected: false,
-        forgotten: false,
-        deleted: Vec::new(),
-        kept: Vec::new(),
-        revoked: BTreeMap::new(),
-        shared: BTreeMap::new(),
-    }
-}
 
 #[test]
 fn a_share_that_may_be_of_an_ami_that_is_gone_is_waited_for() {
@@ -114,7 +99,7 @@ fn a_share_that_does_not_show_any_more_is_made_again_and_a_preview_takes_it_for_
     let mut status = published(&ami);
     let gone = BTreeMap::from([("ami-0".to_owned(), after(3))]);
     status.build.deregistered_before = gone;
-    let id = |_: &str| unreachable!("nothing is copied");
+    let id = |_: &str| "ami-1".to_owned();
     let rehearsed = rehearse(&asked, &status, &seen_at(&ami), id, after(4));
     let is_shared = rehearsed.planned.iter().any(|it| {
         matches!(&it.what.action, Action::ShareSnapshot { snapshot, .. } if snapshot == SNAPSHOT)
