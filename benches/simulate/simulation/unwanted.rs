@@ -34,6 +34,7 @@ pub(super) async fn check(
         let ours = played.ours(region).await.into_iter();
         images.extend(ours.map(|image| (region, image)));
     }
+    let told = Told::by(played);
     for (key, status) in statuses {
         let tag = format!("s3://{}/{key}", played.stack.bucket);
         let of_key = images.iter().filter(|(region, image)| {
@@ -45,7 +46,7 @@ pub(super) async fn check(
             image.tags.get("amiwright:manifest") == Some(&tag) && !edits.is_some_and(is_taken_out)
         });
         let of_key: Vec<&Found> = of_key.collect();
-        for (region, image) in unwanted(played, key, status, &of_key) {
+        for (region, image) in unwanted(played, &told, (key, status), &of_key) {
             let id = &image.id;
             wrong.push(format!(
                 "{key}: {id} in {region} is left, and no status says why: {status:#}"
@@ -64,8 +65,8 @@ pub(super) async fn check(
 /// The AMIs of a manifest that are not wanted, and of which nothing was said.
 fn unwanted<'a>(
     played: &Played,
-    key: &str,
-    status: &Value,
+    told: &Told,
+    (key, status): (&str, &Value),
     images: &[&'a Found],
 ) -> Vec<&'a Found> {
     let retired = played.monitor.retired();
@@ -97,7 +98,6 @@ fn unwanted<'a>(
     match (text(status, "/state"), version) {
         ("available", Some(version)) if version.replaces != Retire::Keep => {
             let others = images.filter(|it| !is_own(it) && is_silent(it));
-            let told = Told::by(played);
             others.filter(|it| !told.is_left_over(&it.1.id)).collect()
         }
         ("deleted", Some(version)) if version.on_delete != Retire::Keep => {

@@ -35,11 +35,6 @@ impl Generator {
         }
     }
 
-    fn then(&mut self, pauses: &[u64], event: Event) -> Move {
-        let pause = self.pick(pauses);
-        Move { pause, event }
-    }
-
     /// The version that an edit is about comes again, with the setting for which the edit matters.
     fn after_edit(&mut self, key: usize, edit: Edit) -> Vec<Move> {
         let last = self.dropped.get(&key).and_then(|it| it.last());
@@ -56,7 +51,7 @@ impl Generator {
             _ => return Vec::new(),
         };
         let upload = self.upload(key, coherent(wish));
-        vec![self.then(&[0, 70, 600], upload)]
+        vec![self.after(&[0, 70, 600], upload)]
     }
 
     /// What an image is made from is replaced while it is made, and the same manifest uploaded again.
@@ -71,8 +66,8 @@ impl Generator {
         let replaced = Event::DropObject { key, what, content };
         let again = self.upload(key, manifest.clone());
         vec![
-            self.then(&[0, 5, 20, 70], replaced),
-            self.then(&[0, 1, 20], again),
+            self.after(&[0, 5, 20, 70], replaced),
+            self.after(&[0, 1, 20], again),
         ]
     }
 
@@ -89,16 +84,19 @@ impl Generator {
         let mut other = manifest.clone();
         other.regions.pop();
         let upload = self.upload(key, coherent(other));
-        vec![self.then(&[0, 1], storm), self.then(&[5, 45, 130], upload)]
+        vec![
+            self.after(&[0, 1], storm),
+            self.after(&[5, 45, 130], upload),
+        ]
     }
 
     /// The next version takes the place of an AMI, and EC2 does not do what that takes, or the new AMI is taken out of service.
     fn retired_with_difficulty(&mut self, key: usize, manifest: &Manifest) -> Vec<Move> {
         let upload = self.upload(key, successor(manifest.clone()));
-        let mut moves = vec![self.then(&MADE, upload)];
+        let mut moves = vec![self.after(&MADE, upload)];
         if self.chance(40) {
             let (region, edit) = (0, self.pick(&[Edit::Disable, Edit::Deregister]));
-            moves.push(self.then(&[20, 70], Event::Edit { key, region, edit }));
+            moves.push(self.after(&[20, 70], Event::Edit { key, region, edit }));
             return moves;
         }
         let action = self.pick(&RETIRING);
@@ -112,7 +110,7 @@ impl Generator {
             ]),
             seconds: self.pick(&[70, 130, 900]),
         };
-        moves.push(self.then(&[0, 1], storm));
+        moves.push(self.after(&[0, 1], storm));
         moves
     }
 
@@ -130,7 +128,7 @@ impl Generator {
         let mut moves = Vec::new();
         for (wish, pauses) in [(protected, [0, 0, 70]), (next, MADE), (kept, MADE)] {
             let upload = self.upload(key, coherent(wish));
-            moves.push(self.then(&pauses, upload));
+            moves.push(self.after(&pauses, upload));
         }
         moves
     }

@@ -52,12 +52,7 @@ impl Generator {
             event: storm,
         }];
         for manifest in [other, manifest.clone()] {
-            self.dropped.entry(*key).or_default().push(manifest.clone());
-            let event = Event::Drop {
-                key: *key,
-                manifest,
-                arrival: self.arrival(),
-            };
+            let event = self.upload(*key, manifest);
             let pause = self.pick(&[1, 3, 6]);
             moves.push(Move { pause, event });
         }
@@ -93,12 +88,7 @@ impl Generator {
     pub(super) fn twins(&mut self) -> Vec<Move> {
         let mut moves = Vec::new();
         let mut add = |it: &mut Self, key: usize, manifest: Manifest, pauses: &[u64]| {
-            it.dropped.entry(key).or_default().push(manifest.clone());
-            let event = Event::Drop {
-                key,
-                manifest,
-                arrival: it.arrival(),
-            };
+            let event = it.upload(key, manifest);
             let pause = it.pick(pauses);
             moves.push(Move { pause, event });
         };

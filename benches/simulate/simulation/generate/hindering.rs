@@ -35,7 +35,7 @@ impl Generator {
     }
 
     /// After a time.
-    fn after(&mut self, pauses: &[u64], event: Event) -> Move {
+    pub(super) fn after(&mut self, pauses: &[u64], event: Event) -> Move {
         let pause = self.pick(pauses);
         Move { pause, event }
     }

@@ -74,14 +74,7 @@ impl Generator {
                 repair: self.chance(80),
                 ..self.manifest()
             });
-            self.dropped.entry(key).or_default().push(manifest.clone());
-            let arrival = self.arrival();
-            let event = Event::Drop {
-                key,
-                manifest,
-                arrival,
-            };
-            moves.push(event);
+            moves.push(self.upload(key, manifest));
         }
         moves.push(Event::Run { task: Task::Audit });
         moves.push(self.retry());

@@ -172,8 +172,9 @@ impl State {
         // Whose version asks for no protection needs none again.
         let version = self.version(key, text(status, "/manifest/sha256"));
         let is_unasked = version.is_some_and(|it| it.protect.is_none());
-        // Also where something else of it failed.
-        let is_published = ["available", "incomplete"].contains(&text(status, "/state"));
+        // Also where something else of it failed, or earlier AMIs are being retired.
+        let is_published = ["available", "incomplete"].contains(&text(status, "/state"))
+            || text(status, "/build/step") == "retire";
         if is_published && is_unasked {
             let own = own_images(status);
             self.claims.unprotected.retain(|(_, id)| !own.contains(id));
