@@ -148,9 +148,10 @@ impl Told {
 
     /// Whether an AMI that is kept is said to be deprecated perhaps.
     pub(super) fn may_be_deprecated(&self, region: &str, id: &str) -> bool {
-        let named = format!("{id} in {region}");
+        let (named, retired) = (format!("{id} in {region}"), format!("{region}: {id} "));
         self.any(id, |line| {
-            line.contains("may be deprecated: ") && line.contains(&named)
+            line.contains("may be deprecated: ")
+                && (line.contains(&named) || line.contains(&retired))
         })
     }
 
@@ -172,6 +173,7 @@ fn says_that_it_stays(email: &str, region: &str, id: &str) -> bool {
         "not deleted",
         "deprecated",
         "was to be deregistered, and is kept",
+        "was to be retired, and is kept",
     ];
     let after = after.map(|words| format!("{id} {words}"));
     // What is indented more is about the AMI before.

@@ -60,6 +60,7 @@ fn left(status: &Status, at: Timestamp) -> Vec<Retirement> {
     let kept = left.map(|(region, known)| Retirement {
         why: Some(KeptReason::NotCurrent),
         unprotected: known.retiring.protection.is_some(),
+        may_be_deprecated: known.retiring.deprecate_at.is_some(),
         ..Retirement::of(region, &known.image, RetireOutcome::Kept, at)
     });
     kept.collect()

@@ -250,6 +250,7 @@ fn protected(status: &mut Status, region: &str, image: &str, now: Timestamp) {
 /// This AMI is dealt with. One that is gone is forgotten; one that stays is retired again when the manifest asks for it
 /// the next time.
 fn end(status: &mut Status, mut ended: Retirement, now: Timestamp) {
+    ended.may_be_deprecated = may_be_deprecated(status, &ended);
     let Retirement { region, image, .. } = &ended;
     let is_there = matches!(
         ended.outcome,
@@ -293,6 +294,14 @@ fn end(status: &mut Status, mut ended: Retirement, now: Timestamp) {
     ended.unprotected = is_there && is_unprotected;
     note(status, message::retirement_line(&ended), now);
     status.retired.push(ended);
+}
+
+/// Whether EC2 was asked to deprecate an AMI that is kept, and its answer was lost or could not be saved.
+fn may_be_deprecated(status: &mut Status, ended: &Retirement) -> bool {
+    let is_kept = ended.outcome == RetireOutcome::Kept;
+    let is_refused = matches!(ended.why, Some(KeptReason::Refused { .. }));
+    let mut known = known(status, &ended.region, &ended.image);
+    is_kept && !is_refused && known.any(|it| it.retiring.deprecate_at.is_some())
 }
 
 /// Something else begins before all AMIs are dealt with: what became of the others is reported now.

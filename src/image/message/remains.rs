@@ -206,9 +206,6 @@ fn last_previous_text(
     if images.is_empty() {
         return String::new();
     }
-    let is_deprecated = |it: &RegionStatus| it.retiring.deprecate_at.is_some();
-    let deprecated = images.iter().copied().filter(|(_, it)| is_deprecated(it));
-    let deprecated: Vec<_> = deprecated.collect();
     let list = listed_images(images.into_iter(), listed);
     if status.invalidates_previous() {
         return format!(
@@ -217,15 +214,7 @@ fn last_previous_text(
              parameter AllowRetire is true, it goes before the next one is registered.\n"
         );
     }
-    let mut text = format!("\nThe previous AMI is kept: {list}.\n");
-    if !deprecated.is_empty() {
-        let list = listed_images(deprecated.into_iter(), listed);
-        let _ = writeln!(
-            text,
-            "Retiring it was begun, and it may be deprecated: {list}."
-        );
-    }
-    text
+    format!("\nThe previous AMI is kept: {list}.\n")
 }
 
 /// AMIs with their Regions.

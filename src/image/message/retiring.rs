@@ -14,6 +14,10 @@ use crate::image::words::{State, counted};
 /// What is said of an AMI whose protection was switched off, and not on again as far as is known.
 const UNPROTECTED: &str = "; its protection against deregistration, which was to be switched off for that, may be off: check it";
 
+/// What is said of an AMI that is kept after EC2 was asked to deprecate it, and whose answer is not known.
+const DEPRECATED: &str =
+    "; EC2 was asked before to deprecate it, and it may be deprecated: check it";
+
 /// What is known of an earlier AMI whose deregistration was begun, and nothing finishes or takes back.
 #[must_use]
 pub fn begun_text(known: &RegionStatus) -> String {
@@ -22,6 +26,7 @@ pub fn begun_text(known: &RegionStatus) -> String {
         return format!("was deregistered at {at}{}", left_text(known));
     }
     let protection = retiring.protection.map_or("", |_| UNPROTECTED);
+    let deprecated = retiring.deprecate_at.map_or("", |_| DEPRECATED);
     match retiring.asked_at {
         Some(at) => {
             let left = left_text(known);
@@ -29,7 +34,10 @@ pub fn begun_text(known: &RegionStatus) -> String {
                 "may be gone, as EC2 was asked at {at} to deregister it: check it{protection}{left}"
             )
         }
-        None => format!("was to be deregistered, and is kept{protection}"),
+        None if retiring.protection.is_some() => {
+            format!("was to be deregistered, and is kept{deprecated}{protection}")
+        }
+        None => format!("was to be retired, and is kept{deprecated}"),
     }
 }
 
@@ -114,11 +122,12 @@ pub fn retirement_line(it: &Retirement) -> String {
         (RetireOutcome::Kept, Some(why)) => format!("kept: {}", kept_text(why)),
     };
     let protection = if it.unprotected { UNPROTECTED } else { "" };
+    let deprecated = if it.may_be_deprecated { DEPRECATED } else { "" };
     let forgotten = match it.forgotten {
         true => "; too many AMIs are kept, and this one is not tried again: deregister it manually",
         false => "",
     };
-    format!("{region}: {image} {outcome}{protection}{forgotten}")
+    format!("{region}: {image} {outcome}{deprecated}{protection}{forgotten}")
 }
 
 /// How retiring ended, as the reason of the step's end.

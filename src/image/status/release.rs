@@ -137,6 +137,9 @@ pub struct ParameterStatus {
     /// The value that is being written, from before SSM is asked until it shows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub put: Option<ParameterPut>,
+    /// The value that was written last before this one, and that never showed: it may still be validated, and take its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<UnseenValue>,
     /// The version that somebody else wrote between our last read and our last write, which is what it replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overwritten: Option<u64>,
@@ -174,6 +177,28 @@ pub struct ParameterPut {
     /// The version that SSM answered with. It proves nothing yet: the value is validated later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u64>,
+}
+
+impl ParameterPut {
+    /// What this may still come to, although the parameter shows another value; none if SSM did not take it.
+    #[must_use]
+    pub fn unseen(&self) -> Option<UnseenValue> {
+        let may_be_taken = self.asked_at.is_some() || self.attempts > 0;
+        may_be_taken.then(|| UnseenValue {
+            value: self.value.clone(),
+            version: self.version.unwrap_or(self.after.saturating_add(1)),
+        })
+    }
+}
+
+/// A value that was written and never showed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UnseenValue {
+    /// The value.
+    pub value: String,
+    /// The version of the parameter that would have it.
+    pub version: u64,
 }
 
 /// The data type of a parameter that is written.

@@ -89,10 +89,11 @@ impl Retiring {
     }
 
     /// Whether something was begun that has to be brought to an end, even where nothing is to be retired any more: it may be
-    /// deregistered, or its protection may be off.
+    /// deregistered or deprecated, or its protection may be off.
     #[must_use]
     pub fn is_begun(&self) -> bool {
-        self.asked_at.is_some() || self.deregistered_at.is_some() || self.protection.is_some()
+        let is_asked = self.asked_at.is_some() || self.deprecate_at.is_some();
+        is_asked || self.deregistered_at.is_some() || self.protection.is_some()
     }
 
     /// Forgets that its protection was switched off: somebody else has protected it since.
@@ -158,6 +159,9 @@ pub struct Retirement {
     /// it, and could not be switched on again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unprotected: bool,
+    /// Whether it is kept and may be deprecated all the same: EC2 was asked for that before, and no answer is known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_be_deprecated: bool,
     /// Whether it is not tried again: too many AMIs are kept.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forgotten: bool,
@@ -186,6 +190,7 @@ impl Retirement {
             at,
             why: None,
             unprotected: false,
+            may_be_deprecated: false,
             forgotten: false,
             deleted: Vec::new(),
             kept: Vec::new(),

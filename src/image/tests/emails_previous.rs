@@ -157,6 +157,12 @@ fn a_previous_ami_that_may_have_been_deprecated_is_said_to_be() {
     advance(&mut status, image_registered(), 1);
     poll_image(&mut status, Some(&seen("available")), 2);
     let text = of_now(status).text;
-    let told = format!("may be deprecated: ami-8 in {REGION}.");
+    let told = format!("The previous AMI, ami-8 in {REGION}, is being retired: another email");
     assert!(text.contains(&told), "{text}");
+    assert!(!text.contains("The previous AMI is kept"), "{text}");
+    status.state = State::Failed;
+    let text = of_now(status).text;
+    let told = format!("{REGION}: ami-8 was to be retired, and is kept; EC2 was asked before");
+    assert!(text.contains(&told), "{text}");
+    assert!(text.contains("it may be deprecated: check it"), "{text}");
 }

@@ -6,6 +6,7 @@ mod audit;
 mod billing;
 mod came_back;
 mod conditions;
+mod deprecated_before;
 mod emails;
 mod emails_failed;
 mod emails_previous;

@@ -183,7 +183,7 @@ fn what_is_to_be_deprecated_is_and_keeps_their_protection() {
     let claim = StepOutcome::Claim(Claim::Publish(intent));
     apply(&mut status, claim, after(10));
     let known = &status.previous[0].regions[REGION];
-    assert!(!known.retiring.is_begun(), "{:?}", known.retiring);
+    assert_eq!(known.retiring.protection, None);
 }
 
 /// That kind is amiwright's: it may be on by a request whose answer was lost.

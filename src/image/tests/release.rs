@@ -1,14 +1,16 @@
 //! What is done about a parameter: what the manifest says, what was written, and what SSM shows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::image::observed::ObservedParameter;
+use crate::image::outcome::ReleaseObserved;
 use crate::image::publish::{
     Asked, AskedRegion, ConflictReason, Observation, Observed, PUTS_MAX, Plan, Shown, VALIDATION,
     intend_put, plan,
 };
 use crate::image::status::{Action, ParameterId, ParameterPut, ParameterStatus, ParameterType};
+use crate::image::words::{State, Step};
 
 const NAME: &str = "/images/web";
 const OTHER: &str = "ami-9";
@@ -273,6 +275,31 @@ fn written() -> Vec<Case> {
             Do::Conflict(ConflictReason::NotOurs),
         ),
     ]
+}
+
+/// A value of a version before was never seen, and this one showed then, in version 3.
+#[test]
+fn what_was_validated_late_is_ours_and_what_somebody_writes_later_is_not() {
+    let (mut status, image) = verified();
+    (status.state, status.build.step) = (State::Working, Step::Publish);
+    let known = with_put(wrote(&image, 3), writing("ami-2", 3, 20));
+    status.release.parameters.insert(id(), known);
+    let release = ReleaseObserved {
+        named: BTreeSet::from([id()]),
+        set: BTreeMap::from([(id(), holds(&image, 3))]),
+        ..ReleaseObserved::default()
+    };
+    let published = PublishObserved {
+        release,
+        ..PublishObserved::default()
+    };
+    advance(&mut status, Evidence::PublishObserved(published), 10);
+    let known = status.release.parameters[&id()].clone();
+    assert_eq!(known.put, None);
+    let of = |seen| next(known.clone(), false, seen);
+    assert_eq!(of(seen("ami-2", 4)), put(4));
+    assert_eq!(of(seen("ami-2", 5)), changed(&image, 3));
+    assert_eq!(of(seen(OTHER, 4)), changed(&image, 3));
 }
 
 #[test]
