@@ -101,7 +101,9 @@ impl State {
         let keys = self.manifests_of(call, sent);
         // A snapshot may be that of several AMIs.
         let is_unseen = |key: &String| {
-            let statuses = self.versions.lately(key, call.at);
+            let mut statuses = self.versions.lately(key, call.at);
+            // By one that is final nobody retires: before that it is written down that something is to go.
+            statuses.retain(|it| text(it, "/state") == "working");
             let are_removed = !statuses.is_empty() && statuses.iter().all(|it| is_removed(it));
             are_removed && !self.is_seen_away(call, key)
         };
