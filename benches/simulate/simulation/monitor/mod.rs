@@ -41,7 +41,7 @@ use self::disowned::Disowned;
 use self::fields::{field, fields, values};
 pub(crate) use self::log::Line;
 use self::once::Once;
-use self::refusals::Refusals;
+use self::refusals::{Refusals, was_throttled};
 use self::requests::Asked;
 use self::secrets::Secrets;
 use self::shares::Shares;
@@ -306,8 +306,11 @@ impl State {
         let sent = fields(exchange);
         self.secrets.learn(call, &sent);
         self.hear_end(call, &sent);
-        self.hear_protection(call, &sent);
-        self.hear_revocation(call, &sent);
+        // What is throttled counts as not asked for: it is asked for again.
+        if !was_throttled(exchange) {
+            self.hear_protection(call, &sent);
+            self.hear_revocation(call, &sent);
+        }
         self.hear_absence(exchange);
         self.judge_refusal(exchange, &sent);
         if call.service == "ec2" && call.action == "DescribeImages" {

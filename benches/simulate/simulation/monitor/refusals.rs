@@ -31,6 +31,15 @@ const PASSING: [&str; 16] = [
     "UnrecognizedClientException",
 ];
 
+/// Codes of EC2 of which nothing but time is the matter: how many requests there are, and what runs at once.
+const THROTTLED: [&str; 5] = [
+    "RequestLimitExceeded",
+    "ResourceLimitExceeded",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+];
+
 /// What differs between two requests for the same: each attempt has a token, and what is due soon is due later.
 const OF_ATTEMPT: [&str; 2] = ["ClientToken", "DeprecateAt"];
 
@@ -163,6 +172,17 @@ fn most(action: &str, code: &str) -> u32 {
         }
         _ => USUAL,
     }
+}
+
+/// Whether a request with this answer is sent again for however long it takes: nobody is refused anything.
+pub(super) fn is_throttled(code: &str) -> bool {
+    THROTTLED.contains(&code)
+}
+
+/// Whether EC2 has throttled a request.
+pub(super) fn was_throttled(exchange: &Exchange) -> bool {
+    let answer = exchange.answer.as_ref();
+    !exchange.call.done && answer.is_some_and(|it| is_throttled(&code(it.body())))
 }
 
 /// The code of a refusal that a repetition does not change; none for any other answer.

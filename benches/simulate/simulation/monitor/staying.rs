@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::causes::EDITS;
 use super::happened::UNCLEAR;
+use super::refusals::is_throttled;
 use super::{Monitor, State, text};
 use crate::simulation::script::{Change, Edit, Event, Retire};
 
@@ -183,7 +184,7 @@ impl State {
                 let state = text(status, "/state");
                 self.is_removed(key) && ["rejected", "failed", "cancelled"].contains(&state)
             }
-            "refused" => self.may_be_refused(key, region),
+            "refused" => !is_throttled(text(why, "/code")) && self.may_be_refused(key, region),
             "not-known" => self.is_switched_off(region) || self.unclear() >= UNCLEAR,
             "no-successor" => {
                 let known = &status["regions"][region];
@@ -238,7 +239,7 @@ impl State {
                 let mut others = images.iter().filter(|it| it.id == other && it.id != image);
                 others.any(|it| it.snapshot_ids().any(|id| id == snapshot))
             }
-            "refused" => self.may_be_refused(key, region),
+            "refused" => !is_throttled(text(kept, "/code")) && self.may_be_refused(key, region),
             _ => false,
         };
         (!is_so).then(|| format!("{snapshot} stays for a reason that is none"))
