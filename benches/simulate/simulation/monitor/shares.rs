@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use localaws::ec2::Permission;
+use localaws::ec2::{ImageState, Permission};
 use localaws::faults::Call;
 use serde_json::Value;
 
 use super::happened::UNCLEAR;
+use super::images::made_for;
 use super::{Monitor, State, field, text, values};
 use crate::simulation::script::{Change, Edit, Event};
 
@@ -145,6 +146,22 @@ impl State {
                 )
             })
         };
+        // What was begun is told, and nothing more is done, once the manifest is there again, or asks for something else.
+        let is_given_up = || {
+            self.is_removed(key)
+                || self.is_updated()
+                || it_is_kept_for_more(status, image)
+                || self.is_edited(key, &[Edit::Deregister])
+        };
+        let is_kept = || {
+            self.shares.not_ended.contains(share)
+                || self.is_disowned(region, image)
+                || is_closed()
+                || is_given_up()
+                || self.is_switched_off(region)
+                || self.is_denied()
+                || self.unclear() >= UNCLEAR
+        };
         // Where an invocation dies after it has deregistered the AMI, only its tags prove whose it is.
         let is_cut_short = || {
             self.has_happened(|event| {
@@ -154,27 +171,50 @@ impl State {
                 )
             })
         };
+        // It ends with the AMI that needs it, which is written down before the first one goes.
+        if !is_kept() && self.is_passed_on(key, status, image, share) {
+            return false;
+        }
         let is_source = self.eyes().sources.contains(snapshot);
-        let is_unproven = || (is_source && is_cut_short()) || self.is_disowned(region, image);
+        let is_unproven = is_source && is_cut_short();
         let is_used = || {
             let mut others = self.eyes().ec2.images(region).into_iter();
             others.any(|it| it.id != image && it.snapshot_ids().any(|of| of == snapshot))
         };
-        // What was begun is told, and nothing more is done, once the manifest is there again, or asks for something else.
-        let is_given_up = || {
-            self.is_removed(key)
-                || self.is_updated()
-                || it_is_kept_for_more(status, image)
-                || self.is_edited(key, &[Edit::Deregister])
-        };
-        self.shares.not_ended.contains(share)
-            || is_unproven()
-            || is_used()
-            || is_closed()
-            || is_given_up()
-            || self.is_switched_off(region)
-            || self.is_denied()
-            || self.unclear() >= UNCLEAR
+        is_kept() || is_unproven || is_used()
+    }
+
+    /// Whether the AMI that is there now of the manifest needs a share which was granted for one before: its version says so, and
+    /// it was seen to be so. That it stays is no news then, and to end it by hand would be wrong.
+    fn is_passed_on(&self, key: &str, status: &Value, image: &str, share: &Share) -> bool {
+        let (region, snapshot, account) = share;
+        let known = &status["regions"][region];
+        let is_settled = known["verifiedAt"].is_string() && known["applied"]["intended"].is_null();
+        // Who looks for the AMIs that have the snapshot may not see that.
+        let is_late = self.has_happened(|event| {
+            matches!(
+                event,
+                Event::StaleReads { .. } | Event::LateVisibility { .. }
+            )
+        });
+        let version = self.version(key, text(status, "/manifest/sha256"));
+        let is_asked = version.is_some_and(|it| it.copy && it.accounts().any(|it| it == account));
+        if is_late || !is_settled || !is_asked {
+            return false;
+        }
+        let manifest = format!("s3://{}/{key}", self.eyes().bucket);
+        let reader = Permission::Account(account.clone());
+        let mut images = self.eyes().ec2.images(region).into_iter();
+        images.any(|it| {
+            let place = (region.clone(), it.id.clone());
+            it.id != image
+                && text(known, "/image") == it.id
+                && it.state == ImageState::Available
+                && !self.touched.contains(&place)
+                && made_for(&it).is_some_and(|(of, _)| of == manifest)
+                && it.snapshot_ids().any(|of| of == snapshot)
+                && it.launch_permissions.contains(&reader)
+        })
     }
 }
 
