@@ -68,6 +68,9 @@ pub(super) async fn edit(played: &mut Played, key: &str, region: &'static str, e
                 ec2.edit_image(region, &id, |image| change(image, edit));
             }
         }
+        if edit == Edit::Grant {
+            played.monitor.grant(&played.stack, region, &id);
+        }
         // Whoever was to have it loses a disabled one, too.
         if [Edit::Revoke, Edit::Disable].contains(&edit) {
             played.monitor.is_private(region, &id);

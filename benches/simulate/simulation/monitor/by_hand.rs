@@ -1,7 +1,15 @@
 //! What people do past amiwright, as far as it changes what may be so.
 
-use super::Monitor;
+use localaws::ec2::Permission;
+use localaws::faults::Call;
+use serde_json::Value;
+
+use super::{Monitor, State, text};
+use crate::simulation::script::STRANGER;
 use crate::support::TestStack;
+
+/// Reads may be two and a half minutes old, a function runs for one, and clocks are off by two, in seconds.
+const GRANT_TO_SEEN_MAX: i64 = 6 * 60;
 
 impl Monitor {
     /// Looks at the AMIs of a Region before somebody changes them.
@@ -26,6 +34,12 @@ impl Monitor {
         self.lock().launched.entry(place).or_insert(at);
     }
 
+    /// Somebody has shared this AMI with whom no manifest names.
+    pub(in crate::simulation) fn grant(&self, stack: &TestStack, region: &str, id: &str) {
+        let (place, at) = (place(region, id), stack.world.clock().now());
+        self.lock().claims.granted_at.insert(place, at);
+    }
+
     /// Somebody has made this AMI private: whoever launches it now is of this account.
     pub(in crate::simulation) fn is_private(&self, region: &str, id: &str) {
         self.lock().launched.remove(&place(region, id));
@@ -37,6 +51,38 @@ impl Monitor {
         let mut state = self.lock();
         state.written.forget(key, &uri);
         state.telling.forget(key, &uri);
+    }
+}
+
+impl State {
+    /// An AMI is not said to be as its manifest says which others may launch although that says `exact`.
+    pub(super) fn judge_exact(
+        &mut self,
+        call: &Call,
+        key: &str,
+        (before, status): (&Value, &Value),
+    ) {
+        let version = self.version(key, text(status, "/manifest/sha256"));
+        if !version.is_some_and(|it| it.exact) {
+            return;
+        }
+        let stranger = Permission::Account(STRANGER.to_owned());
+        for (region, known) in status["regions"].as_object().into_iter().flatten() {
+            let (id, was) = (text(known, "/image"), &before["regions"][region]);
+            let is_new = known["verifiedAt"].is_string()
+                && known["verifiedAt"] != was["verifiedAt"]
+                && known["image"] == was["image"];
+            let granted_at = self.claims.granted_at.get(&place(region, id));
+            let is_long = granted_at
+                .is_some_and(|at| call.at.as_second() - at.as_second() > GRANT_TO_SEEN_MAX);
+            let mut images = self.eyes().ec2.images(region).into_iter();
+            let mut is_granted =
+                || images.any(|it| it.id == id && it.launch_permissions.contains(&stranger));
+            if is_new && is_long && is_granted() {
+                let what = format!("{id} in {region} counts as exact, and {STRANGER} has it");
+                self.wrong(call, &what);
+            }
+        }
     }
 }
 

@@ -45,6 +45,8 @@ pub(super) struct Claims {
     deregistered: BTreeSet<(String, String)>,
     /// Those that they have deprecated for that.
     deprecated: BTreeSet<(String, String)>,
+    /// AMIs that somebody has shared by hand with whom no manifest names, by Region and id, and when last.
+    pub(super) granted_at: BTreeMap<(String, String), Timestamp>,
     /// When somebody changed an AMI by hand first, by Region and id.
     edited_at: BTreeMap<(String, String), Timestamp>,
 }

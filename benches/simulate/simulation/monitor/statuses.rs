@@ -133,6 +133,7 @@ impl State {
         self.judge_requests(call, key, (&before, &status));
         self.judge_cooldown(call, (&before, &status));
         self.judge_left(call, (&before, &status));
+        self.judge_exact(call, key, (&before, &status));
         self.judge_telling(call, key, (&before, &status), &new);
         self.remember(call, key, status, new);
     }
