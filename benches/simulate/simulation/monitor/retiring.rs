@@ -10,8 +10,9 @@ use super::statuses::own_images;
 use super::{State, field, text};
 use crate::simulation::script::{Manifest, Retire};
 
-/// Who has looked what uses an AMI may deregister it for as long as a function runs, in seconds.
-const LOOK_TO_ACT_MAX: i64 = 15 * 60;
+/// Who has looked what uses an AMI may deregister it for as long as a function runs, a minute; what it has read may be two and a
+/// half minutes old, and clocks are off by two. In seconds.
+const LOOK_TO_ACT_MAX: i64 = 6 * 60;
 
 /// Who has just made an AMI takes it back before the function ends, in seconds.
 const MADE_TO_TAKEN_BACK_MAX: i64 = 60;
