@@ -279,9 +279,8 @@ impl Generator {
     }
 
     fn opt_in(&mut self) -> Event {
-        let region = self.random.usize(1..=COPY_REGIONS.len());
         let on = self.chance(40);
-        Event::OptIn { region, on }
+        Event::OptIn { region: 1, on }
     }
 
     fn quota(&mut self) -> Event {

@@ -22,8 +22,8 @@ pub(crate) const KEYS: [&str; 3] = [
     "data.image.yaml",
     "team/a=b/api.image.yml",
 ];
-/// Regions that get copies.
-pub(crate) const COPY_REGIONS: [&str; 2] = ["eu-west-1", "us-west-2"];
+/// Regions that get copies. The first is one that an account has to enable, and so can disable.
+pub(crate) const COPY_REGIONS: [&str; 2] = ["eu-south-1", "us-west-2"];
 /// The accounts that manifests share with.
 pub(crate) const PARTNERS: [&str; 2] = ["111122223333", "444455556666"];
 /// One that no manifest names.
@@ -142,7 +142,7 @@ pub(crate) enum Event {
         region: usize,
         seconds: u64,
     },
-    /// A Region is switched off or on.
+    /// A Region is switched off or on, if the account can do that.
     OptIn { region: usize, on: bool },
     /// Quotas are lower.
     Quota { shares: usize, copies: usize },

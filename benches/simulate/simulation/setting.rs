@@ -37,6 +37,9 @@ pub(crate) fn region(at: usize) -> &'static str {
 /// Sets the stage for a script.
 pub(crate) async fn set(script: &Script, monitor: &Arc<Monitor>) -> (TestStack, Sources) {
     let stack = stack(script, monitor, None).await;
+    for copies in COPY_REGIONS {
+        stack.world.ec2().set_opted_in(copies, true);
+    }
     if let Some(limit) = script.stack.page {
         stack.world.ec2().set_page_limit(limit);
         stack.world.s3().set_page_limit(limit);
