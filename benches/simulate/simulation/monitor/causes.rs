@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::{SignedDuration, Timestamp};
 use localaws::faults::Call;
 use serde_json::Value;
 
@@ -37,6 +38,16 @@ const STARTS_WORK: [&str; 7] = [
 
 /// How long a Region may refuse what publishing needs, in seconds.
 const REFUSED: u64 = 900;
+
+/// For how long that was waited for at least, in seconds: a quarter of an hour by the clocks of two machines, each of which may be
+/// two minutes off.
+const WAITED: i64 = 11 * 60;
+
+/// For so long each look asked which Regions there are, if one has refused the credentials.
+const LOOKED: SignedDuration = SignedDuration::from_mins(16);
+
+/// Codes with which AWS answers in a Region that is switched off.
+const SWITCHED_OFF: [&str; 2] = ["AuthFailure", "UnrecognizedClientException"];
 
 /// Codes of a refusal by IAM.
 const DENIALS: [&str; 4] = [
@@ -76,6 +87,10 @@ impl State {
             }
             let what = if passes(&failure) {
                 "an error that passes ends it"
+            } else if is_too_soon(call, &place, before, &failure) {
+                "what is refused ends it, and was hardly waited for"
+            } else if self.is_off_unsaid(call, &place, &failure) {
+                "the Region is switched off, and that is not said"
             } else if self.has_cause(key, &place, status, &failure) {
                 continue;
             } else {
@@ -83,6 +98,15 @@ impl State {
             };
             self.wrong(call, &format!("{key}: {what}, in {place}: {failure}"));
         }
+    }
+
+    /// Whether a Region is given up because it refuses the credentials, and is switched off, as functions could know.
+    fn is_off_unsaid(&self, call: &Call, place: &str, failure: &Value) -> bool {
+        let region = place.rsplit('/').next().unwrap_or_default();
+        text(failure, "/kind") == "not-published"
+            && names(&SWITCHED_OFF, text(failure, "/message"))
+            && !self.eyes().ec2.is_enabled(region)
+            && self.knew_regions(call.at, LOOKED)
     }
 
     /// Whether something has happened that leads to a failure of this kind.
@@ -241,8 +265,30 @@ fn passes(failure: &Value) -> bool {
     is_passing || (is_limit && STARTS_WORK.contains(&text(failure, "/action")))
 }
 
+/// Whether a Region ends because it refuses something, although a status has not waited for that as long as new policies take
+/// until they are in force everywhere.
+fn is_too_soon(call: &Call, place: &str, before: &Value, failure: &Value) -> bool {
+    let message = text(failure, "/message");
+    let is_refused = is_denial(message) || names(&SWITCHED_OFF, message);
+    if text(failure, "/kind") != "not-published" || !is_refused {
+        return false;
+    }
+    let region = place.rsplit('/').next().unwrap_or_default();
+    let waiting = [
+        &before["copies"][region]["waiting"],
+        &before["build"]["waiting"],
+    ];
+    let since = waiting.map(|it| text(it, "/since").parse::<Timestamp>().ok());
+    let mut waited = since.into_iter().flatten();
+    !waited.any(|since| call.at.as_second() - since.as_second() >= WAITED)
+}
+
 fn is_denial(message: &str) -> bool {
-    DENIALS.iter().any(|code| message.contains(code))
+    names(&DENIALS, message)
+}
+
+fn names(codes: &[&str], message: &str) -> bool {
+    codes.iter().any(|code| message.contains(code))
 }
 
 /// What failed for good, by where its status says so.

@@ -73,6 +73,8 @@ pub(super) struct Refusals {
     rows: BTreeMap<String, (u32, Timestamp)>,
     /// Until when requests fail otherwise, too, so that what was done is not written down, or not known.
     unclear_until: Option<Timestamp>,
+    /// When a function was last not told which Regions there are.
+    regions_unknown_at: Option<Timestamp>,
     /// Each request that AWS has refused for good, by Region, action and what it is about.
     named: BTreeSet<(String, String, String)>,
 }
@@ -103,6 +105,13 @@ impl Monitor {
 }
 
 impl State {
+    /// Whether functions were told which Regions there are whenever they asked, for so long.
+    pub(super) fn knew_regions(&self, now: Timestamp, long: SignedDuration) -> bool {
+        let refusals = &self.refusals;
+        let mut until = [refusals.regions_unknown_at, refusals.unclear_until].into_iter();
+        until.all(|it| it.is_none_or(|it| now.duration_since(it) > long))
+    }
+
     /// Something happens: what was refused may be asked for anew.
     pub(super) fn forget_refusals(&mut self, event: &Event, at: Timestamp) {
         self.refusals.rows.clear();
@@ -118,6 +127,13 @@ impl State {
     /// Counts what is refused for good: the same is not asked for without end.
     pub(super) fn judge_refusal(&mut self, exchange: &Exchange, sent: &[(String, String)]) {
         let call = &exchange.call;
+        let is_answered = exchange
+            .answer
+            .as_ref()
+            .is_some_and(|it| it.status().is_success());
+        if call.action == "DescribeRegions" && !is_answered {
+            self.refusals.regions_unknown_at = Some(call.at);
+        }
         let refused = refused(exchange);
         if let Some(code) = &refused {
             let named = about(call, sent).into_iter();
