@@ -49,6 +49,8 @@ pub(super) struct Claims {
     pub(super) granted_at: BTreeMap<(String, String), Timestamp>,
     /// When somebody changed an AMI by hand first, by Region and id.
     edited_at: BTreeMap<(String, String), Timestamp>,
+    /// When somebody did so last.
+    edited_last: BTreeMap<(String, String), Timestamp>,
 }
 
 impl Monitor {
@@ -79,7 +81,9 @@ impl Monitor {
             (region.to_owned(), id.to_owned()),
             stack.world.clock().now(),
         );
-        self.lock().claims.edited_at.entry(place).or_insert(at);
+        let claims = &mut self.lock().claims;
+        claims.edited_last.insert(place.clone(), at);
+        claims.edited_at.entry(place).or_insert(at);
     }
 
     /// The versions of an AMI's manifest that may have been asked for since somebody changed the AMI by hand first.
@@ -214,6 +218,12 @@ impl State {
                 );
             }
         }
+    }
+
+    /// Whether somebody has changed an AMI by hand so lately that a function may act on what was before.
+    pub(super) fn is_edited_lately(&self, call: &Call, place: &(String, String)) -> bool {
+        let at = self.claims.edited_last.get(place);
+        at.is_some_and(|at| call.at.duration_since(*at) <= READ_TO_ACT_MAX)
     }
 
     /// A function changes the protection of an AMI. Whether somebody had protected it by hand, for longer than a read may be old.

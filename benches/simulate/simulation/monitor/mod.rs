@@ -6,6 +6,7 @@ mod by_hand;
 mod causes;
 mod claims;
 mod disowned;
+mod drifting;
 mod fields;
 mod given;
 mod happened;

@@ -135,6 +135,7 @@ impl State {
         self.judge_left(call, (&before, &status));
         self.judge_exact(call, key, (&before, &status));
         self.judge_telling(call, key, (&before, &status), &new);
+        self.judge_forgotten(call, key, (&before, &status));
         self.remember(call, key, status, new);
     }
 
