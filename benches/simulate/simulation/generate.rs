@@ -7,6 +7,7 @@ mod following;
 mod hindering;
 mod manifests;
 mod updates;
+mod waylaying;
 
 use std::collections::BTreeMap;
 

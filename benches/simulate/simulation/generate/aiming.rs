@@ -23,12 +23,17 @@ impl Generator {
     /// What follows an edit, or the upload of a manifest, so that both matter.
     pub(super) fn aimed(&mut self, event: &Event) -> Vec<Move> {
         match event {
-            Event::Edit { key, edit, .. } if self.chance(35) => self.after_edit(*key, *edit),
+            Event::Edit { key, region, edit } => match self.random.u32(..100) {
+                0..35 => self.after_edit(*key, *edit),
+                35..50 => self.audited_unseen(*region),
+                _ => Vec::new(),
+            },
             Event::Drop { key, manifest, .. } => match self.random.u32(..100) {
                 0..4 => self.object_replaced(*key, manifest),
                 4..8 => self.copies_unanswered(*key, manifest),
                 8..14 => self.retired_with_difficulty(*key, manifest),
                 14..17 => self.kept_after_all(*key, manifest),
+                17..35 => self.waylaid(*key, manifest),
                 _ => Vec::new(),
             },
             _ => Vec::new(),

@@ -61,7 +61,10 @@ impl Generator {
 
     /// A policy refuses an action as it is to be done about the AMIs of a manifest.
     fn denied_next(&mut self, key: usize, manifest: &Manifest) -> Vec<Move> {
-        let denial = self.denial();
+        let denial = match self.chance(25) {
+            true => self.unseen(),
+            false => self.denial(),
+        };
         let wish = match &denial {
             Event::Storm {
                 what: Meant::Action(_, action),
@@ -78,8 +81,19 @@ impl Generator {
         moves
     }
 
+    /// A policy refuses to show AMIs, or all that there is in a Region.
+    fn unseen(&mut self) -> Event {
+        let region = self.random.usize(1..=COPY_REGIONS.len());
+        let images = Meant::Action("ec2".to_owned(), "DescribeImages".to_owned());
+        Event::Storm {
+            what: self.pick(&[images, Meant::Region(region)]),
+            fault: Wrong::Denied,
+            seconds: self.pick(&[130, 900, 1_800]),
+        }
+    }
+
     /// A manifest that differs by what takes an action; none if no setting does.
-    fn asking_for(&mut self, action: &str, manifest: &Manifest) -> Option<Manifest> {
+    pub(super) fn asking_for(&mut self, action: &str, manifest: &Manifest) -> Option<Manifest> {
         let mut wish = manifest.clone();
         match action {
             "ModifyImageAttribute" => match wish.accounts.is_empty() {
