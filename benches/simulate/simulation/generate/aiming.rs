@@ -3,14 +3,16 @@
 use super::Generator;
 use super::manifests::coherent;
 use crate::simulation::script::{
-    Edit, Event, Manifest, Meant, Move, Object, Protect, Retire, Source, Wrong,
+    Edit, Event, Manifest, Meant, Move, Object, PARTNERS, Protect, Retire, Source, Wrong,
 };
 
 /// When an AMI is there, in seconds after the upload of its manifest.
 const MADE: [u64; 3] = [70, 200, 1_200];
 
 /// What retiring an AMI takes.
-const RETIRING: [&str; 6] = [
+const RETIRING: [&str; 8] = [
+    "DeregisterImage",
+    "DeregisterImage",
     "DeregisterImage",
     "DeleteSnapshot",
     "DisableImageDeregistrationProtection",
@@ -33,7 +35,8 @@ impl Generator {
                 4..8 => self.copies_unanswered(*key, manifest),
                 8..14 => self.retired_with_difficulty(*key, manifest),
                 14..17 => self.kept_after_all(*key, manifest),
-                17..35 => self.waylaid(*key, manifest),
+                17..33 => self.waylaid(*key, manifest),
+                33..38 => self.edited_before(*key, manifest),
                 _ => Vec::new(),
             },
             _ => Vec::new(),
@@ -56,7 +59,61 @@ impl Generator {
             _ => return Vec::new(),
         };
         let upload = self.upload(key, coherent(wish));
-        vec![self.after(&[0, 70, 600], upload)]
+        vec![self.after(&[0, 70, 600, 1_200], upload)]
+    }
+
+    /// Somebody edits an AMI by hand for which the next version matters.
+    fn edited_before(&mut self, key: usize, manifest: &Manifest) -> Vec<Move> {
+        let region = 0;
+        let before = self.possible(manifest);
+        let upload = self.upload(key, before);
+        let edit = self.pick(&[
+            Edit::Grant,
+            Edit::Grant,
+            Edit::Launch,
+            Edit::Launch,
+            Edit::UseInTemplate,
+            Edit::Protect,
+            Edit::Untag,
+        ]);
+        let edited = Event::Edit { key, region, edit };
+        let mut moves = vec![self.after(&[0, 70], upload), self.after(&MADE, edited)];
+        moves.extend(self.after_edit(key, edit));
+        moves
+    }
+
+    /// A manifest like this one, of which an AMI is made at once: of what is there, and with what the stack allows.
+    fn possible(&mut self, manifest: &Manifest) -> Manifest {
+        let source = match manifest.source {
+            Source::Snapshot(at) => Source::Snapshot(at),
+            _ => Source::Snapshot(self.random.usize(..2)),
+        };
+        let like = coherent(Manifest {
+            source,
+            mistake: None,
+            shared_name: false,
+            ..manifest.clone()
+        });
+        let Some(given) = self.given.as_ref().filter(|it| like.is_refused(it)) else {
+            return like;
+        };
+        let shares = |at: &usize| given.shares_with(PARTNERS[at % PARTNERS.len()]);
+        // What the stack has no say in.
+        coherent(Manifest {
+            source,
+            fixed_name: like.fixed_name,
+            imds: like.imds,
+            volume: like.volume,
+            accounts: like.accounts.iter().copied().filter(shares).collect(),
+            copy: like.copy,
+            exact: like.exact,
+            description: like.description,
+            protect: like.protect,
+            deprecate: like.deprecate,
+            deprecate_at: like.deprecate_at,
+            repair: like.repair,
+            ..Manifest::default()
+        })
     }
 
     /// What an image is made from is replaced while it is made, and the same manifest uploaded again.
@@ -95,16 +152,18 @@ impl Generator {
         ]
     }
 
-    /// The next version takes the place of an AMI, and EC2 does not do what that takes, or the new AMI is taken out of service.
+    /// The next version takes the place of an AMI, and EC2 does not do what that takes; at times the new AMI is taken out of
+    /// service before EC2 does.
     fn retired_with_difficulty(&mut self, key: usize, manifest: &Manifest) -> Vec<Move> {
-        let upload = self.upload(key, successor(manifest.clone()));
-        let mut moves = vec![self.after(&MADE, upload)];
-        if self.chance(40) {
-            let (region, edit) = (0, self.pick(&[Edit::Disable, Edit::Deregister]));
-            moves.push(self.after(&[20, 70], Event::Edit { key, region, edit }));
-            return moves;
-        }
-        let action = self.pick(&RETIRING);
+        let before = self.possible(manifest);
+        let next = successor(before.clone());
+        let [before, next] = [before, next].map(|wish| self.upload(key, wish));
+        let mut moves = vec![self.after(&[0, 70], before), self.after(&MADE, next)];
+        let is_taken = self.chance(40);
+        let action = match is_taken {
+            true => self.pick(&["DeregisterImage", "DescribeImageReferences"]),
+            false => self.pick(&RETIRING),
+        };
         let storm = Event::Storm {
             what: Meant::Action("ec2".to_owned(), action.to_owned()),
             fault: self.pick(&[
@@ -116,25 +175,37 @@ impl Generator {
             seconds: self.pick(&[70, 130, 900]),
         };
         moves.push(self.after(&[0, 1], storm));
+        if is_taken {
+            let (region, edit) = (0, Edit::Disable);
+            moves.push(self.after(&[20, 45], Event::Edit { key, region, edit }));
+        }
         moves
     }
 
-    /// An AMI with a cooldown is to go, and before that is over nobody asks for it any more.
+    /// An AMI with a cooldown is to go, and before that is over nobody asks for it any more, or the new AMI is taken out of service.
     fn kept_after_all(&mut self, key: usize, manifest: &Manifest) -> Vec<Move> {
         let protected = coherent(Manifest {
             protect: Some(Protect::WithCooldown),
-            ..manifest.clone()
+            ..self.possible(manifest)
         });
-        let next = successor(protected.clone());
-        let kept = Manifest {
+        let is_taken = self.chance(40);
+        let mut next = successor(protected.clone());
+        if is_taken {
+            next.protect = None;
+        }
+        let kept = coherent(Manifest {
             replaces: Retire::Keep,
             ..next.clone()
+        });
+        let [protected, next] = [protected, next].map(|wish| self.upload(key, wish));
+        let mut moves = vec![self.after(&[0, 0, 70], protected), self.after(&MADE, next)];
+        let last = if is_taken {
+            let (region, edit) = (0, self.pick(&[Edit::Disable, Edit::Deregister]));
+            Event::Edit { key, region, edit }
+        } else {
+            self.upload(key, kept)
         };
-        let mut moves = Vec::new();
-        for (wish, pauses) in [(protected, [0, 0, 70]), (next, MADE), (kept, MADE)] {
-            let upload = self.upload(key, coherent(wish));
-            moves.push(self.after(&pauses, upload));
-        }
+        moves.push(self.after(&MADE, last));
         moves
     }
 }

@@ -150,9 +150,14 @@ impl Generator {
             },
             false => {
                 let imds = !shared.imds;
+                // Of the same snapshot, whoever has it keeps it: the next AMI needs that, too.
+                let source = match shared.source {
+                    Source::Snapshot(_) if self.chance(70) => shared.source,
+                    _ => Source::Snapshot(1),
+                };
                 let next = coherent(Manifest {
                     imds,
-                    source: Source::Snapshot(1),
+                    source,
                     ..shared
                 });
                 self.upload(key, next)
@@ -177,12 +182,12 @@ impl Generator {
             fault: Wrong::Throttled,
             seconds: 130,
         };
-        let hindrance = match self.random.u32(..3) {
-            0 => vec![slow("DescribeImages"), slow("DescribeImageReferences")],
-            1 => vec![throttled],
+        let hindrance = match self.random.u32(..4) {
+            0 | 1 => vec![slow("DescribeImages"), slow("DescribeImageReferences")],
+            2 => vec![throttled],
             _ => Vec::new(),
         };
-        let is_throttled = hindrance.len() == 1;
+        let (is_throttled, is_slow) = (hindrance.len() == 1, hindrance.len() == 2);
         let arrival = self.weighted(&[(4, Arrival::Once), (1, Arrival::Twice), (1, Arrival::Lost)]);
         moves.push(self.after(
             &MADE,
@@ -196,7 +201,14 @@ impl Generator {
             let task = self.pick(&[Task::Sweep, Task::Sweep, Task::Advance]);
             moves.push(self.after(&[0, 1], Event::Run { task }));
         }
-        let again = self.upload(key, manifest.clone());
+        let mut again = self.upload(key, manifest.clone());
+        // Whoever acts for the removal then has to see for itself that the manifest is there again.
+        if let Event::Drop { arrival, .. } = &mut again
+            && is_slow
+            && self.chance(60)
+        {
+            *arrival = Arrival::Lost;
+        }
         let pauses: &[u64] = if is_throttled {
             &[2, 3, 70]
         } else {
