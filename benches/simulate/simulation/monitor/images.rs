@@ -35,6 +35,7 @@ impl State {
         self.judge_tags(call, sent);
         self.look(&call.region);
         self.judge_repetition(call, sent);
+        self.judge_marker(call, sent);
         if MAKING.contains(&call.action.as_str()) {
             self.judge_once(call);
             self.judge_making(call, sent);

@@ -12,6 +12,7 @@ mod given;
 mod happened;
 mod images;
 mod log;
+mod marked;
 mod once;
 mod outdated;
 mod parameters;
@@ -41,6 +42,7 @@ pub(crate) use self::claims::DEPRECATED;
 use self::disowned::Disowned;
 use self::fields::{field, fields, values};
 pub(crate) use self::log::Line;
+use self::marked::Marked;
 use self::once::Once;
 use self::refusals::{Refusals, was_throttled};
 use self::requests::Asked;
@@ -104,6 +106,7 @@ pub(super) struct State {
     claims: Claims,
     asked: Asked,
     telling: Telling,
+    marked: Marked,
     once: Once,
     absence: Absence,
     disowned: Disowned,

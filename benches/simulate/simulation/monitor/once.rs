@@ -7,6 +7,7 @@ use localaws::faults::Call;
 
 use super::{State, field};
 use crate::simulation::text;
+use crate::support::REGION;
 
 /// For how long nobody asks again to store an AMI, in seconds: a quarter of an hour by the clocks of two machines, each of
 /// which may be two minutes off.
@@ -17,6 +18,8 @@ const STORE_AGAIN: i64 = 11 * 60;
 pub(super) struct Once {
     /// The attempt that each client token was sent for.
     tokens: BTreeMap<String, String>,
+    /// The token with which each attempt has begun something.
+    begun: BTreeMap<(String, String), String>,
     /// When EC2 was last asked to store an AMI, and took it.
     stored: BTreeMap<String, Timestamp>,
 }
@@ -33,6 +36,7 @@ impl State {
                 let what = format!("the token of {known} is sent for {attempt}");
                 self.wrong(call, &what);
             }
+            self.judge_token(call, attempt, token);
         }
         if call.action == "CreateStoreImageTask" {
             let id = field(sent, "ImageId").unwrap_or_default().to_owned();
@@ -42,6 +46,21 @@ impl State {
                 let what = format!("{id} is stored again after {passed} seconds");
                 self.wrong(call, &what);
             }
+        }
+    }
+
+    /// Nor is one attempt begun with two tokens: EC2 would take the second for another request, and import or copy twice. Only
+    /// what the stack's AMI is copied to is asked for anew, by the same attempt, once a copy has failed.
+    fn judge_token(&mut self, call: &Call, attempt: String, token: &str) {
+        if call.action == "CopyImage" && call.region != REGION {
+            return;
+        }
+        let begun = (call.action.clone(), attempt);
+        let what = format!("{} is begun again, by another token", begun.1);
+        let known = self.once.begun.entry(begun);
+        let is_known = *known.or_insert_with(|| token.to_owned()) == token;
+        if !is_known {
+            self.wrong(call, &what);
         }
     }
 

@@ -64,6 +64,7 @@ impl State {
         if bucket != self.eyes().state_bucket {
             return self.wrong(call, &format!("a function changes the bucket {bucket}"));
         }
+        self.note_markers(exchange);
         let key = call.key.as_deref().unwrap_or_default();
         if call.action != "PutObject" || !key.starts_with(keys::STATUSES) {
             return;
