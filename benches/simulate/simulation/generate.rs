@@ -6,6 +6,7 @@ mod failing;
 mod following;
 mod hindering;
 mod manifests;
+mod unheard;
 mod updates;
 mod waylaying;
 
@@ -99,10 +100,12 @@ impl Generator {
         self.given = Some(stack.clone());
         let kinds = self.kinds();
         let count = 2 + self.random.usize(..MOVES - 1);
-        let mut moves = vec![Move {
+        let first = self.drop();
+        let mut moves: Vec<Move> = self.needed(&first).into_iter().collect();
+        moves.push(Move {
             pause: 0,
-            event: self.drop(),
-        }];
+            event: first,
+        });
         if self.chance(5) {
             moves.extend(self.contest());
         }
@@ -112,6 +115,7 @@ impl Generator {
         for _ in 0..count {
             let kind = self.weighted(&kinds);
             let (pause, event) = (self.pick(&PAUSES), kind(self));
+            moves.extend(self.needed(&event));
             let follows = self.follows(&event);
             moves.push(Move { pause, event });
             moves.extend(follows);
@@ -191,6 +195,14 @@ impl Generator {
         let content = self.random.u8(..2);
         let key = self.key();
         Event::DropObject { key, what, content }
+    }
+
+    /// What a manifest names is often there before it: else all that is made of it is made once nothing goes wrong any more.
+    fn needed(&mut self, event: &Event) -> Option<Move> {
+        match event {
+            Event::Drop { key, manifest, .. } if self.chance(60) => self.object_of(*key, manifest),
+            _ => None,
+        }
     }
 
     fn remove(&mut self) -> Event {

@@ -118,19 +118,34 @@ impl Generator {
 
     /// What an image is made from is replaced while it is made, and the same manifest uploaded again.
     fn object_replaced(&mut self, key: usize, manifest: &Manifest) -> Vec<Move> {
-        let what = match manifest.source {
+        let source = match manifest.source {
+            Source::Disk | Source::Vm | Source::Bundle => manifest.source,
+            _ => self.pick(&[Source::Disk, Source::Vm]),
+        };
+        let what = match source {
             Source::Disk => Object::Disk,
             Source::Vm => Object::Machine,
-            Source::Bundle => Object::BundlePart,
-            _ => return Vec::new(),
+            _ => Object::BundlePart,
         };
-        let content = self.random.u8(..2);
-        let replaced = Event::DropObject { key, what, content };
-        let again = self.upload(key, manifest.clone());
-        vec![
-            self.after(&[0, 5, 20, 70], replaced),
-            self.after(&[0, 1, 20], again),
-        ]
+        let made = coherent(Manifest {
+            source,
+            elsewhere: false,
+            ..manifest.clone()
+        });
+        if !self.is_allowed(&made) {
+            return Vec::new();
+        }
+        let first = self.random.u8(..2);
+        let put = |content| Event::DropObject { key, what, content };
+        let mut moves = vec![self.after(&[0], put(first))];
+        if made != *manifest {
+            let upload = self.upload(key, made.clone());
+            moves.push(self.after(&[0], upload));
+        }
+        let again = self.upload(key, made);
+        moves.push(self.after(&[5, 20, 20, 70], put(1 - first)));
+        moves.push(self.after(&[0, 1, 20], again));
+        moves
     }
 
     /// Nobody hears whether EC2 makes copies, and the next settings name other Regions.

@@ -12,6 +12,7 @@ impl Generator {
         moves.extend(self.cancelled_unseen(event));
         moves.extend(self.hindered(event));
         moves.extend(self.aimed(event));
+        moves.extend(self.unheard(event));
         moves
     }
 
