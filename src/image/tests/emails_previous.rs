@@ -156,7 +156,7 @@ fn a_previous_ami_that_may_have_been_deprecated_is_said_to_be() {
     status.previous = vec![one];
     advance(&mut status, image_registered(), 1);
     poll_image(&mut status, Some(&seen("available")), 2);
-    let text = of_now(status).text;
+    let text = of_now(status.clone()).text;
     let told = format!("The previous AMI, ami-8 in {REGION}, is being retired: another email");
     assert!(text.contains(&told), "{text}");
     assert!(!text.contains("The previous AMI is kept"), "{text}");
