@@ -30,7 +30,7 @@ impl State {
         (before, status): (&Value, &Value),
     ) {
         let is_same = |it: &&str| before.pointer(it) == status.pointer(it);
-        let rests = RESTS.contains(&text(status, "/state")) && ASKED.iter().all(|it| is_same(&it));
+        let rests = RESTS.contains(&text(status, "/state")) && ASKED.iter().all(is_same);
         // There may be more than it names.
         if !rests || !status["drift"]["omitted"].is_null() {
             return;
