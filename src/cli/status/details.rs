@@ -132,7 +132,9 @@ fn images(status: &Status) -> Vec<Fact> {
         "kept"
     };
     let previous = status.last_previous();
-    let begun = status.begun_previous();
+    let is_retiring = status.build.step.retires() && !status.state.is_final();
+    let mut begun = status.begun_previous();
+    begun.retain(|(_, it)| !(is_retiring && it.retiring.is_only_deprecated()));
     for (region, image) in previous.iter().flat_map(|it| it.images()) {
         if begun.iter().all(|(_, it)| it.image != image.image) {
             let text = format!("{} in {region} ({validity})", image.image);
@@ -140,7 +142,11 @@ fn images(status: &Status) -> Vec<Fact> {
         }
     }
     for (region, image) in begun {
-        let text = begun_text(image);
+        let is_last = previous.is_some_and(|it| it.images().any(|(_, it)| it.image == image.image));
+        let mut text = begun_text(image);
+        if is_last && status.invalidates_previous() {
+            text.push_str("; no longer valid");
+        }
         let text = format!("{} in {region} ({text})", image.image);
         facts.push(("Previous", text));
     }

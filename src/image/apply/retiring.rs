@@ -299,9 +299,14 @@ fn end(status: &mut Status, mut ended: Retirement, now: Timestamp) {
 /// Whether EC2 was asked to deprecate an AMI that is kept, and its answer was lost or could not be saved.
 fn may_be_deprecated(status: &mut Status, ended: &Retirement) -> bool {
     let is_kept = ended.outcome == RetireOutcome::Kept;
-    let is_refused = matches!(ended.why, Some(KeptReason::Refused { .. }));
+    let is_refused = matches!(ended.why, Some(KeptReason::Refused { code: Some(_), .. }));
     let mut known = known(status, &ended.region, &ended.image);
-    is_kept && !is_refused && known.any(|it| it.retiring.deprecate_at.is_some())
+    is_kept
+        && known.any(|it| {
+            let retiring = &it.retiring;
+            // What was refused is just that.
+            retiring.deprecate_at.is_some() && !(is_refused && retiring.is_only_deprecated())
+        })
 }
 
 /// Something else begins before all AMIs are dealt with: what became of the others is reported now.

@@ -87,11 +87,10 @@ pub(super) fn previous_text(status: &Status, listed: usize) -> String {
     };
     if text.is_empty() || !status.replaces {
         // That the registration is no longer valid is told of those, too, that are being retired.
-        let told_later: &[_] = match is_retiring && is_invalid {
-            true => &[],
-            false => &begun,
-        };
-        text.push_str(&last_previous_text(status, told_later, listed));
+        let mut told_later = begun.clone();
+        told_later
+            .retain(|(_, it)| !is_invalid || !(is_retiring || it.retiring.is_only_deprecated()));
+        text.push_str(&last_previous_text(status, &told_later, listed));
     }
     // What becomes of AMIs that are being retired is told once that is known.
     if is_retiring {

@@ -151,7 +151,7 @@ fn next(asked: Retire, target: &Target, (seen, going): (&Seen, &Going), now: Tim
             return Next::Do(vec![action]);
         }
         // People know.
-        if retiring.told == Some(Lasting::NoSuccessor) {
+        if retiring.told == Some(Lasting::NoSuccessor) && !retiring.is_begun() {
             return Next::Nothing;
         }
         return end(

@@ -186,8 +186,19 @@ impl ParameterPut {
         let may_be_taken = self.asked_at.is_some() || self.attempts > 0;
         may_be_taken.then(|| UnseenValue {
             value: self.value.clone(),
+            earlier: self.earlier.clone(),
+            after: self.after,
             version: self.version.unwrap_or(self.after.saturating_add(1)),
         })
+    }
+}
+
+impl UnseenValue {
+    /// Whether this version of the parameter may have come of it.
+    #[must_use]
+    pub fn is(&self, value: &str, version: u64) -> bool {
+        let is_value = self.value == value || self.earlier.as_deref() == Some(value);
+        is_value && self.after < version && version <= self.version
     }
 }
 
@@ -197,7 +208,12 @@ impl ParameterPut {
 pub struct UnseenValue {
     /// The value.
     pub value: String,
-    /// The version of the parameter that would have it.
+    /// The value that was written before it, over the same version, and never showed either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<String>,
+    /// The version that was read before.
+    pub after: u64,
+    /// The last version that one of them would have.
     pub version: u64,
 }
 

@@ -96,6 +96,13 @@ impl Retiring {
         is_asked || self.deregistered_at.is_some() || self.protection.is_some()
     }
 
+    /// Whether EC2 was asked to deprecate it, and for nothing else that has to be brought to an end.
+    #[must_use]
+    pub fn is_only_deprecated(&self) -> bool {
+        let is_asked = self.asked_at.is_some() || self.deregistered_at.is_some();
+        self.deprecate_at.is_some() && !is_asked && self.protection.is_none()
+    }
+
     /// Forgets that its protection was switched off: somebody else has protected it since.
     pub(in crate::image) fn forget_protection(&mut self) {
         (self.protection, self.unprotected_at) = (None, None);

@@ -4,7 +4,9 @@ use super::retire::{DEPRECATE, seen_as};
 use super::*;
 use crate::image::outcome::Retired;
 use crate::image::publish::retire::{Seen, Shown, plan, targets};
-use crate::image::status::{KeptReason, PreviousVersion, RetireOutcome, Retirement, Retiring};
+use crate::image::status::{
+    KeptReason, Lasting, PreviousVersion, RetireOutcome, Retirement, Retiring,
+};
 use crate::image::words::{State, Step};
 
 /// An earlier AMI is being retired, and EC2 was asked to deprecate it then.
@@ -75,17 +77,44 @@ fn it_is_told_that_it_may_be_deprecated() {
     }
 }
 
+/// That nothing replaces it was told before EC2 was asked.
 #[test]
-fn what_ec2_refused_to_deprecate_is_not() {
-    let mut status = retiring(Some(after(1)));
-    let why = KeptReason::Refused {
-        code: Some("UnauthorizedOperation".to_owned()),
-        message: "You are not authorized to perform this operation.".to_owned(),
-    };
-    let ended = Retirement {
-        why: Some(why),
-        ..Retirement::of(REGION, "ami-old", RetireOutcome::Kept, after(9))
-    };
-    let text = told(&mut status, vec![ended]);
-    assert!(!text.contains("may be deprecated"), "{text}");
+fn its_end_is_told_although_it_was_told_before_that_it_is_kept() {
+    let [last, closed, _] = kept();
+    for (told, seen) in [
+        (Lasting::NoSuccessor, last),
+        (Lasting::RegionClosed, closed),
+    ] {
+        for asked in [None, Some(after(1))] {
+            let mut status = retiring(asked);
+            let known = status.previous[0].regions.get_mut(REGION).unwrap();
+            known.retiring.told = Some(told);
+            let target = targets(&status).remove(0);
+            let plan = plan(DEPRECATE, &[(target, seen.clone())], after(10));
+            assert!(plan.ready.is_empty() && plan.pending.is_empty(), "{plan:?}");
+            assert_eq!(plan.ended.len(), usize::from(asked.is_some()));
+        }
+    }
+}
+
+/// What was refused is something else, which was asked for later; or EC2 did not answer for hours.
+#[test]
+fn what_ec2_refused_later_may_be_deprecated() {
+    let code = Some("UnauthorizedOperation".to_owned());
+    for (asked_at, code, is_told) in [
+        (Some(after(5)), code.clone(), true),
+        (None, None, true),
+        (None, code, false),
+    ] {
+        let mut status = retiring(Some(after(1)));
+        let known = status.previous[0].regions.get_mut(REGION).unwrap();
+        known.retiring.asked_at = asked_at;
+        let message = "You are not authorized to perform this operation.".to_owned();
+        let ended = Retirement {
+            why: Some(KeptReason::Refused { code, message }),
+            ..Retirement::of(REGION, "ami-old", RetireOutcome::Kept, after(9))
+        };
+        let text = told(&mut status, vec![ended]);
+        assert_eq!(text.contains("may be deprecated"), is_told, "{text}");
+    }
 }

@@ -282,7 +282,12 @@ fn written() -> Vec<Case> {
 fn what_was_validated_late_is_ours_and_what_somebody_writes_later_is_not() {
     let (mut status, image) = verified();
     (status.state, status.build.step) = (State::Working, Step::Publish);
-    let known = with_put(wrote(&image, 3), writing("ami-2", 3, 20));
+    let twice = ParameterPut {
+        earlier: Some("ami-3".to_owned()),
+        version: Some(5),
+        ..writing("ami-2", 3, 20)
+    };
+    let known = with_put(wrote(&image, 3), twice);
     status.release.parameters.insert(id(), known);
     let release = ReleaseObserved {
         named: BTreeSet::from([id()]),
@@ -298,7 +303,9 @@ fn what_was_validated_late_is_ours_and_what_somebody_writes_later_is_not() {
     assert_eq!(known.put, None);
     let of = |seen| next(known.clone(), false, seen);
     assert_eq!(of(seen("ami-2", 4)), put(4));
-    assert_eq!(of(seen("ami-2", 5)), changed(&image, 3));
+    assert_eq!(of(seen("ami-2", 5)), put(5));
+    assert_eq!(of(seen("ami-3", 4)), put(4));
+    assert_eq!(of(seen("ami-2", 6)), changed(&image, 3));
     assert_eq!(of(seen(OTHER, 4)), changed(&image, 3));
 }
 

@@ -30,7 +30,9 @@ pub(in crate::image::publish) fn next(
             Ok(actions) => Next::Do(actions),
         };
     }
-    if retiring.deregistered_at.is_some() || !retiring.is_begun() {
+    // Whether it is deprecated is all that could be seen, and it may not be shown any more.
+    let is_unseen = seen.is_closed && retiring.is_only_deprecated();
+    if retiring.deregistered_at.is_some() || !retiring.is_begun() || is_unseen {
         return stays();
     }
     let shown = match &seen.image {

@@ -121,7 +121,7 @@ fn full(status: &Value) -> Value {
         region(&mut full["previous"][0]["regions"][place]);
         let value = full["regions"][place]["image"].clone();
         full["release"]["parameters"][format!("{place}:{NAME}")] = json!({
-            "value": value, "version": 2, "confirmedAt": at, "unseen": {"value": value, "version": 3}, "overwritten": 1, "isText": true, "leftAt": at,
+            "value": value, "version": 2, "confirmedAt": at, "unseen": {"value": value, "earlier": value, "after": 2, "version": 3}, "overwritten": 1, "isText": true, "leftAt": at,
             "put": {"value": value, "after": 1, "askedAt": at, "since": at, "earlier": value, "attempts": 1, "version": 2},
         });
     }
