@@ -50,7 +50,7 @@ pub(super) struct Claims {
     /// When somebody changed an AMI by hand first, by Region and id.
     edited_at: BTreeMap<(String, String), Timestamp>,
     /// When somebody did so last.
-    edited_last: BTreeMap<(String, String), Timestamp>,
+    pub(super) edited_last: BTreeMap<(String, String), Timestamp>,
 }
 
 impl Monitor {

@@ -155,7 +155,7 @@ impl State {
             Because::Bundle => {}
             Because::Name | Because::Retired => {
                 self.judge_use(call, going, &mut why);
-                self.judge_wish(going, because, &mut why);
+                self.judge_wish(call, going, because, &mut why);
             }
         }
         why.extend(self.outdated(call, going, because));
@@ -193,7 +193,7 @@ impl State {
     }
 
     /// Only what somebody wants to be deregistered is.
-    fn judge_wish(&self, going: &Going, because: Because, why: &mut Vec<String>) {
+    fn judge_wish(&self, call: &Call, going: &Going, because: Because, why: &mut Vec<String>) {
         let (id, status, manifest) = (&going.image.id, &going.status, &going.manifest);
         let versions = self.versions_about(manifest, status);
         let asked = |retires: fn(&Manifest) -> Retire| {
@@ -229,7 +229,13 @@ impl State {
         let region = &going.region;
         let living = self.living(region);
         let is_there = |it: &&Image| newest.contains(&it.id) && it.state == ImageState::Available;
-        if !living.iter().any(|image| is_there(&image)) {
+        // Whoever has ended it may have done so after the function looked.
+        let is_edited_lately = |id: &String| {
+            let last = self.claims.edited_last.get(&(region.clone(), id.clone()));
+            last.is_some_and(|at| call.at.as_second() - at.as_second() <= LOOK_TO_ACT_MAX)
+        };
+        let is_ended_lately = newest.iter().any(is_edited_lately);
+        if !is_ended_lately && !living.iter().any(|image| is_there(&image)) {
             why.push(format!(
                 "{id} is retired, and its successor is not there in {region}"
             ));

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use localaws::faults::Call;
 use serde_json::Value;
 
@@ -11,6 +12,8 @@ use super::{DIGEST_TAG, MANIFEST_TAG, Recorded, Told};
 use crate::support::uploads::{etag_before, versions_of};
 
 const ATTEMPT_TAG: &str = "amiwright:attempt";
+/// For how long what was made is taken over again while the record of that is lost.
+const TAKEN_AGAIN_MAX: SignedDuration = SignedDuration::from_mins(5);
 /// How an email says that a disk was replaced.
 const TOLD: &str = "Replaced since its import began";
 
@@ -92,8 +95,12 @@ impl Recorded {
     /// The call with which a function took over what an import has made, as there is an AMI of it.
     fn taken_over(&self, import: &Call, tags: &BTreeMap<&str, &str>) -> Option<&Call> {
         let after = self.calls.iter().filter(|it| it.number > import.number);
-        let mut tagged = after.clone().filter(|it| it.action == "CreateTags");
-        let taken = tagged.find(|it| own_tags(it, "Tag.") == *tags)?;
+        let tagged = after.clone().filter(|it| it.action == "CreateTags");
+        let mut tagged = tagged.filter(|it| own_tags(it, "Tag.") == *tags);
+        let first = tagged.next()?;
+        // Where its record was lost, another invocation looks and takes it over once more.
+        let mut again = tagged.filter(|it| it.at.duration_since(first.at) < TAKEN_AGAIN_MAX);
+        let taken = again.next_back().unwrap_or(first);
         let is_registered = || {
             after.clone().any(|it| {
                 it.action == "RegisterImage" && own_tags(it, "TagSpecification.1.Tag.") == *tags
