@@ -30,6 +30,12 @@ impl Generator {
                 35..50 => self.audited_unseen(*region),
                 _ => Vec::new(),
             },
+            // Few histories have an instance, and few of those call EC2 for it.
+            Event::Drop { manifest, .. }
+                if manifest.source == Source::Instance && self.chance(30) =>
+            {
+                self.not_bundled()
+            }
             Event::Drop { key, manifest, .. } => match self.random.u32(..100) {
                 0..4 => self.object_replaced(*key, manifest),
                 4..8 => self.copies_unanswered(*key, manifest),

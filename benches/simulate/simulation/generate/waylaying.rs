@@ -30,7 +30,6 @@ impl Generator {
             7..10 => self.switched_off(key, manifest),
             _ => match manifest.source {
                 Source::Disk | Source::Vm => self.cancelled_late(key, manifest),
-                Source::Instance => self.not_bundled(),
                 _ => Vec::new(),
             },
         }
@@ -131,7 +130,7 @@ impl Generator {
     }
 
     /// EC2 does not bundle an instance at once.
-    fn not_bundled(&mut self) -> Vec<Move> {
+    pub(super) fn not_bundled(&mut self) -> Vec<Move> {
         let storm = Event::Storm {
             what: Meant::Action("ec2".to_owned(), "BundleInstance".to_owned()),
             fault: self.pick(&[
