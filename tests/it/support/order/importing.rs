@@ -2,9 +2,10 @@
 //! when the import began and when a function looked last before it took over what was made. Else people were told, by a notice of
 //! that version that says so of this object.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
+use localaws::ec2::{Image, ImageState};
 use localaws::faults::Call;
 use serde_json::Value;
 
@@ -101,18 +102,24 @@ impl Recorded {
         // Where its record was lost, another invocation looks and takes it over once more.
         let mut again = tagged.filter(|it| it.at.duration_since(first.at) < TAKEN_AGAIN_MAX);
         let taken = again.next_back().unwrap_or(first);
+        let failed = [ImageState::Pending, ImageState::Failed];
+        let is_usable = |image: &&Image| !failed.contains(&image.state);
+        // One that was registered of it may be gone, or have other tags, since.
         let is_registered = || {
-            after.clone().any(|it| {
+            let registered = after.clone().filter(|it| {
                 it.action == "RegisterImage" && own_tags(it, "TagSpecification.1.Tag.") == *tags
-            })
+            });
+            let names: BTreeSet<&str> = registered.filter_map(|it| it.field("Name")).collect();
+            let mut images = self.images.values().chain(self.gone.values()).flatten();
+            images.any(|it| is_usable(&it) && names.contains(&*it.name))
         };
         let is_there = || {
-            let mut images = self.images.values().flatten();
-            let has = |image: &BTreeMap<String, String>| {
+            let has = |image: &&Image| {
                 let mut tags = tags.iter();
-                tags.all(|(key, value)| image.get(*key).is_some_and(|it| it == value))
+                tags.all(|(key, value)| image.tags.get(*key).is_some_and(|it| it == value))
             };
-            images.any(|it| has(&it.tags))
+            let mut images = self.images.values().flatten().filter(is_usable);
+            images.any(|it| has(&it))
         };
         let is_made = match import.action.as_str() {
             "ImportSnapshot" => is_registered(),
