@@ -210,7 +210,9 @@ impl State {
             let is_left = !it["unlistedSince"].is_null()
                 && ["failed", "pending"].contains(&text(it, "/imageState"));
             // It cannot be seen, or nobody may look any more.
-            let is_away = !it["unseenSince"].is_null() || self.may_be_refused(key, region);
+            let is_away = !it["unseenSince"].is_null()
+                || self.is_removed(key)
+                || self.may_be_refused(key, region);
             if ends && is_left && !is_away {
                 self.wrong(
                     call,
