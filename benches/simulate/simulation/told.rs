@@ -70,6 +70,20 @@ impl Told {
         last.any(|email| says_that_it_stays(&email, region, id))
     }
 
+    /// Whether an email about this manifest says that a copy may be there in a Region which nobody has seen.
+    pub(super) fn may_be_copied(&self, manifest: &str, region: &str) -> bool {
+        let listed = format!("  - {region}");
+        self.all().any(|email| {
+            let copies =
+                email.split_once("EC2 was asked for these copies, and its answer was lost");
+            let is_listed = copies.is_some_and(|(_, copies)| {
+                let mut lines = copies.lines();
+                lines.any(|line| line.starts_with(&listed) && line.contains("asked for at"))
+            });
+            is_listed && email.contains(manifest)
+        })
+    }
+
     /// Whether the last email of a manifest that names an AMI lists it as left over by an attempt that ended: it is for people to
     /// delete it.
     pub(super) fn is_left_over(&self, id: &str) -> bool {

@@ -2,7 +2,7 @@
 //! when the import began and when a function looked last before it took over what was made. Else people were told, by a notice of
 //! that version that says so of this object.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use localaws::ec2::{Image, ImageState};
@@ -15,6 +15,8 @@ use crate::support::uploads::{etag_before, versions_of};
 const ATTEMPT_TAG: &str = "amiwright:attempt";
 /// For how long what was made is taken over again while the record of that is lost.
 const TAKEN_AGAIN_MAX: SignedDuration = SignedDuration::from_mins(5);
+/// How long EC2 takes to register an AMI, of which others may have had the name before.
+const REGISTERING_MAX: SignedDuration = SignedDuration::from_secs(30);
 /// How an email says that a disk was replaced.
 const TOLD: &str = "Replaced since its import began";
 
@@ -109,9 +111,16 @@ impl Recorded {
             let registered = after.clone().filter(|it| {
                 it.action == "RegisterImage" && own_tags(it, "TagSpecification.1.Tag.") == *tags
             });
-            let names: BTreeSet<&str> = registered.filter_map(|it| it.field("Name")).collect();
-            let mut images = self.images.values().chain(self.gone.values()).flatten();
-            images.any(|it| is_usable(&it) && names.contains(&*it.name))
+            let images = self.images.values().chain(self.gone.values()).flatten();
+            let mut usable = images.filter(is_usable);
+            let registered: Vec<_> = registered.map(|it| (it.field("Name"), it.at)).collect();
+            usable.any(|image| {
+                let is_it = |(name, at): &(Option<&str>, _)| {
+                    let after = image.created_at.duration_since(*at);
+                    *name == Some(&*image.name) && after.abs() < REGISTERING_MAX
+                };
+                registered.iter().any(is_it)
+            })
         };
         let is_there = || {
             let has = |image: &&Image| {
