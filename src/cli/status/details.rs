@@ -134,7 +134,7 @@ fn images(status: &Status) -> Vec<Fact> {
     let previous = status.last_previous();
     let is_retiring = status.build.step.retires() && !status.state.is_final();
     let mut begun = status.begun_previous();
-    begun.retain(|(_, it)| !(is_retiring && it.retiring.is_only_deprecated()));
+    begun.retain(|(_, it)| !(is_retiring && it.retiring.is_only_deprecation_begun()));
     for (region, image) in previous.iter().flat_map(|it| it.images()) {
         if begun.iter().all(|(_, it)| it.image != image.image) {
             let text = format!("{} in {region} ({validity})", image.image);

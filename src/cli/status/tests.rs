@@ -7,6 +7,7 @@ use insta::assert_snapshot;
 use super::{Form, Place, View, details, write_list};
 use crate::cli::terminal::Terminal;
 use crate::image::Status;
+use crate::image::words::{State, Step};
 use crate::status_store::{Listed, Loaded};
 use samples::{
     at, available_with_previous, cancelled, failed, importing, listed, rejected, waiting,
@@ -150,6 +151,21 @@ fn previous_images_of_an_overwritten_bundle_are_no_longer_valid() {
         text.contains("ami-1 in us-east-1 (no longer valid)"),
         "{text}"
     );
+}
+
+#[test]
+fn previous_images_that_may_be_deprecated_are_said_to_be_once_nothing_is_retired_any_more() {
+    let mut status = available_with_previous("available", "old");
+    let known = status.previous[0].regions.values_mut().next().unwrap();
+    known.retiring.deprecate_at = Some(status.build.started_at);
+    let text = detailed(&status);
+    let told = "it may be deprecated: check it; no longer valid)";
+    assert!(text.contains(told), "{text}");
+    (status.state, status.build.step) = (State::Working, Step::Retire);
+    let text = detailed(&status);
+    assert!(!text.contains("check it"), "{text}");
+    let valid = "ami-1 in us-east-1 (no longer valid)";
+    assert!(text.contains(valid), "{text}");
 }
 
 #[test]

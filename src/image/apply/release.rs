@@ -179,11 +179,12 @@ fn set(status: &mut Status, id: &ParameterId, shown: &ObservedParameter, now: Ti
     let put = known.put.take();
     let is_known = known.value.as_ref() == Some(&shown.value);
     let before = (known.version, known.confirmed_at);
-    let unseen = put.as_ref().filter(|put| put.value != shown.value);
-    let unseen = unseen.and_then(ParameterPut::unseen);
+    let unseen = put
+        .clone()
+        .filter(|put| put.value != shown.value && put.may_show());
     let unseen = unseen.or_else(|| known.unseen.clone());
     let next = ParameterStatus {
-        unseen: unseen.filter(|it| it.version > shown.version),
+        unseen: unseen.filter(|it| it.last_version() > shown.version),
         value: Some(shown.value.clone()),
         version: Some(shown.version),
         confirmed_at: before

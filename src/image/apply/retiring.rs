@@ -305,7 +305,7 @@ fn may_be_deprecated(status: &mut Status, ended: &Retirement) -> bool {
         && known.any(|it| {
             let retiring = &it.retiring;
             // What was refused is just that.
-            retiring.deprecate_at.is_some() && !(is_refused && retiring.is_only_deprecated())
+            retiring.deprecate_at.is_some() && !(is_refused && retiring.is_only_deprecation_begun())
         })
 }
 

@@ -86,10 +86,12 @@ pub(super) fn previous_text(status: &Status, listed: usize) -> String {
         false => String::new(),
     };
     if text.is_empty() || !status.replaces {
-        // That the registration is no longer valid is told of those, too, that are being retired.
+        // That the registration is no longer valid is told of those, too, that are being retired, or may only be deprecated.
+        let is_told_here = |it: &RegionStatus| {
+            is_invalid && (is_retiring || it.retiring.is_only_deprecation_begun())
+        };
         let mut told_later = begun.clone();
-        told_later
-            .retain(|(_, it)| !is_invalid || !(is_retiring || it.retiring.is_only_deprecated()));
+        told_later.retain(|(_, it)| !is_told_here(it));
         text.push_str(&last_previous_text(status, &told_later, listed));
     }
     // What becomes of AMIs that are being retired is told once that is known.

@@ -321,8 +321,8 @@ fn conflict(ours: &ParameterStatus, shown: &ObservedParameter) -> Option<Conflic
     let is_last =
         |(value, version): &(&String, u64)| **value == shown.value && *version == shown.version;
     let known = ours.value.as_ref().zip(ours.version);
-    let unseen = ours.unseen.as_ref();
-    let is_late = unseen.is_some_and(|it| it.is(&shown.value, shown.version));
+    let mut unseen = ours.unseen.iter();
+    let is_late = unseen.any(|put| put.may_have_come_to(&shown.value, shown.version));
     if put.is_some_and(is_put) || known.as_ref().is_some_and(is_last) || is_late {
         return None;
     }

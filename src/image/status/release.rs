@@ -139,7 +139,7 @@ pub struct ParameterStatus {
     pub put: Option<ParameterPut>,
     /// The value that was written last before this one, and that never showed: it may still be validated, and take its place.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub unseen: Option<UnseenValue>,
+    pub unseen: Option<ParameterPut>,
     /// The version that somebody else wrote between our last read and our last write, which is what it replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overwritten: Option<u64>,
@@ -180,41 +180,24 @@ pub struct ParameterPut {
 }
 
 impl ParameterPut {
-    /// What this may still come to, although the parameter shows another value; none if SSM did not take it.
+    /// Whether SSM may have taken it: then it may show although the parameter has another value yet.
     #[must_use]
-    pub fn unseen(&self) -> Option<UnseenValue> {
-        let may_be_taken = self.asked_at.is_some() || self.attempts > 0;
-        may_be_taken.then(|| UnseenValue {
-            value: self.value.clone(),
-            earlier: self.earlier.clone(),
-            after: self.after,
-            version: self.version.unwrap_or(self.after.saturating_add(1)),
-        })
+    pub fn may_show(&self) -> bool {
+        self.asked_at.is_some() || self.attempts > 0
     }
-}
 
-impl UnseenValue {
-    /// Whether this version of the parameter may have come of it.
+    /// The last version of the parameter that may have come of it.
     #[must_use]
-    pub fn is(&self, value: &str, version: u64) -> bool {
+    pub fn last_version(&self) -> u64 {
+        self.version.unwrap_or(self.after.saturating_add(1))
+    }
+
+    /// Whether this version of the parameter may have come of it, or of what was written before it over the same version.
+    #[must_use]
+    pub fn may_have_come_to(&self, value: &str, version: u64) -> bool {
         let is_value = self.value == value || self.earlier.as_deref() == Some(value);
-        is_value && self.after < version && version <= self.version
+        is_value && self.after < version && version <= self.last_version()
     }
-}
-
-/// A value that was written and never showed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct UnseenValue {
-    /// The value.
-    pub value: String,
-    /// The value that was written before it, over the same version, and never showed either.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub earlier: Option<String>,
-    /// The version that was read before.
-    pub after: u64,
-    /// The last version that one of them would have.
-    pub version: u64,
 }
 
 /// The data type of a parameter that is written.

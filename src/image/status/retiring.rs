@@ -92,15 +92,18 @@ impl Retiring {
     /// deregistered or deprecated, or its protection may be off.
     #[must_use]
     pub fn is_begun(&self) -> bool {
-        let is_asked = self.asked_at.is_some() || self.deprecate_at.is_some();
-        is_asked || self.deregistered_at.is_some() || self.protection.is_some()
+        self.deprecate_at.is_some() || self.is_deregistration_begun()
     }
 
     /// Whether EC2 was asked to deprecate it, and for nothing else that has to be brought to an end.
     #[must_use]
-    pub fn is_only_deprecated(&self) -> bool {
-        let is_asked = self.asked_at.is_some() || self.deregistered_at.is_some();
-        self.deprecate_at.is_some() && !is_asked && self.protection.is_none()
+    pub fn is_only_deprecation_begun(&self) -> bool {
+        self.deprecate_at.is_some() && !self.is_deregistration_begun()
+    }
+
+    /// Whether EC2 was asked to deregister it, or for what that needs.
+    fn is_deregistration_begun(&self) -> bool {
+        self.asked_at.is_some() || self.deregistered_at.is_some() || self.protection.is_some()
     }
 
     /// Forgets that its protection was switched off: somebody else has protected it since.

@@ -38,11 +38,7 @@ fn going(image: &str) -> PreviousVersion {
     });
     PreviousVersion {
         digest: Some(DIGEST.to_owned()),
-        regions: BTreeMap::from([(REGION.to_owned(), known)]),
-        copies: BTreeMap::new(),
-        bundle: None,
-        is_dealt_with: false,
-        is_only_deprecated: false,
+        ..earlier_version(known)
     }
 }
 

@@ -4,9 +4,7 @@ use super::retire::{DEPRECATE, seen_as};
 use super::*;
 use crate::image::outcome::Retired;
 use crate::image::publish::retire::{Seen, Shown, plan, targets};
-use crate::image::status::{
-    KeptReason, Lasting, PreviousVersion, RetireOutcome, Retirement, Retiring,
-};
+use crate::image::status::{KeptReason, Lasting, RetireOutcome, Retirement, Retiring};
 use crate::image::words::{State, Step};
 
 /// An earlier AMI is being retired, and EC2 was asked to deprecate it then.
@@ -19,14 +17,7 @@ fn retiring(deprecate_at: Option<Timestamp>) -> Status {
     let mut status = available();
     status.replaces = true;
     (status.state, status.build.step) = (State::Working, Step::Retire);
-    status.previous = vec![PreviousVersion {
-        digest: Some("old".to_owned()),
-        regions: BTreeMap::from([(REGION.to_owned(), known)]),
-        copies: BTreeMap::new(),
-        bundle: None,
-        is_dealt_with: false,
-        is_only_deprecated: false,
-    }];
+    status.previous = vec![earlier_version(known)];
     status
 }
 

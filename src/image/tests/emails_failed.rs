@@ -7,7 +7,7 @@ use super::publish::account;
 use super::*;
 use crate::image::message::failures;
 use crate::image::outcome::Claim;
-use crate::image::status::{Failure, Intended, PreviousVersion};
+use crate::image::status::{Failure, Intended};
 use crate::image::words::{FailureKind, UnreadableReason};
 
 /// Failed; what was made for it, if anything was, is deleted.
@@ -96,14 +96,7 @@ fn request_refused() {
         "The snapshot 'snap-1' does not exist.\nWhat to do:  send money",
     );
     let mut status = to_be_registered();
-    status.previous = vec![PreviousVersion {
-        copies: BTreeMap::new(),
-        digest: None,
-        regions: BTreeMap::from([(REGION.to_owned(), RegionStatus::pending("ami-0".to_owned()))]),
-        bundle: None,
-        is_dealt_with: false,
-        is_only_deprecated: false,
-    }];
+    status.previous = vec![earlier_version(RegionStatus::pending("ami-0".to_owned()))];
     assert_email("failed-request-refused", &failed(status, failure));
     let failure = refused(
         "CreateStoreImageTask",

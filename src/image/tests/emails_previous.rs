@@ -12,12 +12,9 @@ use crate::image::words::{State, Step};
 fn earlier(image: &str, sha256: Option<&str>) -> PreviousVersion {
     let image = RegionStatus::pending(image.to_owned());
     PreviousVersion {
-        copies: BTreeMap::new(),
         digest: Some("0000".to_owned()),
-        regions: BTreeMap::from([(REGION.to_owned(), image)]),
         bundle: sha256.map(bundle),
-        is_dealt_with: false,
-        is_only_deprecated: false,
+        ..earlier_version(image)
     }
 }
 
@@ -165,4 +162,25 @@ fn a_previous_ami_that_may_have_been_deprecated_is_said_to_be() {
     let told = format!("{REGION}: ami-8 was to be retired, and is kept; EC2 was asked before");
     assert!(text.contains(&told), "{text}");
     assert!(text.contains("it may be deprecated: check it"), "{text}");
+}
+
+/// Its bundle was overwritten, too: what is known of its registration matters more.
+#[test]
+fn a_previous_ami_that_is_no_longer_valid_is_said_to_be_although_it_may_be_deprecated() {
+    let mut status = accepted(SourceKind::Bundle);
+    let mut one = earlier("ami-8", Some("b0b0b0b0"));
+    let image = one.regions.get_mut(REGION).unwrap();
+    image.retiring.deprecate_at = Some(after(2));
+    status.previous = vec![one];
+    advance(&mut status, bundle_checked("b1b1b1b1"), 1);
+    advance(&mut status, image_registered(), 1);
+    poll_image(&mut status, Some(&seen("available")), 2);
+    for state in [State::Working, State::Incomplete] {
+        status.state = state;
+        let text = of_now(status.clone()).text;
+        assert!(text.contains("The previous AMI, ami-8 in"), "{text}");
+        assert!(text.contains("no longer valid (RegisterImage)"), "{text}");
+        let is_told = text.contains("it may be deprecated: check it");
+        assert_eq!(is_told, state.is_final(), "{text}");
+    }
 }

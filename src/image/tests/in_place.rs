@@ -8,7 +8,7 @@ use crate::image::outcome::{Claim, PublishIntent, Retired};
 use crate::image::publish::Observation;
 use crate::image::publish::in_place::{Because, Next, next, of_bundle, of_name};
 use crate::image::publish::retire::{InUse, Pending, Seen, Shown, Target};
-use crate::image::status::{Action, KeptReason, PreviousVersion, Protection, RegionAction};
+use crate::image::status::{Action, KeptReason, Protection, RegionAction};
 use crate::image::words::{FailureKind, State};
 use crate::manifest::Problem;
 
@@ -16,14 +16,7 @@ use crate::manifest::Problem;
 fn to_replace() -> Status {
     let mut status = accepted(SourceKind::Snapshot);
     let old = RegionStatus::pending("ami-old".to_owned());
-    status.previous = vec![PreviousVersion {
-        digest: Some("old".to_owned()),
-        regions: BTreeMap::from([(REGION.to_owned(), old)]),
-        bundle: None,
-        copies: BTreeMap::new(),
-        is_dealt_with: false,
-        is_only_deprecated: false,
-    }];
+    status.previous = vec![earlier_version(old)];
     status
 }
 

@@ -55,8 +55,8 @@ use super::outcome::{
     Accepted, Evidence, Identity, Imported, Origin, PublishObserved, Publishing, StepOutcome,
 };
 use super::status::{
-    Applied, BundleVersion, ManifestVersion, Orphan, OrphanReason, RegionStatus, Settings,
-    SourceObject, Status,
+    Applied, BundleVersion, ManifestVersion, Orphan, OrphanReason, PreviousVersion, RegionStatus,
+    Settings, SourceObject, Status,
 };
 use super::task::{Task, TaskKind};
 use super::words::{CancelBy, NoticeKind, SourceKind};
@@ -301,6 +301,18 @@ const SENDER: Sender<'static> = Sender {
     region: REGION,
     account: "111122223333",
 };
+
+/// An earlier version with this AMI in the stack's Region.
+fn earlier_version(image: RegionStatus) -> PreviousVersion {
+    PreviousVersion {
+        digest: Some("old".to_owned()),
+        regions: BTreeMap::from([(REGION.to_owned(), image)]),
+        copies: BTreeMap::new(),
+        bundle: None,
+        is_dealt_with: false,
+        is_only_deprecated: false,
+    }
+}
 
 /// The last notice as it would be if it were recorded now.
 fn of_now(mut status: Status) -> Message {

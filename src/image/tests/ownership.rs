@@ -6,7 +6,7 @@ use crate::image::ownership::{
     self, Attempt, CLOCKS, Lookup, attempt_of_version, creation_tags, has_tags, is_later_attempt,
     is_of_other_attempt, is_previous, ownership_tags,
 };
-use crate::image::status::{PreviousVersion, RegionStatus};
+use crate::image::status::RegionStatus;
 
 fn other(id: &str) -> ObservedImage {
     ObservedImage {
@@ -222,14 +222,7 @@ fn what_is_listed_as_previous_is_an_earlier_versions() {
         snapshots: vec!["snap-1".to_owned()],
         ..RegionStatus::pending("ami-1".to_owned())
     };
-    status.previous = vec![PreviousVersion {
-        copies: BTreeMap::new(),
-        digest: None,
-        regions: [(REGION.to_owned(), image)].into(),
-        bundle: None,
-        is_dealt_with: false,
-        is_only_deprecated: false,
-    }];
+    status.previous = vec![earlier_version(image)];
     for (what, is) in [("ami-1", true), ("snap-1", true), ("ami-2", false)] {
         assert_eq!(is_previous(&status, what), is, "{what}");
     }

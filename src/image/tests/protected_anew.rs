@@ -6,9 +6,7 @@ use crate::image::outcome::{Claim, PublishIntent, Retired};
 use crate::image::publish::in_place::{self, Because};
 use crate::image::publish::retire::{InUse, Pending, Plan, Seen, Shown, Target, plan, targets};
 use crate::image::publish::withdraw::withdraw;
-use crate::image::status::{
-    Action, KeptReason, PreviousVersion, Protection, RetireOutcome, Retiring,
-};
+use crate::image::status::{Action, KeptReason, Protection, RetireOutcome, Retiring};
 use crate::image::words::{State, Step};
 
 /// An earlier AMI with this protection, which was switched off at minute 0.
@@ -24,14 +22,7 @@ fn retiring(protection: Protection) -> Status {
     let mut status = available();
     status.replaces = true;
     (status.state, status.build.step) = (State::Working, Step::Retire);
-    status.previous = vec![PreviousVersion {
-        digest: Some("old".to_owned()),
-        regions: BTreeMap::from([(REGION.to_owned(), known)]),
-        copies: BTreeMap::new(),
-        bundle: None,
-        is_dealt_with: false,
-        is_only_deprecated: false,
-    }];
+    status.previous = vec![earlier_version(known)];
     status
 }
 

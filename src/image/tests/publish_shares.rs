@@ -6,9 +6,7 @@ use super::publish::{Ami, SNAPSHOT, account};
 use super::publish_overlaps::{asked, published, seen_at};
 use super::*;
 use crate::image::publish::{Desired, Pending, plan, rehearse};
-use crate::image::status::{
-    Action, PreviousVersion, Replaced, RetireOutcome, Retirement, Retiring,
-};
+use crate::image::status::{Action, Replaced, RetireOutcome, Retirement, Retiring};
 
 const PARTNER: &str = "111122223333";
 
@@ -55,14 +53,7 @@ const NOTES: [(&str, Note); 4] = [
             asked_at: Some(at),
             ..Retiring::default()
         });
-        status.previous = vec![PreviousVersion {
-            digest: None,
-            regions: BTreeMap::from([(REGION.to_owned(), known)]),
-            copies: BTreeMap::new(),
-            bundle: None,
-            is_dealt_with: false,
-            is_only_deprecated: false,
-        }];
+        status.previous = vec![earlier_version(known)];
     }),
 ];
 

@@ -386,14 +386,7 @@ fn version(number: usize, snapshots: usize) -> PreviousVersion {
     let mut known = target().known;
     known.image = format!("ami-{number}");
     known.snapshots = (0..snapshots).map(|it| format!("snap-{it:017}")).collect();
-    PreviousVersion {
-        digest: None,
-        regions: BTreeMap::from([("us-east-1".to_owned(), known)]),
-        copies: BTreeMap::new(),
-        bundle: None,
-        is_dealt_with: false,
-        is_only_deprecated: false,
-    }
+    earlier_version(known)
 }
 
 /// All AMIs of earlier versions are in use: they are deprecated and kept.

@@ -3,9 +3,7 @@
 use super::*;
 use crate::image::apply::note_stalled;
 use crate::image::outcome::{Claim, PublishPerformed, Retired};
-use crate::image::status::{
-    Action, CopyRequest, PreviousVersion, Protection, RegionAction, Replaced,
-};
+use crate::image::status::{Action, CopyRequest, Protection, RegionAction, Replaced};
 use crate::image::words::{CancelBy, State, Step, WaitReason};
 
 fn missing(first: &str) -> WaitReason {
@@ -186,14 +184,7 @@ fn a_cooldown_that_begins_late_in_its_step_has_a_day_of_its_own() {
     status.build.step = Step::Retire;
     let mut known = RegionStatus::pending("ami-0".to_owned());
     known.retiring.unprotected_at = Some(after(25 * 60));
-    status.previous = vec![PreviousVersion {
-        digest: None,
-        regions: BTreeMap::from([(REGION.to_owned(), known)]),
-        copies: BTreeMap::new(),
-        bundle: None,
-        is_dealt_with: false,
-        is_only_deprecated: false,
-    }];
+    status.previous = vec![earlier_version(known)];
     for hours in [25, 31, 48] {
         wait(&mut status, cooldown(49 * 60), hours * 60);
         assert_eq!(kinds(&status), [], "{hours}");

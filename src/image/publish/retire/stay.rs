@@ -31,7 +31,7 @@ pub(in crate::image::publish) fn next(
         };
     }
     // Whether it is deprecated is all that could be seen, and it may not be shown any more.
-    let is_unseen = seen.is_closed && retiring.is_only_deprecated();
+    let is_unseen = seen.is_closed && retiring.is_only_deprecation_begun();
     if retiring.deregistered_at.is_some() || !retiring.is_begun() || is_unseen {
         return stays();
     }

@@ -120,9 +120,15 @@ fn full(status: &Value) -> Value {
         region(&mut full["regions"][place]);
         region(&mut full["previous"][0]["regions"][place]);
         let value = full["regions"][place]["image"].clone();
+        let put = |after: u64| {
+            let version = after + 1;
+            json!({
+                "value": value, "after": after, "askedAt": at, "since": at, "earlier": value, "attempts": 1, "version": version,
+            })
+        };
         full["release"]["parameters"][format!("{place}:{NAME}")] = json!({
-            "value": value, "version": 2, "confirmedAt": at, "unseen": {"value": value, "earlier": value, "after": 2, "version": 3}, "overwritten": 1, "isText": true, "leftAt": at,
-            "put": {"value": value, "after": 1, "askedAt": at, "since": at, "earlier": value, "attempts": 1, "version": 2},
+            "value": value, "version": 2, "confirmedAt": at, "overwritten": 1, "isText": true, "leftAt": at,
+            "put": put(1), "unseen": put(2),
         });
     }
     full["release"]["releasedAt"] = at.clone();
