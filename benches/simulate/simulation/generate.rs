@@ -23,6 +23,12 @@ const MOVES: usize = 22;
 /// Pauses between moves, in seconds.
 const PAUSES: [u64; 12] = [0, 0, 0, 1, 5, 20, 45, 70, 200, 600, 1_200, 5_400];
 
+/// When an AMI is there that is made of a snapshot, in seconds after the upload of its manifest.
+const MADE: [u64; 3] = [70, 200, 1_200];
+
+/// When most AMIs are there, and what else their manifests ask for is done.
+const MADE_FOR_LONG: [u64; 3] = [200, 1_200, 5_400];
+
 /// Makes what may happen, at random.
 pub(crate) struct Generator {
     random: fastrand::Rng,

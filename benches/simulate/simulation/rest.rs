@@ -255,7 +255,8 @@ async fn check_nothing_is_lost(
         let is_told = |id: &str| told.stays(region, id);
         for image in played.ours(region).await {
             let manifest = image.tags.get("amiwright:manifest");
-            let is_copy = manifest.is_some_and(|it| told.may_be_copied(it, region));
+            let made = manifest.zip(image.created_at);
+            let is_copy = made.is_some_and(|(it, at)| told.may_be_copied(it, region, at));
             if !known.contains(&image.id) && !is_told(&image.id) && !is_copy {
                 wrong.push(format!(
                     "{region}: no status names {image:#?}\n{statuses:#?}"

@@ -354,6 +354,18 @@ impl Default for Source {
     }
 }
 
+impl Source {
+    /// What is uploaded beside a manifest for this; of a bundle, a part of it.
+    pub(crate) fn object(self) -> Option<Object> {
+        match self {
+            Self::Disk => Some(Object::Disk),
+            Self::Vm => Some(Object::Machine),
+            Self::Bundle => Some(Object::BundlePart),
+            Self::Snapshot(_) | Self::Theirs | Self::Image | Self::Stored | Self::Instance => None,
+        }
+    }
+}
+
 /// How an AMI is protected from being deregistered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

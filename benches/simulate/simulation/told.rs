@@ -3,12 +3,17 @@
 
 use std::collections::BTreeMap;
 
+use jiff::{SignedDuration, Timestamp};
 use localaws::ec2::Permission;
 use serde_json::Value;
 
 use super::play::Played;
 use super::text;
 use crate::support::REGION;
+
+/// How much later than its function says EC2 may begin what that asks for: it repeats what is not answered, and its clock is two
+/// minutes off.
+const ANSWERING_MAX: SignedDuration = SignedDuration::from_mins(4);
 
 /// What emails say.
 pub(super) struct Told {
@@ -70,16 +75,18 @@ impl Told {
         last.any(|email| says_that_it_stays(&email, region, id))
     }
 
-    /// Whether an email about this manifest says that a copy may be there in a Region which nobody has seen.
-    pub(super) fn may_be_copied(&self, manifest: &str, region: &str) -> bool {
+    /// Whether an email about this manifest says of a copy that nobody has seen that it may be there, of one that was made by then.
+    pub(super) fn may_be_copied(&self, manifest: &str, region: &str, made_at: Timestamp) -> bool {
         let listed = format!("  - {region}");
+        let is_of_it = |line: &str| {
+            let asked_at = line.split_once("asked for at ");
+            let asked_at = asked_at.and_then(|(_, at)| at.parse::<Timestamp>().ok());
+            line.starts_with(&listed) && asked_at.is_some_and(|at| made_at <= at + ANSWERING_MAX)
+        };
         self.all().any(|email| {
             let copies =
                 email.split_once("EC2 was asked for these copies, and its answer was lost");
-            let is_listed = copies.is_some_and(|(_, copies)| {
-                let mut lines = copies.lines();
-                lines.any(|line| line.starts_with(&listed) && line.contains("asked for at"))
-            });
+            let is_listed = copies.is_some_and(|(_, copies)| copies.lines().any(is_of_it));
             is_listed && email.contains(manifest)
         })
     }

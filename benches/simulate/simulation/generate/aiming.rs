@@ -1,13 +1,10 @@
 //! What seldom comes together by chance, and is what much of the code is for.
 
-use super::Generator;
 use super::manifests::coherent;
+use super::{Generator, MADE};
 use crate::simulation::script::{
     Edit, Event, Manifest, Meant, Move, Object, PARTNERS, Protect, Retire, Source, Wrong,
 };
-
-/// When an AMI is there, in seconds after the upload of its manifest.
-const MADE: [u64; 3] = [70, 200, 1_200];
 
 /// What retiring an AMI takes.
 const RETIRING: [&str; 8] = [
@@ -124,14 +121,9 @@ impl Generator {
 
     /// What an image is made from is replaced while it is made, and the same manifest uploaded again.
     fn object_replaced(&mut self, key: usize, manifest: &Manifest) -> Vec<Move> {
-        let source = match manifest.source {
-            Source::Disk | Source::Vm | Source::Bundle => manifest.source,
-            _ => self.pick(&[Source::Disk, Source::Vm]),
-        };
-        let what = match source {
-            Source::Disk => Object::Disk,
-            Source::Vm => Object::Machine,
-            _ => Object::BundlePart,
+        let (source, what) = match (manifest.source, manifest.source.object()) {
+            (source, Some(what)) => (source, what),
+            (_, None) => self.pick(&[(Source::Disk, Object::Disk), (Source::Vm, Object::Machine)]),
         };
         let made = coherent(Manifest {
             source,

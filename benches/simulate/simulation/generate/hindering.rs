@@ -1,14 +1,11 @@
 //! What is to be done about AMIs that are there, and is made difficult right then: they are taken out of service or lose their
 //! tags, an action is refused by its name, or their manifest is gone for some seconds.
 
-use super::Generator;
 use super::manifests::coherent;
+use super::{Generator, MADE_FOR_LONG};
 use crate::simulation::script::{
     Arrival, COPY_REGIONS, Edit, Event, Manifest, Meant, Move, Protect, Retire, Source, Task, Wrong,
 };
-
-/// When an AMI is there, in seconds after the upload of its manifest.
-const MADE: [u64; 3] = [200, 1_200, 5_400];
 
 impl Generator {
     /// What follows the upload of a manifest that the stack allows.
@@ -47,10 +44,10 @@ impl Generator {
             false => self.region(),
         };
         let edit = self.pick(&[Edit::Disown, Edit::Disown, Edit::Disable]);
-        let mut moves = vec![self.after(&MADE, Event::Edit { key, region, edit })];
+        let mut moves = vec![self.after(&MADE_FOR_LONG, Event::Edit { key, region, edit })];
         if edit == Edit::Disable && self.chance(60) {
             let edit = Edit::Enable;
-            moves.push(self.after(&MADE, Event::Edit { key, region, edit }));
+            moves.push(self.after(&MADE_FOR_LONG, Event::Edit { key, region, edit }));
         }
         if self.chance(70) {
             let wish = self.next_wish(key, manifest);
@@ -76,7 +73,7 @@ impl Generator {
             Some(wish) => self.upload(key, wish),
             None => self.next_wish(key, manifest),
         };
-        let mut moves = vec![self.after(&MADE, denial)];
+        let mut moves = vec![self.after(&MADE_FOR_LONG, denial)];
         moves.push(self.after(&[1, 20, 70], wish));
         moves
     }
@@ -163,7 +160,7 @@ impl Generator {
                 self.upload(key, next)
             }
         };
-        moves.push(self.after(&MADE, wish));
+        moves.push(self.after(&MADE_FOR_LONG, wish));
         moves
     }
 
@@ -190,7 +187,7 @@ impl Generator {
         let (is_throttled, is_slow) = (hindrance.len() == 1, hindrance.len() == 2);
         let arrival = self.weighted(&[(4, Arrival::Once), (1, Arrival::Twice), (1, Arrival::Lost)]);
         moves.push(self.after(
-            &MADE,
+            &MADE_FOR_LONG,
             Event::Run {
                 task: Task::Advance,
             },

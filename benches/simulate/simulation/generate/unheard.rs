@@ -1,14 +1,11 @@
 //! What begins, and nobody hears or sees of: EC2's answer is lost, or who asked dies, and lists show late what there is by then.
 //! What is wanted next comes before it shows.
 
-use super::Generator;
 use super::manifests::coherent;
+use super::{Generator, MADE};
 use crate::simulation::script::{
     COPY_REGIONS, Event, Kind, Manifest, Meant, Move, Object, Retire, Source, Wrong,
 };
-
-/// When an AMI is there that is made of a snapshot, in seconds after the upload of its manifest.
-const MADE: [u64; 3] = [70, 200, 1_200];
 
 /// For how long EC2 does not show what is new, in seconds: longer than the schedule waits to look again.
 const LATE: [u64; 3] = [90, 200, 200];
@@ -39,11 +36,8 @@ impl Generator {
 
     /// The disk or machine that a manifest names, if it is beside it.
     pub(super) fn object_of(&mut self, key: usize, manifest: &Manifest) -> Option<Move> {
-        let what = match manifest.source {
-            Source::Disk => Object::Disk,
-            Source::Vm => Object::Machine,
-            _ => return None,
-        };
+        let what = manifest.source.object();
+        let what = what.filter(|it| *it != Object::BundlePart)?;
         let content = self.random.u8(..2);
         let event = Event::DropObject { key, what, content };
         (!manifest.elsewhere).then_some(Move { pause: 0, event })

@@ -1,12 +1,9 @@
 //! What goes wrong right as an image is made or set: its task takes long, or fails and is asked for again, an invocation dies
 //! between two uploads, a Region is switched off, or somebody cancels what is another attempt by then.
 
-use super::Generator;
 use super::manifests::coherent;
+use super::{Generator, MADE_FOR_LONG};
 use crate::simulation::script::{Event, Kind, Manifest, Meant, Move, Source, Task, Wrong};
-
-/// When an AMI is there, in seconds after the upload of its manifest.
-const MADE: [u64; 3] = [200, 1_200, 5_400];
 
 /// What sets something of an AMI, and what ends that.
 const SETTING: [(&str, &str); 5] = [
@@ -68,7 +65,10 @@ impl Generator {
             seconds: 20,
         };
         let stale = |seconds| Event::StaleReads { seconds };
-        let mut moves = vec![self.after(&MADE, stale(150)), self.after(&[0], dies(sets))];
+        let mut moves = vec![
+            self.after(&MADE_FOR_LONG, stale(150)),
+            self.after(&[0], dies(sets)),
+        ];
         if ends != sets {
             moves.push(self.after(&[0], dies(ends)));
         }
@@ -93,7 +93,7 @@ impl Generator {
             moves.push(self.after(&[0, 70], upload));
         }
         let switch = |on| Event::OptIn { region: 1, on };
-        moves.push(self.after(&MADE, switch(false)));
+        moves.push(self.after(&MADE_FOR_LONG, switch(false)));
         let (action, _) = self.pick(&SETTING);
         if let Some(next) = self.asking_for(action, &wish) {
             let upload = self.upload(key, next);

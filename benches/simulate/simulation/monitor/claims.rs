@@ -7,6 +7,7 @@ use localaws::ec2::{Image, ImageState};
 use localaws::faults::Call;
 use serde_json::Value;
 
+use super::given::RUNNING_MAX;
 use super::images::made_for;
 use super::retiring::{is_made_in_vain, is_retiring};
 use super::{Monitor, State, field, own_images, text};
@@ -50,7 +51,7 @@ pub(super) struct Claims {
     /// When somebody changed an AMI by hand first, by Region and id.
     edited_at: BTreeMap<(String, String), Timestamp>,
     /// When somebody did so last.
-    pub(super) edited_last: BTreeMap<(String, String), Timestamp>,
+    edited_last: BTreeMap<(String, String), Timestamp>,
 }
 
 impl Monitor {
@@ -211,7 +212,7 @@ impl State {
                 && ["failed", "pending"].contains(&text(it, "/imageState"));
             // It cannot be seen, or nobody may look any more.
             let is_away = !it["unseenSince"].is_null()
-                || self.is_removed(key)
+                || self.is_away(call, key)
                 || self.may_be_refused(key, region);
             if ends && is_left && !is_away {
                 self.wrong(
@@ -222,10 +223,26 @@ impl State {
         }
     }
 
+    /// Whether a manifest is not there, or was not when a function that runs yet may have looked.
+    fn is_away(&self, call: &Call, key: &str) -> bool {
+        let presence = self.versions.presence(key, call.at);
+        presence.is_some_and(|(is_there, seconds)| !is_there || seconds <= RUNNING_MAX)
+    }
+
     /// Whether somebody has changed an AMI by hand so lately that a function may act on what was before.
     pub(super) fn is_edited_lately(&self, call: &Call, place: &(String, String)) -> bool {
+        self.is_edited_within(call, place, READ_TO_ACT_MAX)
+    }
+
+    /// Whether somebody has changed an AMI by hand for so long at most.
+    pub(super) fn is_edited_within(
+        &self,
+        call: &Call,
+        place: &(String, String),
+        long: SignedDuration,
+    ) -> bool {
         let at = self.claims.edited_last.get(place);
-        at.is_some_and(|at| call.at.duration_since(*at) <= READ_TO_ACT_MAX)
+        at.is_some_and(|at| call.at.duration_since(*at) <= long)
     }
 
     /// A function changes the protection of an AMI. Whether somebody had protected it by hand, for longer than a read may be old.

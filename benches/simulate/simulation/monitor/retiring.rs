@@ -1,6 +1,6 @@
 //! What functions take away: AMIs that are not wanted any more, and their snapshots.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use localaws::ec2::{Image, ImageState};
 use localaws::faults::Call;
 use serde_json::Value;
@@ -230,11 +230,13 @@ impl State {
         let living = self.living(region);
         let is_there = |it: &&Image| newest.contains(&it.id) && it.state == ImageState::Available;
         // Whoever has ended it may have done so after the function looked.
-        let is_edited_lately = |id: &String| {
-            let last = self.claims.edited_last.get(&(region.clone(), id.clone()));
-            last.is_some_and(|at| call.at.as_second() - at.as_second() <= LOOK_TO_ACT_MAX)
+        let is_ended_lately = |id: &String| {
+            let within = SignedDuration::from_secs(LOOK_TO_ACT_MAX);
+            let is_pending = |it: &Image| it.id == *id && it.state == ImageState::Pending;
+            !living.iter().any(is_pending)
+                && self.is_edited_within(call, &(region.clone(), id.clone()), within)
         };
-        let is_ended_lately = newest.iter().any(is_edited_lately);
+        let is_ended_lately = newest.iter().any(is_ended_lately);
         if !is_ended_lately && !living.iter().any(|image| is_there(&image)) {
             why.push(format!(
                 "{id} is retired, and its successor is not there in {region}"

@@ -15,7 +15,7 @@ use crate::support::uploads::{etag_before, versions_of};
 const ATTEMPT_TAG: &str = "amiwright:attempt";
 /// For how long what was made is taken over again while the record of that is lost.
 const TAKEN_AGAIN_MAX: SignedDuration = SignedDuration::from_mins(5);
-/// How long EC2 takes to register an AMI, of which others may have had the name before.
+/// How long EC2 takes to register an AMI.
 const REGISTERING_MAX: SignedDuration = SignedDuration::from_secs(30);
 /// How an email says that a disk was replaced.
 const TOLD: &str = "Replaced since its import began";
@@ -98,30 +98,12 @@ impl Recorded {
     /// The call with which a function took over what an import has made, as there is an AMI of it.
     fn taken_over(&self, import: &Call, tags: &BTreeMap<&str, &str>) -> Option<&Call> {
         let after = self.calls.iter().filter(|it| it.number > import.number);
-        let tagged = after.clone().filter(|it| it.action == "CreateTags");
+        let tagged = after.filter(|it| it.action == "CreateTags");
         let mut tagged = tagged.filter(|it| own_tags(it, "Tag.") == *tags);
         let first = tagged.next()?;
         // Where its record was lost, another invocation looks and takes it over once more.
         let mut again = tagged.filter(|it| it.at.duration_since(first.at) < TAKEN_AGAIN_MAX);
         let taken = again.next_back().unwrap_or(first);
-        let failed = [ImageState::Pending, ImageState::Failed];
-        let is_usable = |image: &&Image| !failed.contains(&image.state);
-        // One that was registered of it may be gone, or have other tags, since.
-        let is_registered = || {
-            let registered = after.clone().filter(|it| {
-                it.action == "RegisterImage" && own_tags(it, "TagSpecification.1.Tag.") == *tags
-            });
-            let images = self.images.values().chain(self.gone.values()).flatten();
-            let mut usable = images.filter(is_usable);
-            let registered: Vec<_> = registered.map(|it| (it.field("Name"), it.at)).collect();
-            usable.any(|image| {
-                let is_it = |(name, at): &(Option<&str>, _)| {
-                    let after = image.created_at.duration_since(*at);
-                    *name == Some(&*image.name) && after.abs() < REGISTERING_MAX
-                };
-                registered.iter().any(is_it)
-            })
-        };
         let is_there = || {
             let has = |image: &&Image| {
                 let mut tags = tags.iter();
@@ -131,9 +113,31 @@ impl Recorded {
             images.any(|it| has(&it))
         };
         let is_made = match import.action.as_str() {
-            "ImportSnapshot" => is_registered(),
+            "ImportSnapshot" => self.is_registered(import, tags),
             _ => is_there(),
         };
         is_made.then_some(taken)
     }
+
+    /// Whether an AMI was registered of what an import has made, and could be used. It may be gone, or have other tags, since; and
+    /// others may have had its name before.
+    fn is_registered(&self, import: &Call, tags: &BTreeMap<&str, &str>) -> bool {
+        let after = self.calls.iter().filter(|it| it.number > import.number);
+        let mut registered = after.filter(|it| {
+            it.action == "RegisterImage" && own_tags(it, "TagSpecification.1.Tag.") == *tags
+        });
+        let images = self.images.values().chain(self.gone.values()).flatten();
+        let usable: Vec<&Image> = images.filter(is_usable).collect();
+        registered.any(|call| {
+            let mut of_name = usable
+                .iter()
+                .filter(|it| call.field("Name") == Some(&*it.name));
+            of_name.any(|it| it.created_at.duration_since(call.at).abs() < REGISTERING_MAX)
+        })
+    }
+}
+
+/// Whether an AMI can be used, or could until it went.
+fn is_usable(image: &&Image) -> bool {
+    ![ImageState::Pending, ImageState::Failed].contains(&image.state)
 }
