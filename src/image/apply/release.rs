@@ -16,7 +16,10 @@ use crate::image::status::{
 pub(super) fn intend(status: &mut Status, puts: BTreeMap<ParameterId, ParameterPut>) {
     for (id, put) in puts {
         let known = status.release.parameters.entry(id).or_default();
-        known.put = Some(put);
+        known.has_reached(put.after);
+        if let Some(before) = known.put.replace(put) {
+            known.may_come_of(&before);
+        }
         (known.overwritten, known.left_at) = (None, None);
         status.release.released_at = None;
     }
@@ -34,10 +37,11 @@ pub(super) fn performed(
         let Some(known) = status.release.parameters.get_mut(&id) else {
             continue;
         };
+        let is_first = known.possible.is_empty();
         match (written, &mut known.put) {
             (Written::Taken(version), Some(put)) => {
                 put.version = Some(version);
-                if version != put.after.saturating_add(1) && !was_asked_before(put) {
+                if is_first && version != put.after.saturating_add(1) {
                     raced.push((id, version));
                 }
             }
@@ -139,11 +143,6 @@ fn leave(status: &mut Status, id: &ParameterId, now: Timestamp) -> bool {
     true
 }
 
-/// Whether SSM was asked for this or for another value before: then the version in between may be our own.
-fn was_asked_before(put: &ParameterPut) -> bool {
-    put.earlier.is_some() || put.since != put.asked_at
-}
-
 /// SSM took this, and people are told of it, unless it is what they are told last of this parameter.
 fn tell(status: &mut Status, id: &ParameterId, put: &ParameterPut, is_text: bool, now: Timestamp) {
     let of_region = status.changes.iter().rev();
@@ -177,14 +176,11 @@ fn set(status: &mut Status, id: &ParameterId, shown: &ObservedParameter, now: Ti
         return false;
     };
     let put = known.put.take();
+    // Were there others, the version in between may be one of them.
+    let is_first = known.possible.is_empty();
     let is_known = known.value.as_ref() == Some(&shown.value);
     let before = (known.version, known.confirmed_at);
-    let unseen = put
-        .clone()
-        .filter(|put| put.value != shown.value && put.may_show());
-    let unseen = unseen.or_else(|| known.unseen.clone());
-    let next = ParameterStatus {
-        unseen: unseen.filter(|it| it.last_version() > shown.version),
+    let mut next = ParameterStatus {
         value: Some(shown.value.clone()),
         version: Some(shown.version),
         confirmed_at: before
@@ -193,6 +189,10 @@ fn set(status: &mut Status, id: &ParameterId, shown: &ObservedParameter, now: Ti
         is_text: shown.data_type == ParameterType::Text.as_str(),
         ..known.clone()
     };
+    if let Some(put) = &put {
+        next.may_come_of(put);
+    }
+    next.has_reached(shown.version.saturating_add(1));
     let is_text = next.is_text;
     let changed = put.is_some() || *known != next;
     *known = next;
@@ -204,8 +204,7 @@ fn set(status: &mut Status, id: &ParameterId, shown: &ObservedParameter, now: Ti
     if let Some(put) = unanswered {
         tell(status, id, put, is_text, now);
     }
-    let expected = put
-        .filter(|put| put.version.is_none() && put.value == shown.value && !was_asked_before(put));
+    let expected = put.filter(|put| is_first && put.version.is_none() && put.value == shown.value);
     if expected.is_some_and(|put| put.after.saturating_add(1) < shown.version) {
         say_raced(status, id, shown.version, now);
     }
@@ -274,5 +273,45 @@ mod tests {
         observed(&mut status, &shows(2), now);
         assert_eq!(listed(&status), ["put", "left", "put"]);
         assert_eq!(status.untold, 3);
+    }
+
+    fn asked(value: &str, after: u64) -> ParameterPut {
+        ParameterPut {
+            value: value.to_owned(),
+            after,
+            asked_at: Some(Timestamp::UNIX_EPOCH),
+            attempts: 1,
+            ..ParameterPut::default()
+        }
+    }
+
+    /// SSM takes no other value of a parameter while it validates one.
+    #[test]
+    fn what_was_taken_before_ssm_refused_to_be_asked_again_may_still_show_in_the_next_version() {
+        let now = Timestamp::UNIX_EPOCH;
+        let manifest = serde_json::json!({
+            "bucket": "images", "key": "web.image.yaml", "etag": "e", "sha256": "0", "uploadedAt": now,
+        });
+        let mut status = Status::new(serde_json::from_value(manifest).unwrap(), now);
+        let id = ParameterId {
+            region: "us-east-1".to_owned(),
+            name: "/images/web".to_owned(),
+        };
+        let mut ask = |value, written| {
+            intend(&mut status, BTreeMap::from([(id.clone(), asked(value, 1))]));
+            performed(&mut status, BTreeMap::from([(id.clone(), written)]), now);
+            status.release = std::mem::take(&mut status.release).for_next();
+            status.release.parameters[&id].clone()
+        };
+        let refused = || Written::Refused(message::release::unseen(&id, "it is validated"));
+        ask("ami-1", Written::Taken(2));
+        ask("ami-1", refused());
+        ask("ami-2", refused());
+        let known = ask("ami-3", Written::Taken(3));
+        assert!(known.is_possible("ami-1", 2), "{known:?}");
+        assert!(!known.is_possible("ami-1", 3), "{known:?}");
+        assert!(!known.is_possible("ami-2", 2), "{known:?}");
+        let known = ask("ami-4", refused());
+        assert!(known.is_possible("ami-3", 3), "{known:?}");
     }
 }

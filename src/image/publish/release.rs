@@ -130,16 +130,11 @@ pub fn intend_put(
 ) -> ParameterPut {
     let before = ours.and_then(|known| known.put.as_ref());
     let same = before.filter(|put| put.value == value);
-    let earlier = match (same, before) {
-        (Some(same), _) => same.earlier.clone(),
-        (None, before) => before.map(|put| put.value.clone()),
-    };
     ParameterPut {
         value: value.to_owned(),
         after,
         asked_at: Some(now),
         since: same.and_then(|put| put.since).or(Some(now)),
-        earlier,
         attempts: same.map_or(0, |put| put.attempts).saturating_add(1),
         version: None,
     }
@@ -312,17 +307,11 @@ fn next(
 fn conflict(ours: &ParameterStatus, shown: &ObservedParameter) -> Option<ConflictReason> {
     // Written by us, although we have not seen that before: SSM's answer was lost, or nobody looked until now.
     let put = ours.put.as_ref();
-    let is_put = |put: &ParameterPut| {
-        let is_value = put.value == shown.value && put.after < shown.version;
-        // While its successor is validated, the value before shows in the version that was read then.
-        let is_earlier = put.earlier.as_ref() == Some(&shown.value) && put.after <= shown.version;
-        is_value || is_earlier
-    };
+    let is_put = |put: &ParameterPut| put.value == shown.value && put.after < shown.version;
     let is_last =
         |(value, version): &(&String, u64)| **value == shown.value && *version == shown.version;
     let known = ours.value.as_ref().zip(ours.version);
-    let mut unseen = ours.unseen.iter();
-    let is_late = unseen.any(|put| put.may_have_come_to(&shown.value, shown.version));
+    let is_late = ours.is_possible(&shown.value, shown.version);
     if put.is_some_and(is_put) || known.as_ref().is_some_and(is_last) || is_late {
         return None;
     }

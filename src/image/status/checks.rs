@@ -132,9 +132,9 @@ pub(super) fn release(release: &Release) -> Result<(), String> {
     for (key, known) in &release.parameters {
         word("release.parameters", &key.region)?;
         word("release.parameters", &key.name)?;
-        let puts = known.put.iter();
-        let puts = puts.flat_map(|put| put.earlier.iter().chain([&put.value]));
-        for value in known.value.iter().chain(puts) {
+        let put = known.put.iter().map(|put| &put.value);
+        let possible = known.possible.iter().map(|it| &it.value);
+        for value in known.value.iter().chain(put).chain(possible) {
             id("release.parameters.*.value", "ami-", value)?;
         }
         if let Some(it) = &known.failure {

@@ -14,6 +14,9 @@ use crate::image::words::is_zero;
 /// They are kept because a parameter that is named again is still ours.
 const LEFT_KEPT: usize = 20;
 
+/// Values of a parameter that may still show; the first to have been asked for go first.
+const POSSIBLE_KEPT: usize = 5;
+
 /// The release of an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -137,9 +140,9 @@ pub struct ParameterStatus {
     /// The value that is being written, from before SSM is asked until it shows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub put: Option<ParameterPut>,
-    /// The value that was written last before this one, and that never showed: it may still be validated, and take its place.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unseen: Option<ParameterPut>,
+    /// What SSM was asked to write before that: it may show, or take the place of what shows, once it is validated.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub possible: Vec<PossibleValue>,
     /// The version that somebody else wrote between our last read and our last write, which is what it replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overwritten: Option<u64>,
@@ -152,6 +155,49 @@ pub struct ParameterStatus {
     /// Why it will not be set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+}
+
+impl ParameterStatus {
+    /// Remembers what this request may come to, if SSM may have taken it.
+    pub(in crate::image) fn may_come_of(&mut self, put: &ParameterPut) {
+        if put.asked_at.is_none() {
+            return;
+        }
+        let before = self.possible.iter().position(|it| it.value == put.value);
+        let before = before.map(|at| self.possible.remove(at));
+        let (after, last) = before.map_or((put.after, 0), |it| (it.after, it.last));
+        self.possible.push(PossibleValue {
+            value: put.value.clone(),
+            after: after.min(put.after),
+            last: last.max(put.last_version()),
+        });
+        let surplus = self.possible.len().saturating_sub(POSSIBLE_KEPT);
+        self.possible.drain(..surplus);
+    }
+
+    /// Forgets what cannot show any more: the parameter has this version.
+    pub(in crate::image) fn has_reached(&mut self, version: u64) {
+        self.possible.retain(|it| it.last >= version);
+    }
+
+    /// Whether this version of the parameter may have come of what SSM was asked for before.
+    #[must_use]
+    pub fn is_possible(&self, value: &str, version: u64) -> bool {
+        let mut possible = self.possible.iter();
+        possible.any(|it| it.value == value && it.after < version && version <= it.last)
+    }
+}
+
+/// A value that a parameter may have come to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PossibleValue {
+    /// The value.
+    pub value: String,
+    /// The version that was read before SSM was asked for it: it comes after that one.
+    pub after: u64,
+    /// The last version that may have it.
+    pub last: u64,
 }
 
 /// A value that is being written.
@@ -168,9 +214,6 @@ pub struct ParameterPut {
     /// When SSM was first asked for this value, for this version or attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
-    /// The value that was asked for before this one and was never seen: it may still show.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub earlier: Option<String>,
     /// How often SSM was asked for this value.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub attempts: u32,
@@ -180,23 +223,10 @@ pub struct ParameterPut {
 }
 
 impl ParameterPut {
-    /// Whether SSM may have taken it: then it may show although the parameter has another value yet.
-    #[must_use]
-    pub fn may_show(&self) -> bool {
-        self.asked_at.is_some() || self.attempts > 0
-    }
-
     /// The last version of the parameter that may have come of it.
     #[must_use]
     pub fn last_version(&self) -> u64 {
         self.version.unwrap_or(self.after.saturating_add(1))
-    }
-
-    /// Whether this version of the parameter may have come of it, or of what was written before it over the same version.
-    #[must_use]
-    pub fn may_have_come_to(&self, value: &str, version: u64) -> bool {
-        let is_value = self.value == value || self.earlier.as_deref() == Some(value);
-        is_value && self.after < version && version <= self.last_version()
     }
 }
 

@@ -9,7 +9,9 @@ use crate::image::publish::{
     Asked, AskedRegion, ConflictReason, Observation, Observed, PUTS_MAX, Plan, Shown, VALIDATION,
     intend_put, plan,
 };
-use crate::image::status::{Action, ParameterId, ParameterPut, ParameterStatus, ParameterType};
+use crate::image::status::{
+    Action, ParameterId, ParameterPut, ParameterStatus, ParameterType, PossibleValue,
+};
 use crate::image::words::{State, Step};
 
 const NAME: &str = "/images/web";
@@ -220,9 +222,13 @@ fn written() -> Vec<Case> {
         version: Some(4),
         ..writing(&image, 3, 1)
     };
-    let earlier = ParameterPut {
-        earlier: Some("ami-2".to_owned()),
-        ..writing(&image, 3, 6)
+    let earlier = |after, last| ParameterStatus {
+        possible: vec![PossibleValue {
+            value: "ami-2".to_owned(),
+            after,
+            last,
+        }],
+        ..with_put(unknown(), writing(&image, 3, 6))
     };
     vec![
         (
@@ -255,21 +261,21 @@ fn written() -> Vec<Case> {
         ),
         (
             "of a version before, which shows late",
-            with_put(unknown(), earlier.clone()),
+            earlier(3, 4),
             false,
             seen("ami-2", 4),
             put(4),
         ),
         (
             "of a version before, which showed when this one was written, and still does",
-            with_put(unknown(), earlier.clone()),
+            earlier(2, 3),
             false,
             seen("ami-2", 3),
             put(3),
         ),
         (
             "what somebody else had written when this one was written",
-            with_put(unknown(), earlier),
+            earlier(2, 3),
             false,
             seen(OTHER, 3),
             Do::Conflict(ConflictReason::NotOurs),
@@ -282,12 +288,13 @@ fn written() -> Vec<Case> {
 fn what_was_validated_late_is_ours_and_what_somebody_writes_later_is_not() {
     let (mut status, image) = verified();
     (status.state, status.build.step) = (State::Working, Step::Publish);
-    let twice = ParameterPut {
-        earlier: Some("ami-3".to_owned()),
+    let taken = ParameterPut {
         version: Some(5),
         ..writing("ami-2", 3, 20)
     };
-    let known = with_put(wrote(&image, 3), twice);
+    let mut known = wrote(&image, 3);
+    known.may_come_of(&writing("ami-3", 3, 30));
+    let known = with_put(known, taken);
     status.release.parameters.insert(id(), known);
     let release = ReleaseObserved {
         named: BTreeSet::from([id()]),

@@ -120,15 +120,12 @@ fn full(status: &Value) -> Value {
         region(&mut full["regions"][place]);
         region(&mut full["previous"][0]["regions"][place]);
         let value = full["regions"][place]["image"].clone();
-        let put = |after: u64| {
-            let version = after + 1;
-            json!({
-                "value": value, "after": after, "askedAt": at, "since": at, "earlier": value, "attempts": 1, "version": version,
-            })
-        };
+        let put = json!({
+            "value": value, "after": 1, "askedAt": at, "since": at, "attempts": 1, "version": 2,
+        });
         full["release"]["parameters"][format!("{place}:{NAME}")] = json!({
             "value": value, "version": 2, "confirmedAt": at, "overwritten": 1, "isText": true, "leftAt": at,
-            "put": put(1), "unseen": put(2),
+            "put": put, "possible": [{"value": value, "after": 2, "last": 3}],
         });
     }
     full["release"]["releasedAt"] = at.clone();
