@@ -28,8 +28,6 @@ pub(super) struct Sources {
 pub(super) struct NotSeen {
     /// The Region.
     region: String,
-    /// What was asked.
-    action: &'static str,
     error: AwsError,
 }
 
@@ -52,7 +50,6 @@ async fn see_these(step: &StepContext<'_>, sources: &[NamedSource]) -> Result<So
         let snapshots = step.aws().named_snapshots(&ids).await;
         let snapshots = snapshots.map_err(|error| NotSeen {
             region: step.config().region.clone(),
-            action: "DescribeSnapshots",
             error,
         })?;
         found.has_failed |= snapshots.iter().any(|snapshot| snapshot.has_failed);
@@ -64,7 +61,6 @@ async fn see_these(step: &StepContext<'_>, sources: &[NamedSource]) -> Result<So
         let seen = step.aws().in_region(region).named_image(&image.id).await;
         let seen = seen.map_err(|error| NotSeen {
             region: region.to_owned(),
-            action: "DescribeImages",
             error,
         })?;
         found.owners.insert(image.id.clone(), seen.owner.clone());
@@ -137,7 +133,7 @@ async fn owners(step: &StepContext<'_>, sources: &[NamedSource]) -> (Owners, Opt
 impl NotSeen {
     /// What a step comes to that needs it.
     pub(super) fn outcome(self, step: &StepContext<'_>) -> StepOutcome {
-        not_seen(step, &self.region, self.action, self.error)
+        not_seen(step, &self.region, self.error)
     }
 
     /// Whether it is not there, or not for this account, or its Region is switched off.
@@ -153,12 +149,7 @@ impl NotSeen {
 
 /// Without an answer nothing is made. A Region that is not there does not answer, either: that ends after a while. The stack's
 /// is there; it, and a service that answers that it is not well, will answer again, however long that takes.
-pub(super) fn not_seen(
-    step: &StepContext<'_>,
-    region: &str,
-    action: &str,
-    error: AwsError,
-) -> StepOutcome {
+pub(super) fn not_seen(step: &StepContext<'_>, region: &str, error: AwsError) -> StepOutcome {
     let waiting = retrying(&error);
     let is_busy = match error.status {
         Some(_) => error.remedy == Remedy::Later,
@@ -169,5 +160,5 @@ pub(super) fn not_seen(
     if passes || may_pass {
         return StepOutcome::Wait(waiting);
     }
-    step.refused(action, error)
+    step.refused(error)
 }

@@ -88,14 +88,14 @@ impl<'a> StepContext<'a> {
 
     /// EC2 refuses to make something. At the first attempt nothing was made, and the image fails. An earlier one may
     /// have been heard although its answer was lost: what it made is looked for first, at every tick for a while.
-    pub(super) fn refused(&self, action: &str, error: AwsError) -> StepOutcome {
+    pub(super) fn refused(&self, error: AwsError) -> StepOutcome {
         let waiting = retrying(&error);
         if !self.is_first
             && let Some(wait) = self.wait_up_to(waiting, VISIBILITY_GRACE)
         {
             return wait;
         }
-        let action = action.to_owned();
+        let action = error.action.to_owned();
         StepOutcome::Fail(failure(FailureKind::RequestRefused { action }, error))
     }
 }

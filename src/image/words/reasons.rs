@@ -99,9 +99,9 @@ pub enum FailureKind {
     },
     /// There is no usable key for EC2 to write a bundle with.
     BundleKeyUnusable,
-    /// EC2 refused a request.
+    /// EC2, or S3 or SSM on the way to it, refused a request.
     RequestRefused {
-        /// The EC2 action.
+        /// The action.
         action: String,
     },
     /// The task failed.

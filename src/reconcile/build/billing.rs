@@ -52,7 +52,7 @@ pub(super) async fn look(
     of.dedup();
     let images = step.aws().users_of_snapshots(&snapshots, &of).await;
     let home = &step.config().region;
-    let images = images.map_err(|error| not_seen(step, home, "DescribeImages", error))?;
+    let images = images.map_err(|error| not_seen(step, home, error))?;
     let (mut own, mut users) = (Vec::new(), Vec::new());
     for image in images {
         if Some(&image.owner) == step.config().account_id.as_ref() {

@@ -27,10 +27,7 @@ pub(super) async fn check(
     let encryption = of_made(spec.source()?, home, copied);
     let account = match execute::encrypting(step.aws(), encryption).await {
         Ok(account) => account,
-        Err(error) => {
-            let action = error.action;
-            return Some(not_seen(step, home, action, error));
-        }
+        Err(error) => return Some(not_seen(step, home, error)),
     };
     let why = making(wanted, encryption, account)?;
     Some(StepOutcome::Fail(failures::not_shareable(why)))

@@ -82,8 +82,7 @@ pub(in crate::reconcile) async fn look(
             match step.aws().named_snapshots(ids).await {
                 Ok(named) => named.into_iter().map(|it| (it.id, it.owner)).collect(),
                 Err(error) => {
-                    let (home, action) = (&step.config().region, "DescribeSnapshots");
-                    looked.obstacle = Some(not_seen(step, home, action, error));
+                    looked.obstacle = Some(not_seen(step, &step.config().region, error));
                     return Ok(looked);
                 }
             }

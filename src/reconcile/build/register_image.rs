@@ -216,7 +216,7 @@ async fn not_created(
     {
         return Ok(outcome);
     }
-    Ok(step.refused(ACTION, error))
+    Ok(step.refused(error))
 }
 
 /// Whether EC2 may not find the snapshot that our own import has just made: its answers are eventually consistent. Where

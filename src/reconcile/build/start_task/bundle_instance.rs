@@ -50,7 +50,7 @@ pub(super) async fn start(step: &StepContext<'_>, instance_id: &str) -> Result<S
         };
     }
     let answer = answer.map(|seen| task(step, &seen));
-    Ok(answered(step, "BundleInstance", answer))
+    Ok(answered(step, answer))
 }
 
 fn task(step: &StepContext<'_>, seen: &ObservedTask) -> Task {

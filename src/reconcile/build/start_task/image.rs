@@ -69,7 +69,7 @@ pub(super) async fn copy(
         }
     }
     let answer = answer.map(|id| begun(step, TaskKind::CopyImage, id));
-    let outcome = answered(step, "CopyImage", answer);
+    let outcome = answered(step, answer);
     Ok(sources::noted(outcome, sources.owners))
 }
 
@@ -104,7 +104,7 @@ pub(super) async fn restore(step: &StepContext<'_>, spec: &Spec) -> Result<StepO
         }
     }
     let answer = answer.map(|id| begun(step, kind, id));
-    Ok(answered(step, "CreateRestoreImageTask", answer))
+    Ok(answered(step, answer))
 }
 
 /// Takes over the AMI that an earlier attempt has begun, if EC2 shows one.

@@ -94,12 +94,9 @@ async fn start(
     {
         return Ok(found);
     }
-    let (action, answer) = match machine {
-        Some(machine) => (
-            "ImportImage",
-            step.aws().import_image(request, machine).await,
-        ),
-        None => ("ImportSnapshot", step.aws().import_snapshot(request).await),
+    let answer = match machine {
+        Some(machine) => step.aws().import_image(request, machine).await,
+        None => step.aws().import_snapshot(request).await,
     };
     // An earlier attempt may have been heard although its answer was lost, or the request was changed since by another
     // setting of the stack: that one's task is the one.
@@ -110,7 +107,7 @@ async fn start(
         return Ok(found);
     }
     let answer = answer.map(|seen| known(step, &seen));
-    Ok(answered(step, action, answer))
+    Ok(answered(step, answer))
 }
 
 /// Takes over the import task of this attempt, if EC2 lists one that has not come to a bad end.

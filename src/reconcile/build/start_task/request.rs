@@ -14,11 +14,7 @@ use crate::reconcile::step_context::{StepContext, retrying};
 const TOKENS_TRIED: SignedDuration = SignedDuration::from_hours(1);
 
 /// EC2's answer: the task, or what to do without one.
-pub(super) fn answered(
-    step: &StepContext<'_>,
-    action: &str,
-    answer: Result<Task, AwsError>,
-) -> StepOutcome {
+pub(super) fn answered(step: &StepContext<'_>, answer: Result<Task, AwsError>) -> StepOutcome {
     match answer {
         Ok(task) => StepOutcome::Advance(Evidence::TaskStarted {
             task,
@@ -39,9 +35,9 @@ pub(super) fn answered(
         // An attempt before the one that was refused may have started it: then it is looked for.
         Err(error) if error.may_be_heard() => {
             let wait = step.wait_up_to(retrying(&error), VISIBILITY_GRACE);
-            wait.unwrap_or_else(|| step.refused(action, error))
+            wait.unwrap_or_else(|| step.refused(error))
         }
-        Err(error) => step.refused(action, error),
+        Err(error) => step.refused(error),
     }
 }
 
