@@ -211,7 +211,7 @@ fn says_that_it_stays(email: &str, region: &str, id: &str) -> bool {
         if (line.starts_with(&left) && region == REGION)
             || line.starts_with(&listed)
             || (of == region && is_said())
-            || (line.starts_with("The previous AMI is kept: ") && line.contains(&named))
+            || (says_kept(line) && line.contains(&named))
             // The bundle has changed: it is for people to deregister it.
             || (line.starts_with("The previous AMI, ")
                 && line.contains("the same bundle")
@@ -221,4 +221,10 @@ fn says_that_it_stays(email: &str, region: &str, id: &str) -> bool {
         }
     }
     false
+}
+
+/// Whether a line of an email names AMIs of earlier versions that are kept.
+pub(super) fn says_kept(line: &str) -> bool {
+    let mut kept = ["The previous AMI is kept: ", "The previous AMIs are kept: "].iter();
+    kept.any(|it| line.starts_with(it))
 }

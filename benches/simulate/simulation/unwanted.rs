@@ -17,7 +17,7 @@ use super::rest::is_made_after_failing;
 use super::script::{KEYS, Manifest, Retire};
 use super::setting::regions;
 use super::text;
-use super::told::Told;
+use super::told::{Told, says_kept};
 use crate::support::REGION;
 
 /// An AMI of ours, where it is.
@@ -130,10 +130,7 @@ fn is_told_as_kept(played: &Played, region: &str, id: &str) -> bool {
     let named = format!("{id} in {region}");
     let emails = played.stack.emails();
     let mut lines = emails.iter().flat_map(|email| email.text.lines());
-    lines.any(|line| {
-        let is_kept = line.starts_with("The previous AMI is kept: ");
-        is_kept && line.contains(&named)
-    })
+    lines.any(|line| says_kept(line) && line.contains(&named))
 }
 
 /// Of each AMI that nobody wants any more an email says what became of it, whatever that is.
@@ -192,8 +189,12 @@ fn check_tasks(played: &Played, statuses: &BTreeMap<String, Value>, wrong: &mut 
         if orphans.contains(Orphan::UNSEEN) {
             continue;
         }
+        // What a task that is lost makes in the end, its email says, is not deleted.
+        let is_lost = |task: &&Value| {
+            text(status, "/build/failure/kind") == "task-lost" && !task["unseenSince"].is_null()
+        };
         let tasks = status["build"]["tasks"].as_array().into_iter().flatten();
-        for task in tasks.map(|it| text(it, "/id")) {
+        for task in tasks.filter(|it| !is_lost(it)).map(|it| text(it, "/id")) {
             // EC2 says in words whose it is.
             let is_of_task = |text: &str| text.ends_with(&format!(" for {task}"));
             let mut made = snapshots.iter().filter(|it| is_of_task(&it.description));

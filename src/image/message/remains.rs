@@ -166,9 +166,8 @@ fn forgotten_text(status: &Status, listed: usize) -> String {
 fn retiring_text(status: &Status, listed: usize) -> String {
     let is_current = |image: &str| status.regions.values().any(|it| it.image == image);
     let is_meant = |version: &PreviousVersion, known: &RegionStatus| {
-        let retiring = &known.retiring;
-        let is_left = !version.is_done(status.deregisters_previous) || retiring.kept_at.is_some();
-        retiring.is_begun() || (status.replaces && is_left && retiring.told.is_none())
+        let is_left = status.replaces && is_left_to_retire(status, version, known);
+        known.retiring.is_begun() || is_left
     };
     let (mut seen, mut images) = (BTreeSet::new(), Vec::new());
     for version in status.previous.iter().rev() {
@@ -190,32 +189,49 @@ fn retiring_text(status: &Status, listed: usize) -> String {
     format!("\nThe previous {are} being retired: another email tells how that ends.\n")
 }
 
-/// What becomes of the AMIs of the version before, without those whose retiring was `begun`.
+/// What becomes of the AMIs of the version before, without those whose retiring was `begun`; and of those of versions before that,
+/// of which people may have been told that they are being retired.
 fn last_previous_text(
     status: &Status,
     begun: &[(&String, &RegionStatus)],
     listed: usize,
 ) -> String {
     // One that had to go first is told of separately.
-    let Some(previous) = status.last_previous() else {
+    let Some(last) = status.last_previous() else {
         return String::new();
     };
     let is_begun = |it: &RegionStatus| begun.iter().any(|(_, begun)| begun.image == it.image);
     let is_current = |it: &RegionStatus| status.regions.values().any(|own| own.image == it.image);
     let is_kept = |it: &RegionStatus| !is_begun(it) && !is_current(it) && !it.is_known_to_be_gone();
-    let images: Vec<_> = previous.images().filter(|(_, it)| is_kept(it)).collect();
-    if images.is_empty() {
-        return String::new();
-    }
-    let list = listed_images(images.into_iter(), listed);
-    if status.invalidates_previous() {
+    let mut images: Vec<_> = last.images().filter(|(_, it)| is_kept(it)).collect();
+    let of_last = images.len();
+    if status.invalidates_previous() && of_last > 0 {
+        let list = listed_images(images.into_iter(), listed);
         return format!(
             "\nThe previous AMI, {list}, was registered from the same bundle. That has changed, so its registration is\n\
              no longer valid (RegisterImage), and launches of it may fail: deregister it. In a stack whose\n\
              parameter AllowRetire is true, it goes before the next one is registered.\n"
         );
     }
-    format!("\nThe previous AMI is kept: {list}.\n")
+    let mut seen: BTreeSet<&String> = last.images().map(|(_, it)| &it.image).collect();
+    for version in status.previous.iter().rev() {
+        let is_left = |it: &RegionStatus| status.replaces && is_left_to_retire(status, version, it);
+        let others = version.images().filter(|(_, it)| seen.insert(&it.image));
+        images.extend(others.filter(|(_, it)| is_left(it) && is_kept(it)));
+    }
+    let are = match (images.len(), of_last) {
+        (0, _) => return String::new(),
+        (all, last) if all == last => "AMI is",
+        _ => "AMIs are",
+    };
+    let list = listed_images(images.into_iter(), listed);
+    format!("\nThe previous {are} kept: {list}.\n")
+}
+
+/// Whether an AMI of an earlier version is to be retired, nobody has dealt with it, and nobody was told why it stays.
+fn is_left_to_retire(status: &Status, version: &PreviousVersion, known: &RegionStatus) -> bool {
+    let is_left = !version.is_done(status.deregisters_previous);
+    (is_left || known.retiring.kept_at.is_some()) && known.retiring.told.is_none()
 }
 
 /// AMIs with their Regions.

@@ -184,3 +184,32 @@ fn a_previous_ami_that_is_no_longer_valid_is_said_to_be_although_it_may_be_depre
         assert_eq!(is_told, state.is_final(), "{text}");
     }
 }
+
+/// People were told that those are being retired, and the next version is not all that its manifest says.
+#[test]
+fn earlier_amis_whose_retiring_did_not_end_are_said_to_be_kept() {
+    let mut status = accepted(SourceKind::Snapshot);
+    status.previous = vec![earlier("ami-7", None), earlier("ami-8", None)];
+    advance(&mut status, image_registered(), 1);
+    poll_image(&mut status, Some(&seen("available")), 2);
+    status.state = State::Failed;
+    let kept = |status: &Status| {
+        let text = of_now(status.clone()).text;
+        let line = text.lines().find(|it| it.starts_with("The previous AMI"));
+        line.unwrap().to_owned()
+    };
+    status.replaces = false;
+    assert_eq!(
+        kept(&status),
+        format!("The previous AMI is kept: ami-8 in {REGION}.")
+    );
+    status.replaces = true;
+    let both = format!("The previous AMIs are kept: ami-8 in {REGION}, ami-7 in {REGION}.");
+    assert_eq!(kept(&status), both);
+    status.previous[0].is_dealt_with = true;
+    status.deregisters_previous = false;
+    assert_eq!(
+        kept(&status),
+        format!("The previous AMI is kept: ami-8 in {REGION}.")
+    );
+}
