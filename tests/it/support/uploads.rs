@@ -13,7 +13,8 @@ use md5::{Digest as _, Md5};
 use super::order::{DIGEST_TAG, MANIFEST_TAG};
 use super::stack::TestStack;
 
-/// For how long an invocation may still do what a manifest said when it began (Lambda's limit).
+/// For how long an invocation may still do what a manifest said when it began (Lambda's limit). If the event of an upload is lost,
+/// nobody may have read it for as long: the next sweep does.
 const INVOCATION: SignedDuration = SignedDuration::from_mins(15);
 
 /// An upload or a removal, or another moment from which on something else may be done.
@@ -75,6 +76,7 @@ pub(super) fn said(uploads: &[Upload], image: &Image, call: &Call) -> Vec<Option
         digests.any(|it| image.tags.get(DIGEST_TAG) == Some(&it))
     };
     let (mut specs, mut lately, mut own, mut unknown) = (Vec::new(), None, None, None);
+    let (mut is_read, mut until) = (false, call.at);
     for upload in uploads.iter().rev() {
         let of_manifest = upload
             .object
@@ -93,9 +95,11 @@ pub(super) fn said(uploads: &[Upload], image: &Image, call: &Call) -> Vec<Option
         if call.at.duration_since(upload.at) > INVOCATION {
             lately = lately.or(Some(specs.len()));
         }
-        if is_own && !upload.is_rejected {
-            own = own.or(Some(specs.len()));
+        if is_own && !upload.is_rejected && !is_read {
+            own = Some(specs.len());
+            is_read = until.duration_since(upload.at) > INVOCATION;
         }
+        until = upload.at;
         // Which of these versions the AMI is of is not known here.
         if is_unknown && !upload.is_rejected {
             unknown = Some(specs.len());

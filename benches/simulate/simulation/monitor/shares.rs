@@ -171,17 +171,18 @@ impl State {
                 )
             })
         };
-        // It ends with the AMI that needs it, which is written down before the first one goes.
-        if !is_kept() && self.is_passed_on(key, status, image, share) {
-            return false;
-        }
         let is_source = self.eyes().sources.contains(snapshot);
-        let is_unproven = is_source && is_cut_short();
-        let is_used = || {
-            let mut others = self.eyes().ec2.images(region).into_iter();
-            others.any(|it| it.id != image && it.snapshot_ids().any(|of| of == snapshot))
-        };
-        is_kept() || is_unproven || is_used()
+        if is_kept() || (is_source && is_cut_short()) {
+            return true;
+        }
+        // It ends with the AMI that needs it, which is written down before the first one goes.
+        let current = text(status, &format!("/regions/{region}/image"));
+        let is_passed_on = self.is_passed_on(key, status, image, share);
+        let mut others = self.eyes().ec2.images(region).into_iter();
+        others.any(|it| {
+            let is_other = it.id != image && !(is_passed_on && it.id == current);
+            is_other && it.snapshot_ids().any(|of| of == snapshot)
+        })
     }
 
     /// Whether the AMI that is there now of the manifest needs a share which was granted for one before: its version says so, and

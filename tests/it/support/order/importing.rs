@@ -38,6 +38,15 @@ fn object<'a>(call: &'a Call, manifest: &str) -> Option<&'a str> {
 }
 
 impl Told {
+    /// Whether this says that an AMI can be used.
+    fn offers(&self, image: &str) -> bool {
+        let is_offer = ["completed", "incomplete"]
+            .iter()
+            .any(|it| self.notice["event"] == *it);
+        let regions = self.notice["regions"].as_object().into_iter().flatten();
+        is_offer && regions.into_iter().any(|(_, it)| it["image"] == image)
+    }
+
     /// Whether this says, to people and to machines, that the object of this version was replaced while it was imported.
     fn says_replaced(&self, (manifest, digest): (&str, &str), object: &str) -> bool {
         let text = |at: &str| self.notice.pointer(at).and_then(Value::as_str);
@@ -126,7 +135,10 @@ impl Recorded {
         let mut registered = after.filter(|it| {
             it.action == "RegisterImage" && own_tags(it, "TagSpecification.1.Tag.") == *tags
         });
-        let images = self.images.values().chain(self.gone.values()).flatten();
+        // What was cleaned up before anybody heard of it, nobody has used.
+        let gone = self.gone.values().flatten();
+        let gone = gone.filter(|it| self.told.iter().any(|told| told.offers(&it.id)));
+        let images = self.images.values().flatten().chain(gone);
         let usable: Vec<&Image> = images.filter(is_usable).collect();
         registered.any(|call| {
             let mut of_name = usable
