@@ -1,8 +1,6 @@
 //! `tag-imported`: ImportSnapshot and ImportImage tag their task, not what it makes. Tagged is what EC2's task with our
 //! tags names now, never what the status does.
 
-use std::collections::BTreeSet;
-
 use super::{check_object, proven};
 use crate::aws::Remedy;
 use crate::image::message::failures;
@@ -31,7 +29,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         image: seen.image,
         snapshots: seen.snapshots,
         lacks_tags: lacks_tags(&step),
-        replaced: replaced(&step).await?,
+        replaced: check_object::replaced_meanwhile(&step).await?,
     };
     let ids: Vec<String> = imported
         .image
@@ -66,15 +64,6 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     Ok(StepOutcome::Wait(reason))
 }
 
-/// What was replaced since its import began. Nothing is looked at where the manifest is not allowed any more: its objects may be
-/// closed, too.
-async fn replaced(step: &StepContext<'_>) -> Result<BTreeSet<String>, Error> {
-    match step.manifest {
-        ManifestRead::Invalid(_) => Ok(BTreeSet::new()),
-        _ => check_object::replaced_meanwhile(step).await,
-    }
-}
-
 /// Whether nobody can tell now which tags the manifest asks for, or those are forbidden.
 fn lacks_tags(step: &StepContext<'_>) -> bool {
     !matches!(step.manifest, ManifestRead::Spec(_))
@@ -102,7 +91,7 @@ async fn not_listed(step: &StepContext<'_>, task: &Task) -> Result<StepOutcome, 
     }
     if imported != Imported::default() {
         imported.lacks_tags = lacks_tags(step);
-        imported.replaced = replaced(step).await?;
+        imported.replaced = check_object::replaced_meanwhile(step).await?;
         return Ok(StepOutcome::Advance(Evidence::ImportTagged(imported)));
     }
     let what = task.id.clone();
