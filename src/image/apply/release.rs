@@ -16,10 +16,11 @@ use crate::image::status::{
 pub(super) fn intend(status: &mut Status, puts: BTreeMap<ParameterId, ParameterPut>) {
     for (id, put) in puts {
         let known = status.release.parameters.entry(id).or_default();
-        known.has_reached(put.after);
+        let seen = put.after;
         if let Some(before) = known.put.replace(put) {
-            known.may_come_of(&before);
+            known.may_come_of(&before, seen);
         }
+        known.has_reached(seen);
         (known.overwritten, known.left_at) = (None, None);
         status.release.released_at = None;
     }
@@ -37,11 +38,14 @@ pub(super) fn performed(
         let Some(known) = status.release.parameters.get_mut(&id) else {
             continue;
         };
-        let is_first = known.possible.is_empty();
+        let may_be_own = known
+            .put
+            .as_ref()
+            .is_some_and(|put| known.may_pass(put.after));
         match (written, &mut known.put) {
             (Written::Taken(version), Some(put)) => {
                 put.version = Some(version);
-                if is_first && version != put.after.saturating_add(1) {
+                if !may_be_own && version != put.after.saturating_add(1) {
                     raced.push((id, version));
                 }
             }
@@ -176,8 +180,8 @@ fn set(status: &mut Status, id: &ParameterId, shown: &ObservedParameter, now: Ti
         return false;
     };
     let put = known.put.take();
-    // Were there others, the version in between may be one of them.
-    let is_first = known.possible.is_empty();
+    // The version in between may be what was asked for before.
+    let may_be_own = put.as_ref().is_some_and(|put| known.may_pass(put.after));
     let is_known = known.value.as_ref() == Some(&shown.value);
     let before = (known.version, known.confirmed_at);
     let mut next = ParameterStatus {
@@ -190,7 +194,7 @@ fn set(status: &mut Status, id: &ParameterId, shown: &ObservedParameter, now: Ti
         ..known.clone()
     };
     if let Some(put) = &put {
-        next.may_come_of(put);
+        next.may_come_of(put, 0);
     }
     next.has_reached(shown.version.saturating_add(1));
     let is_text = next.is_text;
@@ -204,7 +208,8 @@ fn set(status: &mut Status, id: &ParameterId, shown: &ObservedParameter, now: Ti
     if let Some(put) = unanswered {
         tell(status, id, put, is_text, now);
     }
-    let expected = put.filter(|put| is_first && put.version.is_none() && put.value == shown.value);
+    let expected =
+        put.filter(|put| !may_be_own && put.version.is_none() && put.value == shown.value);
     if expected.is_some_and(|put| put.after.saturating_add(1) < shown.version) {
         say_raced(status, id, shown.version, now);
     }
@@ -216,17 +221,24 @@ mod tests {
     use super::*;
     use crate::image::status::ParameterPut;
 
-    #[test]
-    fn what_is_put_again_after_it_was_left_is_told_last_although_no_answer_came() {
+    fn status() -> Status {
         let now = Timestamp::UNIX_EPOCH;
         let manifest = serde_json::json!({
             "bucket": "images", "key": "web.image.yaml", "etag": "e", "sha256": "0", "uploadedAt": now,
         });
-        let mut status = Status::new(serde_json::from_value(manifest).unwrap(), now);
-        let id = ParameterId {
+        Status::new(serde_json::from_value(manifest).unwrap(), now)
+    }
+
+    fn id() -> ParameterId {
+        ParameterId {
             region: "us-east-1".to_owned(),
             name: "/images/web".to_owned(),
-        };
+        }
+    }
+
+    #[test]
+    fn what_is_put_again_after_it_was_left_is_told_last_although_no_answer_came() {
+        let (mut status, id, now) = (status(), id(), Timestamp::UNIX_EPOCH);
         let put = |after| {
             let put = ParameterPut {
                 value: "ami-1".to_owned(),
@@ -285,33 +297,72 @@ mod tests {
         }
     }
 
+    /// A parameter, and what is known of it once versions have asked for these values, one after the other: after which version of
+    /// the parameter, and what came of it.
+    fn asked_for<const N: usize>(asks: [(&str, u64, Written); N]) -> ParameterStatus {
+        let (mut status, id, now) = (status(), id(), Timestamp::UNIX_EPOCH);
+        for (value, after, written) in asks {
+            status.release = std::mem::take(&mut status.release).for_next();
+            intend(
+                &mut status,
+                BTreeMap::from([(id.clone(), asked(value, after))]),
+            );
+            performed(&mut status, BTreeMap::from([(id.clone(), written)]), now);
+        }
+        status.release.parameters[&id].clone()
+    }
+
+    fn refused() -> Written {
+        Written::Refused(message::release::unseen(&id(), "it is validated"))
+    }
+
     /// SSM takes no other value of a parameter while it validates one.
     #[test]
     fn what_was_taken_before_ssm_refused_to_be_asked_again_may_still_show_in_the_next_version() {
-        let now = Timestamp::UNIX_EPOCH;
-        let manifest = serde_json::json!({
-            "bucket": "images", "key": "web.image.yaml", "etag": "e", "sha256": "0", "uploadedAt": now,
-        });
-        let mut status = Status::new(serde_json::from_value(manifest).unwrap(), now);
-        let id = ParameterId {
-            region: "us-east-1".to_owned(),
-            name: "/images/web".to_owned(),
-        };
-        let mut ask = |value, written| {
-            intend(&mut status, BTreeMap::from([(id.clone(), asked(value, 1))]));
-            performed(&mut status, BTreeMap::from([(id.clone(), written)]), now);
-            status.release = std::mem::take(&mut status.release).for_next();
-            status.release.parameters[&id].clone()
-        };
-        let refused = || Written::Refused(message::release::unseen(&id, "it is validated"));
-        ask("ami-1", Written::Taken(2));
-        ask("ami-1", refused());
-        ask("ami-2", refused());
-        let known = ask("ami-3", Written::Taken(3));
-        assert!(known.is_possible("ami-1", 2), "{known:?}");
-        assert!(!known.is_possible("ami-1", 3), "{known:?}");
-        assert!(!known.is_possible("ami-2", 2), "{known:?}");
-        let known = ask("ami-4", refused());
-        assert!(known.is_possible("ami-3", 3), "{known:?}");
+        let known = asked_for([
+            ("ami-1", 1, Written::Taken(2)),
+            ("ami-1", 1, refused()),
+            ("ami-2", 1, refused()),
+            ("ami-3", 1, Written::Taken(3)),
+            ("ami-4", 1, refused()),
+        ]);
+        let possible = [("ami-1", 2), ("ami-3", 3)];
+        for (value, version) in [
+            ("ami-1", 2),
+            ("ami-1", 3),
+            ("ami-2", 2),
+            ("ami-3", 3),
+            ("ami-3", 4),
+        ] {
+            let is_expected = possible.contains(&(value, version));
+            assert_eq!(
+                known.is_possible(value, version),
+                is_expected,
+                "{value} {version}: {known:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_answered_comes_after_all_that_was_written_before() {
+        let lost = || Written::Unanswered;
+        // Another value came in between, and was shown in version 3.
+        let known = asked_for([("ami-1", 1, lost()), ("ami-2", 3, lost())]);
+        assert!(known.is_possible("ami-1", 3), "{known:?}");
+        let known = asked_for([
+            ("ami-1", 1, Written::Taken(2)),
+            ("ami-2", 1, lost()),
+            ("ami-3", 2, lost()),
+        ]);
+        assert!(known.is_possible("ami-2", 3), "{known:?}");
+    }
+
+    #[test]
+    fn a_version_in_between_is_somebody_elses_unless_it_may_be_ours() {
+        let seen = || ("ami-1", 5, Written::Taken(6));
+        let known = asked_for([seen(), ("ami-2", 6, Written::Taken(8))]);
+        assert_eq!(known.overwritten, Some(7));
+        let known = asked_for([seen(), ("ami-2", 5, Written::Taken(7))]);
+        assert_eq!(known.overwritten, None);
     }
 }

@@ -189,8 +189,8 @@ fn retiring_text(status: &Status, listed: usize) -> String {
     format!("\nThe previous {are} being retired: another email tells how that ends.\n")
 }
 
-/// What becomes of the AMIs of the version before, without those whose retiring was `begun`; and of those of versions before that,
-/// of which people may have been told that they are being retired.
+/// What becomes of the AMIs of the version before, without those whose retiring was `begun`; and where the manifest says `replaces`,
+/// of those of all versions before that which nobody has retired: people may have been told that they are being retired.
 fn last_previous_text(
     status: &Status,
     begun: &[(&String, &RegionStatus)],
@@ -204,28 +204,31 @@ fn last_previous_text(
     let is_current = |it: &RegionStatus| status.regions.values().any(|own| own.image == it.image);
     let is_kept = |it: &RegionStatus| !is_begun(it) && !is_current(it) && !it.is_known_to_be_gone();
     let mut images: Vec<_> = last.images().filter(|(_, it)| is_kept(it)).collect();
-    let of_last = images.len();
-    if status.invalidates_previous() && of_last > 0 {
-        let list = listed_images(images.into_iter(), listed);
-        return format!(
+    let mut text = String::new();
+    if status.invalidates_previous() && !images.is_empty() {
+        let list = listed_images(std::mem::take(&mut images).into_iter(), listed);
+        text = format!(
             "\nThe previous AMI, {list}, was registered from the same bundle. That has changed, so its registration is\n\
              no longer valid (RegisterImage), and launches of it may fail: deregister it. In a stack whose\n\
              parameter AllowRetire is true, it goes before the next one is registered.\n"
         );
     }
+    let of_last = images.len();
     let mut seen: BTreeSet<&String> = last.images().map(|(_, it)| &it.image).collect();
     for version in status.previous.iter().rev() {
         let is_left = |it: &RegionStatus| status.replaces && is_left_to_retire(status, version, it);
         let others = version.images().filter(|(_, it)| seen.insert(&it.image));
         images.extend(others.filter(|(_, it)| is_left(it) && is_kept(it)));
     }
-    let are = match (images.len(), of_last) {
-        (0, _) => return String::new(),
-        (all, last) if all == last => "AMI is",
+    let are = match images.len() {
+        0 => return text,
+        1 => "AMI is",
+        all if all == of_last => "AMI is",
         _ => "AMIs are",
     };
     let list = listed_images(images.into_iter(), listed);
-    format!("\nThe previous {are} kept: {list}.\n")
+    let _ = writeln!(text, "\nThe previous {are} kept: {list}.");
+    text
 }
 
 /// Whether an AMI of an earlier version is to be retired, nobody has dealt with it, and nobody was told why it stays.

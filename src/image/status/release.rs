@@ -158,18 +158,22 @@ pub struct ParameterStatus {
 }
 
 impl ParameterStatus {
-    /// Remembers what this request may come to, if SSM may have taken it.
-    pub(in crate::image) fn may_come_of(&mut self, put: &ParameterPut) {
+    /// Remembers what this request may come to, if SSM may have taken it; until now the parameter has come to a version that was
+    /// `seen`. Without an answer it comes after all that may have been written before.
+    pub(in crate::image) fn may_come_of(&mut self, put: &ParameterPut, seen: u64) {
         if put.asked_at.is_none() {
             return;
         }
+        let written = self.possible.iter().map(|it| it.last).max();
+        let written = written.unwrap_or_default().max(put.after);
+        let last = put.version.unwrap_or_else(|| written.saturating_add(1));
         let before = self.possible.iter().position(|it| it.value == put.value);
         let before = before.map(|at| self.possible.remove(at));
-        let (after, last) = before.map_or((put.after, 0), |it| (it.after, it.last));
+        let (after, earlier) = before.map_or((put.after, 0), |it| (it.after, it.last));
         self.possible.push(PossibleValue {
             value: put.value.clone(),
             after: after.min(put.after),
-            last: last.max(put.last_version()),
+            last: last.max(earlier).max(seen),
         });
         let surplus = self.possible.len().saturating_sub(POSSIBLE_KEPT);
         self.possible.drain(..surplus);
@@ -178,6 +182,12 @@ impl ParameterStatus {
     /// Forgets what cannot show any more: the parameter has this version.
     pub(in crate::image) fn has_reached(&mut self, version: u64) {
         self.possible.retain(|it| it.last >= version);
+    }
+
+    /// Whether a version after this one may have come of what SSM was asked for before.
+    #[must_use]
+    pub fn may_pass(&self, version: u64) -> bool {
+        self.possible.iter().any(|it| it.last > version)
     }
 
     /// Whether this version of the parameter may have come of what SSM was asked for before.
@@ -220,14 +230,6 @@ pub struct ParameterPut {
     /// The version that SSM answered with. It proves nothing yet: the value is validated later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u64>,
-}
-
-impl ParameterPut {
-    /// The last version of the parameter that may have come of it.
-    #[must_use]
-    pub fn last_version(&self) -> u64 {
-        self.version.unwrap_or(self.after.saturating_add(1))
-    }
 }
 
 /// The data type of a parameter that is written.

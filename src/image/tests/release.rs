@@ -293,7 +293,7 @@ fn what_was_validated_late_is_ours_and_what_somebody_writes_later_is_not() {
         ..writing("ami-2", 3, 20)
     };
     let mut known = wrote(&image, 3);
-    known.may_come_of(&writing("ami-3", 3, 30));
+    known.may_come_of(&writing("ami-3", 3, 30), 3);
     let known = with_put(known, taken);
     status.release.parameters.insert(id(), known);
     let release = ReleaseObserved {

@@ -101,7 +101,7 @@ pub enum FailureKind {
     BundleKeyUnusable,
     /// EC2, or S3 or SSM on the way to it, refused a request.
     RequestRefused {
-        /// The action.
+        /// The name of the request.
         action: String,
     },
     /// The task failed.
