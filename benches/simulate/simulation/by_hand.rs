@@ -37,6 +37,7 @@ pub(super) async fn edit(played: &mut Played, key: &str, region: &'static str, e
                 // Functions go on meanwhile.
                 played.monitor.look_at(region);
                 played.monitor.touch(region, &id);
+                played.monitor.note_edit(&played.stack, region, &id);
                 let aws = played.stack.aws().in_region(region);
                 let is_done = aws.deregister_image(&id).await.is_ok();
                 // EC2 finds none that it does not show yet, and that one is taken for gone.

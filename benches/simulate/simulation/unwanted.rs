@@ -189,9 +189,11 @@ fn check_tasks(played: &Played, statuses: &BTreeMap<String, Value>, wrong: &mut 
         if orphans.contains(Orphan::UNSEEN) {
             continue;
         }
-        // What a task that is lost makes in the end, its email says, is not deleted.
+        // What a task that is lost makes in the end, its email says, is not deleted; or it is named itself.
         let is_lost = |task: &&Value| {
-            text(status, "/build/failure/kind") == "task-lost" && !task["unseenSince"].is_null()
+            let is_told = text(status, "/build/failure/kind") == "task-lost"
+                || orphans.contains(text(task, "/id"));
+            is_told && !task["unseenSince"].is_null()
         };
         let tasks = status["build"]["tasks"].as_array().into_iter().flatten();
         for task in tasks.filter(|it| !is_lost(it)).map(|it| text(it, "/id")) {

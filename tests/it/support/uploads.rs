@@ -76,7 +76,7 @@ pub(super) fn said(uploads: &[Upload], image: &Image, call: &Call) -> Vec<Option
         digests.any(|it| image.tags.get(DIGEST_TAG) == Some(&it))
     };
     let (mut specs, mut lately, mut own, mut unknown) = (Vec::new(), None, None, None);
-    let (mut is_read, mut until) = (false, call.at);
+    let (mut is_read, mut ended, mut until) = (false, None, call.at);
     for upload in uploads.iter().rev() {
         let of_manifest = upload
             .object
@@ -97,7 +97,8 @@ pub(super) fn said(uploads: &[Upload], image: &Image, call: &Call) -> Vec<Option
         }
         if is_own && !upload.is_rejected && !is_read {
             own = Some(specs.len());
-            is_read = until.duration_since(upload.at) > INVOCATION;
+            let ended = *ended.get_or_insert(until);
+            is_read = ended.duration_since(upload.at) > INVOCATION;
         }
         until = upload.at;
         // Which of these versions the AMI is of is not known here.

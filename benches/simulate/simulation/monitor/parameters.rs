@@ -40,7 +40,16 @@ impl State {
         let images = self.living(&call.region);
         let image = images.iter().find(|image| image.id == value);
         let Some((manifest, digest)) = image.and_then(made_for) else {
-            if self.is_just_disowned(call, value) {
+            let place = (call.region.clone(), value.to_owned());
+            let mut gone = self
+                .eyes()
+                .ec2
+                .deregistered_images(&call.region)
+                .into_iter();
+            let is_gone = gone.any(|it| it.id == value && made_for(&it).is_some());
+            if self.is_just_disowned(call, value)
+                || (is_gone && self.is_edited_lately(call, &place))
+            {
                 return;
             }
             return self.wrong(

@@ -166,7 +166,7 @@ impl State {
         row.0 += 1;
         let often = row.0;
         self.coverage.refused_again(&call.action, &code, often);
-        if often - 1 == most(&call.action, &code) {
+        if often - 1 == most(call, &code) {
             let what =
                 format!("{code} is the answer for the {often}th time, and nothing has changed");
             self.wrong(call, &what);
@@ -175,8 +175,8 @@ impl State {
 }
 
 /// How often the same may be refused in a row.
-fn most(action: &str, code: &str) -> u32 {
-    match (action, code) {
+fn most(call: &Call, code: &str) -> u32 {
+    match (call.action.as_str(), code) {
         // It is asked again every ten minutes, until the task has ended.
         ("CancelImportTask" | "CancelBundleTask", _) => u32::MAX,
         ("DeleteSnapshot", "InvalidSnapshot.InUse") => FOR_AN_HOUR,
@@ -186,6 +186,8 @@ fn most(action: &str, code: &str) -> u32 {
         | (_, "InvalidAMIID.NotFound" | "InvalidSnapshot.NotFound" | "InvalidAMIID.Unavailable") => {
             FOR_A_WHILE
         }
+        // The AMI itself, and not a copy of it.
+        ("CopyImage", _) if call.region == REGION => FOR_A_WHILE,
         _ => USUAL,
     }
 }

@@ -3,14 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use localaws::ec2::{ImageState, Permission};
+use localaws::ec2::{Image, ImageState, Permission};
 use localaws::faults::Call;
 use serde_json::Value;
 
 use super::happened::UNCLEAR;
 use super::images::made_for;
 use super::{Monitor, State, field, text, values};
-use crate::simulation::script::{Change, Edit, Event};
+use crate::simulation::script::{Change, Edit, Event, Meant};
 
 /// The Region, the snapshot and the account of a share.
 type Share = (String, String, String);
@@ -134,7 +134,7 @@ impl State {
 
     /// Whether something may keep a share after its AMI.
     fn may_stay(&self, key: &str, status: &Value, image: &str, share: &Share) -> bool {
-        let (region, snapshot, _) = share;
+        let (region, snapshot, account) = share;
         // The role may change nothing there any more.
         let is_closed = || {
             self.has_happened(|event| {
@@ -162,27 +162,34 @@ impl State {
                 || self.is_denied()
                 || self.unclear() >= UNCLEAR
         };
-        // Where an invocation dies after it has deregistered the AMI, only its tags prove whose it is.
-        let is_cut_short = || {
-            self.has_happened(|event| {
-                matches!(
-                    event,
-                    Event::Fail { .. } | Event::Storm { .. } | Event::Kill { .. }
-                )
-            })
-        };
-        let is_source = self.eyes().sources.contains(snapshot);
-        if is_kept() || (is_source && is_cut_short()) {
+        if is_kept() {
             return true;
         }
-        // It ends with the AMI that needs it, which is written down before the first one goes.
+        // Where an invocation dies, or does not hear that it has deregistered the AMI, nothing proves whose the share of a source is.
+        let is_source = self.eyes().sources.contains(snapshot);
+        let is_cut_short = |ends: &dyn Fn(&Meant) -> bool| {
+            let is_meant = |event: &Event| match event {
+                Event::Fail { .. } | Event::Kill { .. } => true,
+                Event::Storm { what, .. } => ends(what),
+                _ => false,
+            };
+            is_source && self.has_happened(is_meant)
+        };
         let current = text(status, &format!("/regions/{region}/image"));
-        let is_passed_on = self.is_passed_on(key, status, image, share);
-        let mut others = self.eyes().ec2.images(region).into_iter();
-        others.any(|it| {
-            let is_other = it.id != image && !(is_passed_on && it.id == current);
-            is_other && it.snapshot_ids().any(|of| of == snapshot)
-        })
+        let is_used_beside = |id: &str, needs: &dyn Fn(&Image) -> bool| {
+            let mut others = self.eyes().ec2.images(region).into_iter();
+            others.any(|it| {
+                let is_other = it.id != image && it.id != id;
+                is_other && needs(&it) && it.snapshot_ids().any(|of| of == snapshot)
+            })
+        };
+        // It ends with the AMI that needs it, which is written down before the first one goes, unless somebody else's does, too.
+        if self.is_passed_on(key, status, image, share) {
+            let reader = Permission::Account(account.clone());
+            return is_cut_short(&deregisters)
+                || is_used_beside(current, &|it| it.launch_permissions.contains(&reader));
+        }
+        is_cut_short(&|_| true) || is_used_beside("", &|_| true)
     }
 
     /// Whether the AMI that is there now of the manifest needs a share which was granted for one before: its version says so, and
@@ -216,6 +223,15 @@ impl State {
                 && it.snapshot_ids().any(|of| of == snapshot)
                 && it.launch_permissions.contains(&reader)
         })
+    }
+}
+
+/// Whether an AMI is deregistered, or that is written down, by what is meant.
+fn deregisters(what: &Meant) -> bool {
+    match what {
+        Meant::Action(_, action) => ["DeregisterImage", "PutObject"].contains(&action.as_str()),
+        Meant::Service(service) => ["ec2", "s3"].contains(&service.as_str()),
+        Meant::Region(_) => true,
     }
 }
 

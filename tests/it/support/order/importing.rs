@@ -137,7 +137,11 @@ impl Recorded {
         });
         // What was cleaned up before anybody heard of it, nobody has used.
         let gone = self.gone.values().flatten();
-        let gone = gone.filter(|it| self.told.iter().any(|told| told.offers(&it.id)));
+        let gone = gone.filter(|it| {
+            let mut calls = self.calls.iter();
+            self.told.iter().any(|told| told.offers(&it.id))
+                || calls.any(|call| offers(call, &it.id))
+        });
         let images = self.images.values().flatten().chain(gone);
         let usable: Vec<&Image> = images.filter(is_usable).collect();
         registered.any(|call| {
@@ -146,6 +150,23 @@ impl Recorded {
                 .filter(|it| call.field("Name") == Some(&*it.name));
             of_name.any(|it| it.created_at.duration_since(call.at).abs() < REGISTERING_MAX)
         })
+    }
+}
+
+/// Whether this lets somebody use an AMI.
+fn offers(call: &Call, image: &str) -> bool {
+    let is_shared = call
+        .values("LaunchPermission.Add.", ".UserId")
+        .next()
+        .is_some()
+        || call
+            .values("LaunchPermission.Add.", ".Group")
+            .next()
+            .is_some();
+    match call.action.as_str() {
+        "PutParameter" => call.field("Value") == Some(image),
+        "ModifyImageAttribute" => is_shared && call.field("ImageId") == Some(image),
+        _ => false,
     }
 }
 
