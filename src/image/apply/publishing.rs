@@ -183,6 +183,10 @@ pub(super) fn performed(status: &mut Status, performed: PublishPerformed, now: T
     for what in &done {
         copies::record(status, what, now);
         copied(status, what, now);
+        // It may have been an earlier version's of the same content, too: nobody else has deregistered it.
+        if let Action::RemoveFailedCopy { image, .. } = &what.action {
+            retiring::forget_previous(status, &what.region, image);
+        }
         adopted::protected(status, what);
     }
     changed |= wait_for(status, &later, release.later, now);

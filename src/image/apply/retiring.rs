@@ -14,7 +14,8 @@ use crate::image::status::{
     Retirement, Retiring, SnapshotKept, Status,
 };
 use crate::image::words::{NoticeKind, State};
-use forgetting::{forget_own, forget_previous, forget_replaced, replaced};
+pub(super) use forgetting::forget_previous;
+use forgetting::{forget_own, forget_replaced, replaced};
 
 /// AMIs of earlier versions that are still to be retired and are remembered for that; the oldest go first.
 const AMIS_KEPT: usize = 50;
@@ -312,7 +313,7 @@ fn may_be_deprecated(status: &mut Status, ended: &Retirement) -> bool {
 /// Something else begins before all AMIs are dealt with: what became of the others is reported now.
 pub(super) fn interrupted(status: &mut Status, now: Timestamp) {
     let is_under_way = status.build.step.retires() && !status.state.is_final();
-    if is_under_way && status.is_removed() {
+    if is_under_way {
         end_begun(status, &KeptReason::UploadedAgain, now);
     }
     if is_under_way && !status.retired.is_empty() {
@@ -320,12 +321,17 @@ pub(super) fn interrupted(status: &mut Status, now: Timestamp) {
     }
 }
 
-/// Nothing more is retired: those that are deregistered already are no previous AMIs of what begins now, and that is told.
+/// Those that are deregistered already are no previous AMIs of what begins now, and that is told: all of a manifest that was removed,
+/// of which nothing more is retired, and else those that leave nothing.
 /// What else was begun is brought to an end by what begins now: a protection is switched on again where the AMI is its own, too
 /// ([`super::adopted`]), and else when it is finished, as it is then found out whether EC2 has deregistered one.
 fn end_begun(status: &mut Status, why: &KeptReason, now: Timestamp) {
+    let is_removed = status.is_removed();
     let targets = publish::retire::targets(status).into_iter();
-    let begun = targets.filter(|it| it.known.retiring.deregistered_at.is_some());
+    let begun = targets.filter(|it| {
+        let is_gone = it.known.retiring.deregistered_at.is_some();
+        is_gone && (is_removed || !it.known.leaves_something())
+    });
     let begun: Vec<Retirement> = begun
         .map(|target| publish::retire::given_up(&target, None, why, now))
         .collect();

@@ -36,7 +36,7 @@ pub(super) fn forget_replaced(status: &mut Status) {
 }
 
 /// This AMI is none of an earlier version's any more, nor is a version known that has none.
-pub(super) fn forget_previous(status: &mut Status, region: &str, image: &str) {
+pub(in crate::image::apply) fn forget_previous(status: &mut Status, region: &str, image: &str) {
     for version in &mut status.previous {
         version
             .regions
