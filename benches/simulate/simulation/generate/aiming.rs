@@ -58,7 +58,7 @@ impl Generator {
                 ..last
             },
             Edit::Launch | Edit::UseInTemplate | Edit::Protect => successor(last),
-            Edit::Untag => Manifest { team: None, ..last },
+            Edit::Tag | Edit::Untag => Manifest { team: None, ..last },
             _ => return Vec::new(),
         };
         let upload = self.upload(key, coherent(wish));
@@ -77,6 +77,7 @@ impl Generator {
             Edit::Launch,
             Edit::UseInTemplate,
             Edit::Protect,
+            Edit::Tag,
             Edit::Untag,
         ]);
         let edited = Event::Edit { key, region, edit };

@@ -90,7 +90,7 @@ impl State {
     fn judge_tags(&mut self, call: &Call, sent: &[(String, String)]) {
         // One that was opened before may be taken away.
         if call.action == "DeleteTags" {
-            return;
+            return self.judge_untagging(call, sent);
         }
         let keys = values(sent, "Tag.", ".Key").chain(values(sent, "TagSpecification.", ".Key"));
         let given = self.given(call);
@@ -103,6 +103,27 @@ impl State {
             .collect();
         if !closed.is_empty() {
             self.wrong(call, &format!("{closed:?} are set, and nobody opened that"));
+        }
+    }
+
+    /// A tag is taken away only with a value that a version of the manifest has given it: others are somebody else's.
+    fn judge_untagging(&mut self, call: &Call, sent: &[(String, String)]) {
+        let images = values(sent, "ResourceId.", "");
+        let mut images = images.filter_map(|id| {
+            let place = (call.region.clone(), id.to_owned());
+            self.images.get(&place).and_then(made_for)
+        });
+        let Some((manifest, _)) = images.next() else {
+            return;
+        };
+        let versions = self.wanted.get(manifest).into_iter().flatten();
+        let own: BTreeSet<&str> = versions.filter_map(|it| it.team.as_deref()).collect();
+        let keys = values(sent, "Tag.", ".Key").collect::<Vec<_>>();
+        let taken = values(sent, "Tag.", ".Value").collect::<Vec<_>>();
+        let is_own = taken.iter().all(|it| own.contains(it)) && taken.len() == keys.len();
+        if keys == ["team"] && !is_own {
+            let what = format!("no version of {manifest} has given a tag the value {taken:?}");
+            self.wrong(call, &what);
         }
     }
 

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use jiff::SignedDuration;
 use localaws::ec2::Image;
 use localaws::faults::Call;
 
 use super::{DIGEST_TAG, Happened, MANIFEST_TAG, has_failed, is_verified};
 use crate::support::REGION;
 use crate::support::uploads::said;
+
+/// How long before it acts a function has looked at most.
+const LOOK_TO_ACT_MAX: SignedDuration = SignedDuration::from_mins(2);
 
 impl Happened<'_> {
     pub(super) fn releasing(&self, wrong: &mut Vec<String>) {
@@ -82,6 +86,13 @@ impl Happened<'_> {
             .unwrap_or_default()
     }
 
+    /// Whether somebody else has deregistered an AMI so lately that a function may have seen it before.
+    fn was_just_ended(&self, image: &Image, call: &Call) -> bool {
+        self.end_of(image).is_some_and(|end| {
+            end.function.is_none() && call.at.duration_since(end.at) <= LOOK_TO_ACT_MAX
+        })
+    }
+
     /// Whether the AMI of the same version is there, and was seen after it was changed last.
     fn has_verified(&self, image: &Image, call: &Call) -> bool {
         let before = self.calls.partition_point(|it| it.number < call.number);
@@ -95,6 +106,8 @@ impl Happened<'_> {
             })
         };
         let mut versions = self.ever().filter(is_same);
-        versions.any(|it| self.is_there(it, call) && is_verified(before, it))
+        versions.any(|it| {
+            (self.is_there(it, call) || self.was_just_ended(it, call)) && is_verified(before, it)
+        })
     }
 }
