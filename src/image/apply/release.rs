@@ -48,6 +48,7 @@ pub(super) fn performed(
                 if !may_be_own && version != put.after.saturating_add(1) {
                     raced.push((id, version));
                 }
+                known.was_answered(version);
             }
             (Written::NotTaken, Some(put)) => {
                 put.asked_at = None;
@@ -355,6 +356,19 @@ mod tests {
             ("ami-3", 2, lost()),
         ]);
         assert!(known.is_possible("ami-2", 3), "{known:?}");
+    }
+
+    /// Somebody may set the parameter back by hand later.
+    #[test]
+    fn what_was_asked_for_in_vain_may_come_to_one_version_and_to_none_after_an_answer() {
+        let lost = |value| (value, 0, Written::Unanswered);
+        let known = asked_for([lost("ami-1"), lost("ami-1"), lost("ami-1"), lost("ami-2")]);
+        assert!(known.is_possible("ami-1", 1), "{known:?}");
+        assert!(!known.is_possible("ami-1", 2), "{known:?}");
+        let taken = ("ami-2", 0, Written::Taken(1));
+        let known = asked_for([lost("ami-1"), taken, lost("ami-3")]);
+        assert!(!known.is_possible("ami-1", 1), "{known:?}");
+        assert!(known.is_possible("ami-2", 1), "{known:?}");
     }
 
     #[test]

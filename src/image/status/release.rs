@@ -159,17 +159,22 @@ pub struct ParameterStatus {
 
 impl ParameterStatus {
     /// Remembers what this request may come to, if SSM may have taken it; until now the parameter has come to a version that was
-    /// `seen`. Without an answer it comes after all that may have been written before.
+    /// `seen`. Without an answer it comes after all that may have been written before. The same value is counted once, however
+    /// often it was asked for in vain: SSM takes no other request until it has validated one.
     pub(in crate::image) fn may_come_of(&mut self, put: &ParameterPut, seen: u64) {
         if put.asked_at.is_none() {
             return;
         }
         let written = self.possible.iter().map(|it| it.last).max();
         let written = written.unwrap_or_default().max(put.after);
-        let last = put.version.unwrap_or_else(|| written.saturating_add(1));
         let before = self.possible.iter().position(|it| it.value == put.value);
         let before = before.map(|at| self.possible.remove(at));
         let (after, earlier) = before.map_or((put.after, 0), |it| (it.after, it.last));
+        let last = match put.version {
+            Some(version) => version,
+            None if earlier > put.after => earlier,
+            None => written.saturating_add(1),
+        };
         self.possible.push(PossibleValue {
             value: put.value.clone(),
             after: after.min(put.after),
@@ -179,9 +184,17 @@ impl ParameterStatus {
         self.possible.drain(..surplus);
     }
 
-    /// Forgets what cannot show any more: the parameter has this version.
+    /// Forgets what cannot show any more: the parameter has this version. Is there none, its versions begin anew.
     pub(in crate::image) fn has_reached(&mut self, version: u64) {
-        self.possible.retain(|it| it.last >= version);
+        self.possible
+            .retain(|it| it.last >= version && (version > 0 || it.after == 0));
+    }
+
+    /// SSM gave this version to the last request: all before that have earlier ones.
+    pub(in crate::image) fn was_answered(&mut self, version: u64) {
+        for it in &mut self.possible {
+            it.last = it.last.min(version.saturating_sub(1));
+        }
     }
 
     /// Whether a version after this one may have come of what SSM was asked for before.
