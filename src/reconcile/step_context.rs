@@ -95,8 +95,7 @@ impl<'a> StepContext<'a> {
         {
             return wait;
         }
-        let action = error.action.to_owned();
-        StepOutcome::Fail(failure(FailureKind::RequestRefused { action }, error))
+        StepOutcome::Fail(request_refused(error))
     }
 }
 
@@ -115,6 +114,12 @@ pub(super) fn failure(kind: FailureKind, error: AwsError) -> Failure {
         request_id: error.request_id.map(String::from),
         ..Failure::new(kind, error.doing, error.message)
     }
+}
+
+/// A request was refused for good: the call that the error is of.
+pub(super) fn request_refused(error: AwsError) -> Failure {
+    let action = error.action.to_owned();
+    failure(FailureKind::RequestRefused { action }, error)
 }
 
 /// What the image is made from cannot be read: asking every minute is of no use, and it would go unnoticed.

@@ -11,13 +11,13 @@ use crate::image::outcome::{Claim, Evidence, Origin, StepOutcome};
 use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::status::{Failure, Owners};
 use crate::image::task::{Task, TaskKind};
-use crate::image::words::{FailureKind, WaitReason};
+use crate::image::words::WaitReason;
 use crate::manifest::guardrails::Guardrails;
 use crate::manifest::location::s3_uri;
 use crate::reconcile::context::Error;
 use crate::reconcile::manifest_reader::ManifestRead;
 use crate::reconcile::named_sources;
-use crate::reconcile::step_context::{StepContext, failure, retrying};
+use crate::reconcile::step_context::{StepContext, request_refused, retrying};
 
 pub(super) const ACTION: &str = "CreateStoreImageTask";
 
@@ -82,7 +82,7 @@ async fn ask(step: &StepContext<'_>, bucket: &str, id: &str) -> StepOutcome {
         Err(error) if is_not_seen_yet(&error) && !step.step_exceeds(VISIBILITY_GRACE) => {
             StepOutcome::NotBegun(retrying(&error))
         }
-        Err(error) if error.remedy == Remedy::Never => refused(error),
+        Err(error) if error.remedy == Remedy::Never => StepOutcome::Fail(request_refused(error)),
         Err(error) if is_refused_for_now(&error) => StepOutcome::NotBegun(retrying(&error)),
         Err(error) => StepOutcome::Wait(retrying(&error)),
     }
@@ -105,11 +105,6 @@ fn closed(guardrails: &Guardrails, bucket: &str) -> Failure {
         "the bucket {bucket} is not among those that AMIs are stored in: the stack's owner adds {arn} to \
          the parameter StoreBuckets"
     ))
-}
-
-fn refused(error: AwsError) -> StepOutcome {
-    let action = ACTION.to_owned();
-    StepOutcome::Fail(failure(FailureKind::RequestRefused { action }, error))
 }
 
 fn started(step: &StepContext<'_>, seen: &ObservedTask, origin: Origin) -> StepOutcome {

@@ -8,11 +8,11 @@ use crate::image::outcome::{Evidence, Imported, StepOutcome};
 use crate::image::ownership;
 use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::task::{Task, TaskKind};
-use crate::image::words::{FailureKind, WaitReason};
+use crate::image::words::WaitReason;
 use crate::reconcile::context::Error;
 use crate::reconcile::lookup;
 use crate::reconcile::manifest_reader::ManifestRead;
-use crate::reconcile::step_context::{StepContext, failure, retrying};
+use crate::reconcile::step_context::{StepContext, request_refused, retrying};
 
 /// The tag that people and the console take for a name. An imported AMI has its task's id for one, and keeps it.
 const NAME_TAG: &str = "Name";
@@ -57,9 +57,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     let reason = retrying(&error);
     let may_pass = error.is_not_found() && !step.has_waited(&reason, VISIBILITY_GRACE);
     if error.remedy == Remedy::Never && !may_pass {
-        let action = "CreateTags".to_owned();
-        let kind = FailureKind::RequestRefused { action };
-        return Ok(StepOutcome::Fail(failure(kind, error)));
+        return Ok(StepOutcome::Fail(request_refused(error)));
     }
     Ok(StepOutcome::Wait(reason))
 }

@@ -2,8 +2,8 @@
 
 use crate::aws::AwsError;
 use crate::image::status::Failure;
-use crate::image::words::{FailureKind, WaitReason};
-use crate::reconcile::step_context::{failure, is_refused_for_good};
+use crate::image::words::WaitReason;
+use crate::reconcile::step_context::{is_refused_for_good, request_refused};
 
 /// Why something was not done.
 pub(super) enum Refused {
@@ -18,8 +18,7 @@ pub(super) enum Refused {
 impl From<AwsError> for Refused {
     fn from(error: AwsError) -> Self {
         if is_refused_for_good(&error) {
-            let action = error.action.to_owned();
-            Self::Final(failure(FailureKind::RequestRefused { action }, error))
+            Self::Final(request_refused(error))
         } else {
             Self::Later(error)
         }

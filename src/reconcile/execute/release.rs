@@ -13,11 +13,11 @@ use crate::image::publish::{
     ReleasePlan, intend_put,
 };
 use crate::image::status::{Action, ParameterId, ParameterPut, RegionAction, Status};
-use crate::image::words::{FailureKind, WaitReason};
+use crate::image::words::WaitReason;
 use crate::reconcile::context::Error;
 use crate::reconcile::parameters::Parameters;
 use crate::reconcile::proof::is_own_image;
-use crate::reconcile::step_context::{StepContext, failure, is_refused_for_good, retrying};
+use crate::reconcile::step_context::{StepContext, is_refused_for_good, request_refused, retrying};
 
 use super::observe::Seen;
 
@@ -251,9 +251,7 @@ pub(super) async fn perform(
             (Written::Unknown, Some(retrying(&error)))
         }
         Err(error) if is_refused_for_good(&error) => {
-            let action = error.action.to_owned();
-            let refused = failure(FailureKind::RequestRefused { action }, error);
-            (Written::Refused(refused), None)
+            (Written::Refused(request_refused(error)), None)
         }
         Err(error) => {
             let reason = retrying(&error);
