@@ -175,6 +175,7 @@ fn check_retired_by_functions(
 
 /// What the imports of an image have made that was cancelled or failed is deleted, or its status says why not.
 fn check_tasks(played: &Played, statuses: &BTreeMap<String, Value>, wrong: &mut Vec<String>) {
+    let told = Told::by(played);
     let snapshots = played.stack.world.ec2().snapshots(REGION);
     for (key, status) in statuses {
         if !["cancelled", "failed"].contains(&text(status, "/state")) {
@@ -189,14 +190,9 @@ fn check_tasks(played: &Played, statuses: &BTreeMap<String, Value>, wrong: &mut 
         if orphans.contains(Orphan::UNSEEN) {
             continue;
         }
-        // What a task that is lost makes in the end, its email says, is not deleted; or it is named itself.
-        let is_lost = |task: &&Value| {
-            let is_told = text(status, "/build/failure/kind") == "task-lost"
-                || orphans.contains(text(task, "/id"));
-            is_told && !task["unseenSince"].is_null()
-        };
         let tasks = status["build"]["tasks"].as_array().into_iter().flatten();
-        for task in tasks.filter(|it| !is_lost(it)).map(|it| text(it, "/id")) {
+        let tasks = tasks.map(|it| text(it, "/id"));
+        for task in tasks.filter(|it| !told.is_task_left(it)) {
             // EC2 says in words whose it is.
             let is_of_task = |text: &str| text.ends_with(&format!(" for {task}"));
             let mut made = snapshots.iter().filter(|it| is_of_task(&it.description));

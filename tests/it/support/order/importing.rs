@@ -155,14 +155,15 @@ impl Recorded {
 
 /// Whether this lets somebody use an AMI.
 fn offers(call: &Call, image: &str) -> bool {
-    let is_shared = call
-        .values("LaunchPermission.Add.", ".UserId")
-        .next()
-        .is_some()
-        || call
-            .values("LaunchPermission.Add.", ".Group")
-            .next()
-            .is_some();
+    let readers = [
+        ".UserId",
+        ".Group",
+        ".OrganizationArn",
+        ".OrganizationalUnitArn",
+    ];
+    let is_shared = readers
+        .iter()
+        .any(|it| call.values("LaunchPermission.Add.", it).next().is_some());
     match call.action.as_str() {
         "PutParameter" => call.field("Value") == Some(image),
         "ModifyImageAttribute" => is_shared && call.field("ImageId") == Some(image),
