@@ -200,7 +200,7 @@ impl<'a> Happened<'a> {
 
     /// Whether all AMIs that were ever there are of one manifest: otherwise whose successor one is cannot be told.
     fn is_of_one_manifest(&self) -> bool {
-        let tags = self.images.iter().map(|image| image.tags.get(MANIFEST_TAG));
+        let tags = self.ever().map(|image| image.tags.get(MANIFEST_TAG));
         let mut manifests: BTreeSet<&str> = tags.flatten().map(String::as_str).collect();
         for call in self
             .calls

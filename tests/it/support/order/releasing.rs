@@ -36,8 +36,8 @@ impl Happened<'_> {
             let Some(retired) = after.next().filter(|_| is_one) else {
                 continue;
             };
-            // One that has its name, or a bundle that was written over, takes its place.
-            if !after.any(|it| it.action == "RegisterImage") {
+            // One that has its name, or a bundle or disk that was written over, takes its place.
+            if !after.any(|it| ["ImportImage", "RegisterImage"].contains(&it.action.as_str())) {
                 let retired = retired.field("ImageId").unwrap_or_default();
                 wrong.push(format!("{value} was released after {retired} was retired"));
             }
