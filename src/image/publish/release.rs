@@ -15,7 +15,8 @@ use super::asked::Asked;
 use super::observation::Observation;
 use crate::image::observed::ObservedParameter;
 use crate::image::status::{
-    Action, ParameterId, ParameterPut, ParameterStatus, ParameterType, RegionAction, Status,
+    Action, ParameterId, ParameterPut, ParameterStatus, ParameterType, PossibleValue, RegionAction,
+    Status,
 };
 
 /// After how long a value that does not show is written again: "try again after 5 minutes" (Systems Manager User Guide,
@@ -25,6 +26,10 @@ pub const VALIDATION: SignedDuration = SignedDuration::from_mins(5);
 /// How often one value is written before its validation counts as failed: for a quarter of an hour, as long as anything
 /// that AWS has taken may stay invisible here.
 pub const PUTS_MAX: u32 = 3;
+
+/// For how long a value that SSM may have taken may still show: as long as one that is written [`PUTS_MAX`] times is waited
+/// for, and once more. No time is documented after which it cannot.
+const LATE: SignedDuration = SignedDuration::from_mins(20);
 
 /// The only type that an AMI's parameter can have.
 const STRING: &str = "String";
@@ -256,12 +261,13 @@ fn next(
     };
     if let Some(shown) = shown.filter(|it| it.kind != STRING || it.value == wanted.value) {
         // Another value may still be validated, and then take its place.
-        let is_awaited = |put: &ParameterPut| {
-            let asked_at = put.asked_at.filter(|_| put.value != wanted.value);
-            asked_at.is_some_and(|at| now.duration_since(at) < VALIDATION)
+        let may_lose = |it: &PossibleValue| {
+            it.value != wanted.value
+                && it.last > shown.version
+                && now.duration_since(it.asked_at) < LATE
         };
         return match shown.kind.as_str() {
-            STRING if ours.put.as_ref().is_some_and(is_awaited) => {
+            STRING if ours.all_possible().iter().any(may_lose) => {
                 Next::Pending(PendingParameter::NotConfirmed)
             }
             STRING => Next::Set,

@@ -162,14 +162,16 @@ impl ParameterStatus {
     /// `seen`. Without an answer it comes after all that may have been written before. The same value is counted once, however
     /// often it was asked for in vain: SSM takes no other request until it has validated one.
     pub(in crate::image) fn may_come_of(&mut self, put: &ParameterPut, seen: u64) {
-        if put.asked_at.is_none() {
+        let Some(asked_at) = put.asked_at else {
             return;
-        }
+        };
         let written = self.possible.iter().map(|it| it.last).max();
         let written = written.unwrap_or_default().max(put.after);
         let before = self.possible.iter().position(|it| it.value == put.value);
         let before = before.map(|at| self.possible.remove(at));
-        let (after, earlier) = before.map_or((put.after, 0), |it| (it.after, it.last));
+        let (after, earlier) = before
+            .as_ref()
+            .map_or((put.after, 0), |it| (it.after, it.last));
         let last = match put.version {
             Some(version) => version,
             None if earlier > put.after => earlier,
@@ -179,6 +181,7 @@ impl ParameterStatus {
             value: put.value.clone(),
             after: after.min(put.after),
             last: last.max(earlier).max(seen),
+            asked_at: before.map_or(asked_at, |it| it.asked_at.max(asked_at)),
         });
         let surplus = self.possible.len().saturating_sub(POSSIBLE_KEPT);
         self.possible.drain(..surplus);
@@ -195,6 +198,16 @@ impl ParameterStatus {
         for it in &mut self.possible {
             it.last = it.last.min(version.saturating_sub(1));
         }
+    }
+
+    /// All that may show, what is being written among it.
+    #[must_use]
+    pub fn all_possible(&self) -> Vec<PossibleValue> {
+        let mut all = self.clone();
+        if let Some(put) = &self.put {
+            all.may_come_of(put, 0);
+        }
+        all.possible
     }
 
     /// Whether a version after this one may have come of what SSM was asked for before.
@@ -221,6 +234,8 @@ pub struct PossibleValue {
     pub after: u64,
     /// The last version that may have it.
     pub last: u64,
+    /// When SSM was last asked for it.
+    pub asked_at: Timestamp,
 }
 
 /// A value that is being written.

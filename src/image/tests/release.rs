@@ -139,7 +139,8 @@ fn with_put(known: ParameterStatus, put: ParameterPut) -> ParameterStatus {
 
 #[test]
 fn a_parameter_is_compared_before_it_is_written() {
-    for (case, ours, take_over, seen, expected) in read().into_iter().chain(written()) {
+    let all = [read(), written(), set_back()];
+    for (case, ours, take_over, seen, expected) in all.into_iter().flatten() {
         assert_eq!(next(ours, take_over, seen), expected, "{case}");
     }
 }
@@ -223,11 +224,7 @@ fn written() -> Vec<Case> {
         ..writing(&image, 3, 1)
     };
     let earlier = |after, last| ParameterStatus {
-        possible: vec![PossibleValue {
-            value: "ami-2".to_owned(),
-            after,
-            last,
-        }],
+        possible: vec![possible("ami-2", after, last, 60)],
         ..with_put(unknown(), writing(&image, 3, 6))
     };
     vec![
@@ -281,6 +278,38 @@ fn written() -> Vec<Case> {
             Do::Conflict(ConflictReason::NotOurs),
         ),
     ]
+}
+
+/// It shows the value, and SSM may still validate another one.
+fn set_back() -> Vec<Case> {
+    let (_, image) = verified();
+    let put = |minutes_ago| with_put(wrote(&image, 3), writing("ami-2", 3, minutes_ago));
+    let before = |last, minutes_ago| ParameterStatus {
+        possible: vec![possible("ami-2", 3, last, minutes_ago)],
+        ..with_put(wrote(&image, 3), writing(&image, 3, 1))
+    };
+    let case = |case, ours, expected| (case, ours, false, seen(&image, 3), expected);
+    vec![
+        case("another was written just now", put(1), Do::Wait),
+        case("another was written a while ago", put(19), Do::Wait),
+        case("another was written long ago", put(21), Do::Set),
+        case(
+            "this one again, soon after another",
+            before(4, 19),
+            Do::Wait,
+        ),
+        case("this one again, long after another", before(4, 21), Do::Set),
+        case("another cannot show any more", before(3, 1), Do::Set),
+    ]
+}
+
+fn possible(value: &str, after_version: u64, last: u64, minutes_ago: i64) -> PossibleValue {
+    PossibleValue {
+        value: value.to_owned(),
+        after: after_version,
+        last,
+        asked_at: after(10 - minutes_ago),
+    }
 }
 
 /// A value of a version before was never seen, and this one showed then, in version 3.
