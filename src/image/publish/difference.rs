@@ -7,12 +7,15 @@ use jiff::{SignedDuration, Timestamp};
 use super::ours::{self, Ours, Replaced};
 use super::settings::{Compared, Desired, Difference, Shown};
 use super::{describe, on_its_way, product_codes, protect, share};
-use crate::image::plan::PUBLISH_GRACE;
 use crate::image::status::{Action, Applied, Grantee, Intended, Settings};
 
 /// How long a read may show what was before our own last write. Descriptions and deprecation times were seen to lag
 /// (public reports of other tools); minutes are generous.
 pub const STALE_READS: SignedDuration = SignedDuration::from_mins(5);
+
+/// After how long without a request the functions stood still, or another version was the current one: what EC2 does not
+/// show is asked for every few minutes.
+const STANDSTILL: SignedDuration = SignedDuration::from_hours(1);
 
 /// What is to be changed about an AMI.
 #[must_use]
@@ -127,9 +130,8 @@ pub fn intend(
         shown,
     };
     after.earlier = replaced.remember(&before.earlier);
-    // What was last asked for long ago, before the functions stood still or another version was the current one, is asked
-    // for anew.
-    let goes_on = now.duration_since(before.at) < PUBLISH_GRACE;
+    // What was last asked for before that is asked for anew.
+    let goes_on = now.duration_since(before.at) < STANDSTILL;
     let is_same = goes_on && applied.intended.is_some() && is_same(&before, &after, now);
     Applied {
         settings: ours,

@@ -266,21 +266,25 @@ fn what_was_asked_for_long_ago_is_asked_for_again() {
         description: Some("web".to_owned()),
         ..Desired::default()
     };
-    let mut ami = Ami::new();
-    let ready = ami.plan(&asked_for).ready;
-    ami.claim(&ready);
-    ami.now += SignedDuration::from_hours(48);
-    let again = plan(
-        &asked(&asked_for),
-        &published(&ami),
-        &seen_at(&ami),
-        ami.now,
-    );
-    assert_eq!(
-        (again.ready.len(), again.in_vain.len()),
-        (1, 0),
-        "{again:?}"
-    );
+    let asked_each_hour_for = |hours, then| {
+        let mut ami = Ami::new();
+        for _ in 0..hours {
+            let ready = ami.plan(&asked_for).ready;
+            ami.claim(&ready);
+            ami.now += SignedDuration::from_mins(59);
+        }
+        ami.now += SignedDuration::from_hours(then);
+        let again = plan(
+            &asked(&asked_for),
+            &published(&ami),
+            &seen_at(&ami),
+            ami.now,
+        );
+        (again.ready.len(), again.in_vain.len())
+    };
+    assert_eq!(asked_each_hour_for(1, 48), (1, 0));
+    assert_eq!(asked_each_hour_for(5, 4), (1, 0));
+    assert_eq!(asked_each_hour_for(8, 0), (0, 1));
 }
 
 fn performed(action: Action) -> Evidence {
