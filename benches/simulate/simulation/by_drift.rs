@@ -106,7 +106,7 @@ fn edits(word: &str) -> &'static [&'static str] {
         "protection" => &["Protect", "Unprotect"],
         "deprecation" => &["Deprecate"],
         "grants" | "public" => &["Revoke", "Disable"],
-        "exact" => &["Grant"],
+        "exact" => &["Grant", "Offer"],
         _ => &[],
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use localaws::ec2::{DeregistrationProtection, Image, ImageState, Permission, SeedLaunchTemplate};
 
 use super::play::Played;
-use super::script::{Edit, STRANGER};
+use super::script::{Edit, PARTNERS, STRANGER};
 
 /// Another AMI that somebody lets a parameter point to.
 pub(super) const OTHER: &str = "ami-0fedcba9876543210";
@@ -65,6 +65,11 @@ pub(super) async fn edit(played: &mut Played, key: &str, region: &'static str, e
                 continue;
             }
             Edit::Disown => disown(played, region, &image),
+            Edit::Offer if image.launch_permissions.contains(&partner()) => continue,
+            Edit::Offer => {
+                played.monitor.offer(region, &id);
+                ec2.edit_image(region, &id, |image| change(image, edit));
+            }
             edit => {
                 ec2.edit_image(region, &id, |image| change(image, edit));
             }
@@ -158,11 +163,18 @@ fn touch(played: &Played, region: &str, id: &str) {
     }
 }
 
+fn partner() -> Permission {
+    Permission::Account(PARTNERS[0].to_owned())
+}
+
 fn change(image: &mut Image, edit: Edit) {
     let stranger = Permission::Account(STRANGER.to_owned());
     match edit {
         Edit::Grant => {
             image.launch_permissions.insert(stranger);
+        }
+        Edit::Offer => {
+            image.launch_permissions.insert(partner());
         }
         Edit::Revoke => image.launch_permissions.clear(),
         Edit::Tag => {

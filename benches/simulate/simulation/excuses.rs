@@ -274,7 +274,7 @@ impl<'a> Wanted<'a> {
         let groups = [self.any(|it| it.organization), self.any(|it| it.unit)];
         let named = accounts.len() + groups.iter().filter(|is_named| **is_named).count();
         let is_granted = self.happens(|event| {
-            matches!(event, Event::Edit { key, edit: Edit::Grant, .. } if manifest_key(*key) == self.key)
+            matches!(event, Event::Edit { key, edit: Edit::Grant | Edit::Offer, .. } if manifest_key(*key) == self.key)
         });
         match named {
             0 => 0,

@@ -118,6 +118,9 @@ impl Generator {
         if self.chance(4) {
             moves.extend(self.twins());
         }
+        if self.chance(3) {
+            moves.extend(self.namesakes());
+        }
         for _ in 0..count {
             let kind = self.weighted(&kinds);
             let (pause, event) = (self.pick(&PAUSES), kind(self));
@@ -248,6 +251,7 @@ impl Generator {
             Edit::Unshare,
             Edit::Launch,
             Edit::Disown,
+            Edit::Offer,
         ])
     }
 

@@ -5,6 +5,7 @@
 //! A script is made of a seed before it is played, and with it everything is decided: what happens, all ids, and all chance.
 
 mod beside;
+mod bundles;
 mod by_drift;
 mod by_hand;
 mod conditions;

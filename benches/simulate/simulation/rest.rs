@@ -15,7 +15,7 @@ use super::play::Played;
 use super::script::{Event, Manifest, STRANGER};
 use super::setting::regions;
 use super::told::Told;
-use super::{disowned, lost, orphans, others, settled, source_shares, text, unwanted};
+use super::{bundles, disowned, lost, orphans, others, settled, source_shares, text, unwanted};
 use crate::support::{REGION, changes_since};
 
 /// What is wrong with the world at rest, and with what more time does to it.
@@ -37,6 +37,7 @@ pub(super) async fn check(played: &Played) -> Vec<String> {
     check_once(played, &mut wrong).await;
     check_nothing_is_lost(played, &statuses, &mut wrong).await;
     unwanted::check(played, &statuses, &mut wrong).await;
+    bundles::check(played, &statuses, &mut wrong).await;
     disowned::check(played, &statuses, &mut wrong);
     orphans::check(played, &mut wrong);
     others::check(played, &statuses, &mut wrong);

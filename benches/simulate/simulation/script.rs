@@ -222,6 +222,8 @@ pub(crate) enum Edit {
     Launch,
     /// It loses the tags that say whose it is.
     Disown,
+    /// Somebody shares it with the first partner, as manifests may, too.
+    Offer,
 }
 
 /// What the schedules let run.

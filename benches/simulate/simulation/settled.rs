@@ -247,7 +247,7 @@ async fn differences(
         "registration",
     );
     differs.unless(image.public == manifest.public, "public");
-    shares(played, manifest, image, region, &mut differs).await;
+    shares(played, manifest, (region, image), edits, &mut differs).await;
     differs
 }
 
@@ -255,14 +255,18 @@ async fn differences(
 async fn shares(
     played: &Played,
     manifest: &Manifest,
-    image: &ObservedImage,
-    region: &'static str,
+    (region, image): (&'static str, &ObservedImage),
+    edits: &BTreeSet<String>,
     differs: &mut Differences,
 ) {
     let aws = played.stack.aws().in_region(region);
     let granted = aws.launch_permissions(&image.id).await.unwrap();
     let asked = asked(manifest);
-    let of_manifests: BTreeSet<_> = granted.intersection(&all()).cloned().collect();
+    let mut of_manifests: BTreeSet<_> = granted.intersection(&all()).cloned().collect();
+    let partner = Grantee::Account(PARTNERS[0].to_owned());
+    if edits.contains("Offer") && !asked.contains(&partner) {
+        of_manifests.remove(&partner);
+    }
     differs.unless(of_manifests == asked, "grants");
     if manifest.exact {
         let others = granted.difference(&asked).any(|it| *it != Grantee::Public);

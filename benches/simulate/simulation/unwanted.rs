@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use amiwright::image::observed::ObservedImage;
 use amiwright::image::status::Orphan;
-use amiwright::keys;
 use jiff::Timestamp;
 use localaws::ec2::{Image, Permission, Snapshot};
 use serde_json::Value;
@@ -56,7 +55,6 @@ pub(super) async fn check(
     check_retired(played, wrong);
     check_retired_by_functions(played, statuses, wrong);
     check_tasks(played, statuses, wrong);
-    check_bundles(played, statuses, wrong).await;
     check_shares(played, wrong);
     check_requests(played, statuses, wrong);
     check_parameters(played, statuses, wrong);
@@ -202,50 +200,6 @@ fn check_tasks(played: &Played, statuses: &BTreeMap<String, Value>, wrong: &mut 
                 let id = &snapshot.id;
                 wrong.push(format!(
                     "{key}: {id} of {task} is left, and no status says why: {status:#}"
-                ));
-            }
-        }
-    }
-}
-
-/// The bundle of an image that was cancelled or failed is deleted, unless an AMI is made of it, or somebody was told.
-async fn check_bundles(
-    played: &Played,
-    statuses: &BTreeMap<String, Value>,
-    wrong: &mut Vec<String>,
-) {
-    let emails = played.stack.emails();
-    let images = played.stack.world.ec2().images(REGION);
-    for (key, status) in statuses {
-        if !["cancelled", "failed"].contains(&text(status, "/state")) {
-            continue;
-        }
-        let orphans = status["build"]["orphans"].to_string();
-        // Its email names what is known of it, or all of it is kept.
-        if orphans.contains(Orphan::UNSEEN)
-            || text(status, "/build/failure/kind") == "image-disabled"
-        {
-            continue;
-        }
-        let [previous, tasks] =
-            [&status["previous"], &status["build"]["tasks"]].map(Value::to_string);
-        // That of an earlier version, of which there was an AMI, is named in its email.
-        let is_earlier = |bundle: &str| {
-            let mut emails = emails.iter();
-            !tasks.contains(bundle) && emails.any(|email| email.text.contains(bundle))
-        };
-        let is_told = |bundle: &str| {
-            orphans.contains(bundle) || previous.contains(bundle) || is_earlier(bundle)
-        };
-        let is_used = |bundle: &str| images.iter().any(|it| it.location.contains(bundle));
-        let prefix = format!("{}{key}/", keys::BUNDLES);
-        for object in played.stack.state_keys(&prefix).await {
-            let (folder, file) = object.rsplit_once('/').unwrap_or_default();
-            let name = file.split('.').next().unwrap_or_default();
-            let bundle = format!("{folder}/{name}");
-            if !is_told(&bundle) && !is_used(&bundle) {
-                wrong.push(format!(
-                    "{key}: {object} is left, and no status says why: {status:#}"
                 ));
             }
         }

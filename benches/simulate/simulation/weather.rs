@@ -252,6 +252,11 @@ fn wrong(fault: Wrong, service: &str) -> Fault {
                 "The server is overloaded and can't handle the request.",
             )
         }
+        Wrong::LimitExceeded => refuse(
+            StatusCode::BAD_REQUEST,
+            "ResourceLimitExceeded",
+            "You have exceeded the number of concurrent tasks.",
+        ),
         Wrong::Denied => {
             let code = match service {
                 "ec2" => "UnauthorizedOperation",

@@ -40,6 +40,7 @@ impl Generator {
                 14..17 => self.kept_after_all(*key, manifest),
                 17..33 => self.waylaid(*key, manifest),
                 33..38 => self.edited_before(*key, manifest),
+                38..40 => self.offered(*key, manifest),
                 _ => Vec::new(),
             },
             _ => Vec::new(),
@@ -84,6 +85,31 @@ impl Generator {
         let mut moves = vec![self.after(&[0, 70], upload), self.after(&MADE, edited)];
         moves.extend(self.after_edit(key, edit));
         moves
+    }
+
+    /// Somebody shares an AMI with whom the next version does so, too, and the one after that does not.
+    fn offered(&mut self, key: usize, manifest: &Manifest) -> Vec<Move> {
+        let mut without = Manifest {
+            exact: false,
+            ..self.possible(manifest)
+        };
+        without.accounts.retain(|at| at % PARTNERS.len() != 0);
+        let mut with = without.clone();
+        with.accounts.push(0);
+        if ![&with, &without].into_iter().all(|it| self.is_allowed(it)) {
+            return Vec::new();
+        }
+        let region = self.region();
+        let edit = Edit::Offer;
+        let offer = Event::Edit { key, region, edit };
+        let [first, next, last] =
+            [&without, &with, &without].map(|it| self.upload(key, it.clone()));
+        vec![
+            self.after(&[0, 70], first),
+            self.after(&MADE, offer),
+            self.after(&[70, 600], next),
+            self.after(&MADE, last),
+        ]
     }
 
     /// A manifest like this one, of which an AMI is made at once: of what is there, and with what the stack allows.

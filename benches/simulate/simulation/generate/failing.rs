@@ -44,6 +44,17 @@ const ACTIONS: [(&str, &str); 26] = [
     ("ssm", "GetParameters"),
 ];
 
+/// Actions that begin work, of which EC2 does only so much at once.
+const STARTS_WORK: [&str; 7] = [
+    "BundleInstance",
+    "CopyImage",
+    "CreateRestoreImageTask",
+    "CreateStoreImageTask",
+    "ImportImage",
+    "ImportSnapshot",
+    "RegisterImage",
+];
+
 /// Actions of the functions that a policy refuses by name at times.
 const DENIED: [(&str, &str); 36] = [
     ("ec2", "BundleInstance"),
@@ -126,6 +137,11 @@ impl Generator {
             Wrong::Slow(slow),
             Wrong::Denied,
         ]);
+        let is_start = |it: &Meant| matches!(it, Meant::Action(_, action) if STARTS_WORK.contains(&action.as_str()));
+        let fault = match is_start(&what) && self.chance(25) {
+            true => Wrong::LimitExceeded,
+            false => fault,
+        };
         let seconds = self.pick(&[5, 40, 130, 900, 5_000, 20_000]);
         Event::Storm {
             what,

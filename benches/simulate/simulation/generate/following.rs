@@ -1,5 +1,6 @@
 //! What often follows: the same thing once more, the opposite, or what comes in between.
 
+use super::manifests::coherent;
 use super::{Generator, PAUSES};
 use crate::simulation::script::{Edit, Event, Manifest, Meant, Move, Source, Task, Wrong};
 
@@ -85,6 +86,24 @@ impl Generator {
         moves
     }
 
+    /// An AMI is to be copied to a name that another manifest's has had for long.
+    pub(super) fn namesakes(&mut self) -> Vec<Move> {
+        let pauses: [&[u64]; 2] = [&[0], &[1_300, 5_400]];
+        let sources = [Source::Snapshot(0), Source::Image];
+        let mut moves = Vec::new();
+        for (key, (source, pauses)) in sources.into_iter().zip(pauses).enumerate() {
+            let manifest = coherent(Manifest {
+                source,
+                mistake: None,
+                shared_name: true,
+                ..self.manifest()
+            });
+            let upload = self.upload(key, manifest);
+            moves.push(self.after(pauses, upload));
+        }
+        moves
+    }
+
     /// Two manifests share one snapshot with the same account, which loses it from one after the other.
     pub(super) fn twins(&mut self) -> Vec<Move> {
         let mut moves = Vec::new();
@@ -112,7 +131,7 @@ impl Generator {
 /// What undoes an edit.
 fn opposite(edit: Edit) -> Option<Edit> {
     match edit {
-        Edit::Grant => Some(Edit::Revoke),
+        Edit::Grant | Edit::Offer => Some(Edit::Revoke),
         Edit::Tag => Some(Edit::Untag),
         Edit::Untag => Some(Edit::Tag),
         Edit::Protect => Some(Edit::Unprotect),

@@ -116,7 +116,7 @@ impl Generator {
         ])
     }
 
-    fn manifest(&mut self) -> Manifest {
+    pub(super) fn manifest(&mut self) -> Manifest {
         let is_public = self.chance(8);
         let mut manifest = Manifest {
             source: self.source(),

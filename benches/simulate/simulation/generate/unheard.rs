@@ -20,11 +20,11 @@ impl Generator {
             return Vec::new();
         }
         match self.random.u32(..100) {
-            0..3 => self.begun_unheard(*key, manifest),
-            3..5 => self.copied_unheard(*key, manifest),
-            5..7 => self.stored_unheard(*key, manifest),
-            7..9 => self.imported_unlisted(*key, manifest),
-            9..12 => self.set_back_at_once(*key, manifest),
+            0..4 => self.begun_unheard(*key, manifest),
+            4..6 => self.copied_unheard(*key, manifest),
+            6..8 => self.stored_unheard(*key, manifest),
+            8..10 => self.imported_unlisted(*key, manifest),
+            10..13 => self.set_back_at_once(*key, manifest),
             _ => Vec::new(),
         }
     }
@@ -43,7 +43,7 @@ impl Generator {
         (!manifest.elsewhere).then_some(Move { pause: 0, event })
     }
 
-    /// Nobody hears that EC2 begins what is asked for, or who asked dies; then the manifest may go.
+    /// Nobody hears that EC2 begins what is asked for, or who asked dies; then the manifest may go, or the image be cancelled.
     fn begun_unheard(&mut self, key: usize, manifest: &Manifest) -> Vec<Move> {
         let action = match manifest.source {
             Source::Disk => "ImportSnapshot",
@@ -58,10 +58,16 @@ impl Generator {
         moves.extend(self.object_of(key, manifest));
         moves.push(self.storm_of(action, fault, &[5, 70, 130]));
         moves.push(self.late());
-        if self.chance(50) {
-            let arrival = self.arrival();
-            moves.push(self.after(&[1, 5, 20, 70], Event::Remove { key, arrival }));
-        }
+        let end = match self.random.u32(..10) {
+            0..4 => {
+                let arrival = self.arrival();
+                Some(Event::Remove { key, arrival })
+            }
+            4..7 => Some(Event::Cancel { key }),
+            _ => None,
+        };
+        let end = end.map(|it| self.after(&[1, 5, 20, 70], it));
+        moves.extend(end);
         moves.push(self.in_time());
         moves
     }

@@ -4,8 +4,9 @@ use localaws::ec2::Permission;
 use localaws::faults::Call;
 use serde_json::Value;
 
+use super::images::{is_shared_by, made_for};
 use super::{Monitor, State, text};
-use crate::simulation::script::STRANGER;
+use crate::simulation::script::{PARTNERS, STRANGER};
 use crate::support::TestStack;
 
 /// Reads may be two and a half minutes old, a function runs for one, and clocks are off by two, in seconds.
@@ -38,6 +39,19 @@ impl Monitor {
     pub(in crate::simulation) fn grant(&self, stack: &TestStack, region: &str, id: &str) {
         let (place, at) = (place(region, id), stack.world.clock().now());
         self.lock().claims.granted_at.insert(place, at);
+    }
+
+    /// Somebody shares this AMI with the first partner, which no version of its manifest has done so far.
+    pub(in crate::simulation) fn offer(&self, region: &str, id: &str) {
+        let mut state = self.lock();
+        state.look(region);
+        let place = place(region, id);
+        let made = state.images.get(&place).and_then(made_for);
+        let versions = made.and_then(|(manifest, _)| state.wanted.get(manifest));
+        let mut versions = versions.into_iter().flatten();
+        if !versions.any(|it| is_shared_by(it, PARTNERS[0])) {
+            state.claims.offered.insert(place);
+        }
     }
 
     /// Somebody has made this AMI private: whoever launches it now is of this account.

@@ -21,7 +21,7 @@ const FOR_LONG: SignedDuration = SignedDuration::from_mins(24 * 60 - 5);
 const REPLACED_FOR: SignedDuration = SignedDuration::from_hours(6);
 
 /// How old a read may be at most on which a function acts.
-const READ_TO_ACT_MAX: SignedDuration = SignedDuration::from_mins(20);
+pub(super) const READ_TO_ACT_MAX: SignedDuration = SignedDuration::from_mins(20);
 
 /// What emails say of an AMI that was deregistered.
 const GONE: &[&str] = &["deregistered", "was deregistered", "may be gone"];
@@ -48,6 +48,8 @@ pub(super) struct Claims {
     deprecated: BTreeSet<(String, String)>,
     /// AMIs that somebody has shared by hand with whom no manifest names, by Region and id, and when last.
     pub(super) granted_at: BTreeMap<(String, String), Timestamp>,
+    /// AMIs that somebody has shared with the first partner by hand, and no function since then, by Region and id.
+    pub(super) offered: BTreeSet<(String, String)>,
     /// When somebody changed an AMI by hand first, by Region and id.
     edited_at: BTreeMap<(String, String), Timestamp>,
     /// When somebody did so last.

@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 use localaws::ec2::{Image, ImageState};
 use localaws::faults::{Call, Exchange};
 
+use super::claims::READ_TO_ACT_MAX;
 use super::{State, field, values};
-use crate::simulation::script::{Manifest, ORGANIZATION, STORE_TAG, STRANGER, Source, UNIT};
+use crate::simulation::script::{
+    Manifest, ORGANIZATION, PARTNERS, STORE_TAG, STRANGER, Source, UNIT,
+};
 use crate::support::REGION;
 
 /// What makes an AMI.
@@ -41,6 +44,7 @@ impl State {
             self.judge_making(call, sent);
         }
         self.note_retirement(call, sent);
+        self.judge_name(call, sent);
         match call.action.as_str() {
             "ModifyImageAttribute" => {
                 self.judge_grant(call, sent);
@@ -230,6 +234,25 @@ impl State {
         }
     }
 
+    /// EC2 copies an AMI to a name that another one has, and whoever launches by that name may get either.
+    fn judge_name(&mut self, call: &Call, sent: &[(String, String)]) {
+        let manifest = self.made_by(sent);
+        if call.action != "CopyImage" || call.region != REGION || manifest.is_none() {
+            return;
+        }
+        let name = field(sent, "Name").unwrap_or_default();
+        let mut others = self.living(REGION).into_iter();
+        let other = others.find(|it| {
+            let is_other = made_for(it).map(|(of, _)| of) != manifest.as_deref();
+            let is_seen = call.at.duration_since(it.created_at) > READ_TO_ACT_MAX;
+            it.name == name && it.state == ImageState::Available && is_other && is_seen
+        });
+        if let Some(other) = other {
+            let what = format!("{} is named {name}, and so is a copy now", other.id);
+            self.wrong(call, &what);
+        }
+    }
+
     fn judge_grant(&mut self, call: &Call, sent: &[(String, String)]) {
         let id = field(sent, "ImageId").unwrap_or_default();
         let place = (call.region.clone(), id.to_owned());
@@ -242,6 +265,9 @@ impl State {
         let versions = self.versions_now(call, made.0);
         let added = values(sent, "LaunchPermission.Add.", "");
         for entity in added.map(str::to_owned) {
+            if entity == PARTNERS[0] {
+                self.claims.offered.remove(&place);
+            }
             let asking = versions.iter().filter(|it| is_shared_by(it, &entity));
             let asking: Vec<&Manifest> = asking.collect();
             let is_open = match entity.as_str() {
@@ -284,7 +310,9 @@ impl State {
         let removed = values(sent, "LaunchPermission.Remove.", "");
         for entity in removed.map(str::to_owned) {
             let keeps = |version: &Manifest| is_shared_by(version, &entity);
-            let is_foreign = entity == STRANGER && !versions.iter().any(|it| it.exact);
+            let is_offered = entity == PARTNERS[0] && self.claims.offered.contains(&place);
+            let is_foreign =
+                (entity == STRANGER || is_offered) && !versions.iter().any(|it| it.exact);
             if versions.iter().all(keeps) || is_foreign {
                 let what = format!("{id} is taken from {entity}, who is to have it");
                 self.wrong(call, &what);

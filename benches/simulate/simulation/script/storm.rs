@@ -22,6 +22,8 @@ pub(crate) enum Wrong {
     InternalError,
     Unavailable,
     Denied,
+    /// Too much of it runs at once.
+    LimitExceeded,
 }
 
 /// Which calls are meant.
