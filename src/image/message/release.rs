@@ -104,7 +104,7 @@ pub(super) fn left(name: &str, value: Option<&str>) -> String {
 /// A parameter was written and does not show the AMI yet.
 pub(super) fn not_confirmed(region: &str, name: &str) -> String {
     format!(
-        "waiting until the parameter {} in {} shows the AMI: Systems Manager validates it first, for minutes",
+        "waiting until the parameter {} in {} shows the AMI for good: Systems Manager validates values first, for minutes",
         word(name),
         word(region)
     )

@@ -137,7 +137,8 @@ pub enum WaitReason {
         /// The Region.
         region: String,
     },
-    /// A parameter was written and does not show its new value yet: SSM validates it first.
+    /// A parameter was written and does not show its new value yet, or may still come to show an earlier one: SSM validates
+    /// values first.
     ParameterNotConfirmed {
         /// The Region.
         region: String,
