@@ -32,6 +32,7 @@ mod release;
 mod removed;
 mod requests;
 mod retire;
+mod retire_shares;
 mod schema;
 mod status;
 mod storing;

@@ -1,17 +1,16 @@
 //! AMIs that are retired: what is done about one, from what is seen of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
 use super::*;
 use crate::image::outcome::Retired;
+use crate::image::publish::Observation;
 use crate::image::publish::retire::{
-    COOLDOWN, InUse, Pending, Plan, Seen, SharesSeen, Shown, SnapshotSeen, Target, needs_guard,
-    plan, retirement, targets,
+    COOLDOWN, InUse, Pending, Plan, Seen, Shown, SnapshotSeen, Target, needs_guard, plan,
+    retirement, targets,
 };
-use crate::image::publish::withdraw::withdraw;
-use crate::image::publish::{Observation, rehearse_retiring};
 use crate::image::status::{
     Action, KeptReason, KeptSnapshot, PreviousVersion, Protection, Retire, RetireOutcome,
     SnapshotKept,
@@ -27,7 +26,7 @@ pub(super) const DEPRECATE: Retire = Retire {
     delete_snapshots: false,
 };
 
-fn target() -> Target {
+pub(super) fn target() -> Target {
     Target {
         region: REGION.to_owned(),
         known: RegionStatus::pending("ami-1".to_owned()),
@@ -59,16 +58,16 @@ pub(super) fn seen_as(shown: Shown) -> Seen {
     }
 }
 
-fn planned(asked: Retire, target: Target, seen: Seen) -> Plan {
+pub(super) fn planned(asked: Retire, target: Target, seen: Seen) -> Plan {
     plan(asked, &[(target, seen)], after(10))
 }
 
-fn only(plan: &Plan) -> &Action {
+pub(super) fn only(plan: &Plan) -> &Action {
     assert_eq!((plan.ready.len(), plan.ended.len()), (1, 0), "{plan:?}");
     &plan.ready[0].action
 }
 
-fn waits_for(plan: &Plan) -> &Pending {
+pub(super) fn waits_for(plan: &Plan) -> &Pending {
     let is_idle = plan.ready.is_empty() && plan.ended.is_empty();
     assert!(is_idle && plan.pending.len() == 1, "{plan:?}");
     &plan.pending[0].2
@@ -110,85 +109,6 @@ fn what_is_free_is_deregistered_and_only_then_its_snapshots_are_deleted() {
     let plan = planned(DEREGISTER, gone, with(SnapshotSeen::Absent));
     assert_eq!(plan.ended[0].deleted, ["snap-1"]);
     assert_eq!(plan.ended[0].kept, []);
-}
-
-/// A status may name a snapshot that the AMI does not have.
-#[test]
-fn a_share_of_a_snapshot_that_the_ami_does_not_have_is_not_waited_for() {
-    let mut target = target();
-    let granted = &mut target.known.applied.settings.snapshots;
-    let accounts = BTreeSet::from(["210987654321".to_owned()]);
-    granted.insert("snap-9".to_owned(), accounts);
-    let seen = Seen {
-        shares: BTreeMap::from([("snap-9".to_owned(), SharesSeen::NotIts)]),
-        ..free()
-    };
-    let rehearsed = rehearse_retiring(DEREGISTER, &[(target, seen)], after(10));
-    assert_eq!(rehearsed.pending, []);
-    assert_eq!(rehearsed.planned.len(), 2, "{rehearsed:#?}");
-}
-
-/// A snapshot that one answer does not show may be there, and shared.
-#[test]
-fn a_share_of_a_snapshot_that_is_not_shown_is_waited_for() {
-    let accounts = BTreeSet::from(["210987654321".to_owned()]);
-    let mut gone = target();
-    let granted = &mut gone.known.applied.settings.snapshots;
-    granted.insert("snap-1".to_owned(), accounts.clone());
-    gone.known.retiring.deregistered_at = Some(after(9));
-    let with = |shares| Seen {
-        shares: BTreeMap::from([("snap-1".to_owned(), shares)]),
-        ..free()
-    };
-    let not_shown = Pending::SnapshotNotShown("snap-1".to_owned());
-    let why = KeptReason::NotAskedAnyMore;
-    for delete in [true, false] {
-        let mut gone = gone.clone();
-        gone.known.retiring.snapshots = vec!["snap-1".to_owned(); usize::from(delete)];
-        let plan = planned(DEREGISTER, gone.clone(), with(SharesSeen::Absent));
-        assert_eq!(waits_for(&plan), &not_shown);
-        let seen = [(gone, with(SharesSeen::Absent))];
-        assert_eq!(waits_for(&withdraw(&seen, &why, after(10))), &not_shown);
-    }
-    let ours = SharesSeen::Ours {
-        accounts: accounts.clone(),
-        needed_by: BTreeMap::new(),
-    };
-    let plan = planned(DEREGISTER, gone.clone(), with(ours));
-    assert!(matches!(only(&plan), Action::RevokePrevious { .. }));
-    // What is not there for long is shared with nobody.
-    gone.known.retiring.deregistered_at = Some(after(-6));
-    let plan = planned(DEREGISTER, gone, with(SharesSeen::Absent));
-    let ended = &plan.ended[0];
-    assert!(ended.revoked.is_empty() && ended.shared.is_empty());
-}
-
-/// Two AMIs of one snapshot, of which each has the share on record: it ends once, before the snapshot is deleted.
-#[test]
-fn a_share_that_two_amis_have_on_record_is_planned_to_end_once() {
-    let accounts = BTreeSet::from(["210987654321".to_owned()]);
-    let of = |image: &str, other: &str| {
-        let mut target = target();
-        image.clone_into(&mut target.known.image);
-        let granted = &mut target.known.applied.settings.snapshots;
-        granted.insert("snap-1".to_owned(), accounts.clone());
-        let ours = SharesSeen::Ours {
-            accounts: accounts.clone(),
-            needed_by: BTreeMap::from([(other.to_owned(), accounts.clone())]),
-        };
-        let seen = Seen {
-            shares: BTreeMap::from([("snap-1".to_owned(), ours)]),
-            ..free()
-        };
-        (target, seen)
-    };
-    let both = [of("ami-1", "ami-2"), of("ami-2", "ami-1")];
-    let rehearsed = rehearse_retiring(DEREGISTER, &both, after(10));
-    let revoked = rehearsed.planned.iter();
-    let revoked = revoked.filter(|it| matches!(it.action, Action::RevokePrevious { .. }));
-    assert_eq!(revoked.count(), 1, "{rehearsed:#?}");
-    let last = rehearsed.planned.last().unwrap();
-    assert!(matches!(last.action, Action::DeleteSnapshot { .. }));
 }
 
 #[test]

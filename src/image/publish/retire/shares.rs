@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::seen::{Pending, Seen, SharesSeen};
 use super::targets::Target;
 use crate::image::plan::VISIBILITY_GRACE;
+use crate::image::publish::difference::STALE_READS;
 use crate::image::publish::share::by_call;
 use crate::image::status::{Action, RegionAction};
 
@@ -25,6 +26,12 @@ pub(super) fn is_long_gone(target: &Target, now: Timestamp) -> bool {
     at.is_some_and(|at| now.duration_since(at) > VISIBILITY_GRACE)
 }
 
+/// Whether EC2 was asked to change the AMI so lately that reads may be older, and nobody has seen that it did.
+fn is_shared_lately(target: &Target, now: Timestamp) -> bool {
+    let intended = target.known.applied.intended.as_ref();
+    intended.is_some_and(|it| now.duration_since(it.at) < STALE_READS)
+}
+
 /// What ends them, once the AMI is deregistered, and before its snapshots are deleted: those that no AMI needs, except these,
 /// which go.
 pub(in crate::image::publish) fn end(
@@ -33,7 +40,7 @@ pub(in crate::image::publish) fn end(
     going: &Going,
     now: Timestamp,
 ) -> Result<Vec<Action>, Pending> {
-    let (mut actions, mut not_shown) = (Vec::new(), None);
+    let (mut actions, mut not_shown, mut is_unclear) = (Vec::new(), None, false);
     for (snapshot, _) in granted(target) {
         match seen.shares.get(snapshot) {
             None => return Err(Pending::Unknown),
@@ -58,11 +65,15 @@ pub(in crate::image::publish) fn end(
             Some(SharesSeen::Absent) if !is_long_gone(target, now) => {
                 not_shown = Some(snapshot.clone());
             }
+            // Nor does one that is older than the request for the share make that ended.
+            Some(SharesSeen::Ended) if is_shared_lately(target, now) => is_unclear = true,
             Some(_) => {}
         }
     }
-    match not_shown.filter(|_| actions.is_empty()) {
+    match not_shown {
+        _ if !actions.is_empty() => Ok(actions),
         Some(snapshot) => Err(Pending::SnapshotNotShown(snapshot)),
+        None if is_unclear => Err(Pending::Unknown),
         None => Ok(actions),
     }
 }
