@@ -94,6 +94,7 @@ impl Generator {
             ..self.possible(manifest)
         };
         without.accounts.retain(|at| at % PARTNERS.len() != 0);
+        let without = coherent(without);
         let mut with = without.clone();
         with.accounts.push(0);
         if ![&with, &without].into_iter().all(|it| self.is_allowed(it)) {
