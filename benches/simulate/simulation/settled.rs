@@ -247,7 +247,7 @@ async fn differences(
         "registration",
     );
     differs.unless(image.public == manifest.public, "public");
-    shares(played, manifest, (region, image), edits, &mut differs).await;
+    shares(played, manifest, image, region, &mut differs).await;
     differs
 }
 
@@ -255,8 +255,8 @@ async fn differences(
 async fn shares(
     played: &Played,
     manifest: &Manifest,
-    (region, image): (&'static str, &ObservedImage),
-    edits: &BTreeSet<String>,
+    image: &ObservedImage,
+    region: &'static str,
     differs: &mut Differences,
 ) {
     let aws = played.stack.aws().in_region(region);
@@ -264,7 +264,8 @@ async fn shares(
     let asked = asked(manifest);
     let mut of_manifests: BTreeSet<_> = granted.intersection(&all()).cloned().collect();
     let partner = Grantee::Account(PARTNERS[0].to_owned());
-    if edits.contains("Offer") && !asked.contains(&partner) {
+    let is_offered = played.monitor.is_offered(region, &image.id);
+    if is_offered && !asked.contains(&partner) {
         of_manifests.remove(&partner);
     }
     differs.unless(of_manifests == asked, "grants");

@@ -71,8 +71,20 @@ fn unwanted<'a>(
     let is_own = |it: &Found| {
         it.1.tags.get("amiwright:digest").map(String::as_str) == status["build"]["digest"].as_str()
     };
+    let versions = played.monitor.versions(&played.stack, key);
+    let dropped = |version: &&Manifest| {
+        let text_of = version.text(key, &played.sources);
+        amiwright::manifest::sha256_hex(text_of.as_bytes()) == text(status, "/manifest/sha256")
+    };
+    let version = versions.iter().rfind(dropped);
+    // It was, for a version before.
+    let is_deprecated_as_asked = |it: &Found| {
+        let is_asked = version.is_some_and(|it| it.replaces == Retire::Deprecate);
+        is_asked && it.1.deprecate_at.is_some()
+    };
     let is_silent = |it: &Found| match retired.get(&it.1.id).map(String::as_str) {
         _ if it.1.state != "available" => false,
+        Some("kept") if is_deprecated_as_asked(it) => false,
         Some("kept") => !is_answered(status, &it.1.id),
         Some("deprecated") => it.1.deprecate_at.is_none(),
         _ => true,
@@ -86,12 +98,6 @@ fn unwanted<'a>(
             && previous.contains(&it.1.id)
             && is_told_as_kept(played, it.0, &it.1.id)
     };
-    let versions = played.monitor.versions(&played.stack, key);
-    let dropped = |version: &&Manifest| {
-        let text_of = version.text(key, &played.sources);
-        amiwright::manifest::sha256_hex(text_of.as_bytes()) == text(status, "/manifest/sha256")
-    };
-    let version = versions.iter().rfind(dropped);
     let images = images.iter().copied();
     match (text(status, "/state"), version) {
         ("available", Some(version)) if version.replaces != Retire::Keep => {

@@ -10,7 +10,7 @@ use crate::image::message::{
     failure_line, failures, kept_text, release as release_text, share_left, shell_word, wait_text,
 };
 use crate::image::outcome::StepOutcome;
-use crate::image::publish::{ReleasePlan, retire};
+use crate::image::publish::{PendingParameter, ReleasePlan, retire};
 use crate::image::status::{Action, Status};
 use crate::manifest::Problem;
 use crate::manifest::location::s3_uri;
@@ -281,10 +281,13 @@ impl Document {
                 ..line
             });
         }
-        for id in release.pending.keys() {
-            let why = match publishing.parameter_errors.get(id) {
-                Some(error) => error.to_string(),
-                None => "its value could not be seen".to_owned(),
+        for (id, pending) in &release.pending {
+            let why = match (pending, publishing.parameter_errors.get(id)) {
+                (PendingParameter::NotConfirmed, _) => {
+                    "Systems Manager may still be validating a value".to_owned()
+                }
+                (_, Some(error)) => error.to_string(),
+                (_, None) => "its value could not be seen".to_owned(),
             };
             let what = format!("parameter {}", id.name);
             self.changes.push(Line::blocked(&id.region, what, why));

@@ -50,6 +50,7 @@ pub(super) fn pending(why: Pending) -> &'static str {
 pub(super) fn not_retired(why: &retire::Pending) -> String {
     match why {
         retire::Pending::Unknown => "EC2 did not say what has to be known".to_owned(),
+        retire::Pending::Settling => "what was changed a moment ago may not show yet".to_owned(),
         retire::Pending::NotShown => "EC2 does not show it".to_owned(),
         retire::Pending::SnapshotNotShown(_) => "EC2 does not show its snapshots".to_owned(),
         retire::Pending::NoSuccessor => {

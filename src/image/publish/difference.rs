@@ -14,8 +14,8 @@ use crate::image::status::{Action, Applied, Grantee, Intended, Settings};
 pub const STALE_READS: SignedDuration = SignedDuration::from_mins(5);
 
 /// After how long without a request the functions stood still, or another version was the current one: what EC2 does not
-/// show is asked for every few minutes.
-const STANDSTILL: SignedDuration = SignedDuration::from_hours(1);
+/// show is asked for every few minutes, unless the stack's schedule is slower.
+const STANDSTILL: SignedDuration = SignedDuration::from_hours(3);
 
 /// What is to be changed about an AMI.
 #[must_use]

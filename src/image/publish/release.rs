@@ -58,7 +58,7 @@ pub struct ReleasePlan {
 /// Why a parameter is not set yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PendingParameter {
-    /// It was written and does not show the value yet.
+    /// It was written and does not show the value yet, or may still come to show an earlier one.
     NotConfirmed,
     /// It could not be seen.
     Unknown,
@@ -264,7 +264,7 @@ fn next(
         let may_lose = |it: &PossibleValue| {
             it.value != wanted.value
                 && it.last > shown.version
-                && now.duration_since(it.asked_at) < LATE
+                && now.duration_since(it.asked_at).abs() < LATE
         };
         return match shown.kind.as_str() {
             STRING if ours.all_possible().iter().any(may_lose) => {

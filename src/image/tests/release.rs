@@ -300,6 +300,14 @@ fn set_back() -> Vec<Case> {
         ),
         case("this one again, long after another", before(4, 21), Do::Set),
         case("another cannot show any more", before(3, 1), Do::Set),
+        case(
+            "another, long ago and just now",
+            ParameterStatus {
+                possible: vec![possible("ami-2", 3, 4, 60)],
+                ..put(1)
+            },
+            Do::Wait,
+        ),
     ]
 }
 

@@ -63,7 +63,7 @@ fn a_share_of_a_snapshot_that_is_not_shown_is_waited_for() {
 /// The read may be older than the request for the share.
 #[test]
 fn a_share_that_was_just_asked_for_and_does_not_show_is_waited_for() {
-    let accounts = BTreeSet::from(["210987654321".to_owned()]);
+    let accounts = BTreeSet::from(["111122223333".to_owned(), "210987654321".to_owned()]);
     let asked_at = |minutes| {
         let mut target = target();
         let applied = &mut target.known.applied;
@@ -79,14 +79,34 @@ fn a_share_that_was_just_asked_for_and_does_not_show_is_waited_for() {
         });
         target
     };
-    let mut seen = free();
-    seen.shares.insert("snap-1".to_owned(), SharesSeen::Ended);
+    let with = |shares| Seen {
+        shares: BTreeMap::from([("snap-1".to_owned(), shares)]),
+        ..free()
+    };
+    let some = || BTreeSet::from(["210987654321".to_owned()]);
+    let seen = with(SharesSeen::Ended);
+    let needed_by = |image: &str| BTreeMap::from([(image.to_owned(), some())]);
+    let ours = |needed_by| SharesSeen::Ours {
+        accounts: some(),
+        needed_by,
+    };
     let mut gone = asked_at(9);
     for is_gone in [false, true] {
         gone.known.retiring.deregistered_at = is_gone.then(|| after(9));
-        let plan = planned(DEREGISTER, gone.clone(), seen.clone());
-        assert_eq!(waits_for(&plan), &Pending::Unknown);
+        for shares in [
+            SharesSeen::Ended,
+            SharesSeen::Kept(some()),
+            ours(needed_by("ami-5")),
+        ] {
+            let plan = planned(DEREGISTER, gone.clone(), with(shares));
+            assert_eq!(waits_for(&plan), &Pending::Settling);
+        }
     }
+    // What shows can end while the rest is waited for, but not before the AMI goes.
+    let plan = planned(DEREGISTER, gone, with(ours(BTreeMap::new())));
+    assert!(matches!(only(&plan), Action::RevokePrevious { .. }));
+    let plan = planned(DEREGISTER, asked_at(9), with(ours(BTreeMap::new())));
+    assert_eq!(waits_for(&plan), &Pending::Settling);
     let mut gone = asked_at(4);
     gone.known.retiring.deregistered_at = Some(after(9));
     let plan = planned(DEREGISTER, gone, seen);

@@ -245,7 +245,7 @@ fn decide(
         let reason = wait_reason(step, &region, &image, &why, seen);
         let limit = match why {
             Pending::NotShown => Some(VISIBILITY_GRACE),
-            Pending::Unknown | Pending::NoSuccessor => Some(PUBLISH_GRACE),
+            Pending::Unknown | Pending::Settling | Pending::NoSuccessor => Some(PUBLISH_GRACE),
             // EC2 ends these, however long that takes, and the plan itself the last.
             Pending::ImagePending | Pending::Cooldown(_) | Pending::SnapshotNotShown(_) => None,
         };
@@ -264,6 +264,7 @@ fn decide(
             Pending::NotShown => gone(it, why_kept, step.now()),
             Pending::NoSuccessor => given_up(it, None, &KeptReason::NoSuccessor, step.now()),
             Pending::Unknown
+            | Pending::Settling
             | Pending::SnapshotNotShown(_)
             | Pending::ImagePending
             | Pending::Cooldown(_) => given_up(it, None, &not_known(&reason), step.now()),
@@ -318,6 +319,9 @@ pub(super) fn wait_reason(
                 image: current.map_or(image, |it| it.image.as_str()).to_owned(),
             }
         }
+        Pending::Settling => WaitReason::SettingsNotVisible {
+            region: region.to_owned(),
+        },
         Pending::NotShown => WaitReason::ImageNotVisible {
             image: image.to_owned(),
         },

@@ -41,7 +41,7 @@ impl Monitor {
         self.lock().claims.granted_at.insert(place, at);
     }
 
-    /// Somebody shares this AMI with the first partner, which no version of its manifest has done so far.
+    /// Somebody shares this AMI with the first partner.
     pub(in crate::simulation) fn offer(&self, region: &str, id: &str) {
         let mut state = self.lock();
         state.look(region);
@@ -49,9 +49,13 @@ impl Monitor {
         let made = state.images.get(&place).and_then(made_for);
         let versions = made.and_then(|(manifest, _)| state.wanted.get(manifest));
         let mut versions = versions.into_iter().flatten();
-        if !versions.any(|it| is_shared_by(it, PARTNERS[0])) {
-            state.claims.offered.insert(place);
-        }
+        let is_first = !versions.any(|it| is_shared_by(it, PARTNERS[0]));
+        state.claims.offered.insert(place, is_first);
+    }
+
+    /// Whether the first partner has this AMI from somebody, and no function has shared it with them since.
+    pub(in crate::simulation) fn is_offered(&self, region: &str, id: &str) -> bool {
+        self.lock().claims.offered.contains_key(&place(region, id))
     }
 
     /// Somebody has made this AMI private: whoever launches it now is of this account.

@@ -48,8 +48,9 @@ pub(super) struct Claims {
     deprecated: BTreeSet<(String, String)>,
     /// AMIs that somebody has shared by hand with whom no manifest names, by Region and id, and when last.
     pub(super) granted_at: BTreeMap<(String, String), Timestamp>,
-    /// AMIs that somebody has shared with the first partner by hand, and no function since then, by Region and id.
-    pub(super) offered: BTreeSet<(String, String)>,
+    /// AMIs that somebody has shared with the first partner by hand, and no function since then, by Region and id; whether no
+    /// version of the manifest had asked for that before.
+    pub(super) offered: BTreeMap<(String, String), bool>,
     /// When somebody changed an AMI by hand first, by Region and id.
     edited_at: BTreeMap<(String, String), Timestamp>,
     /// When somebody did so last.

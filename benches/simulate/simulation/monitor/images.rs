@@ -310,7 +310,8 @@ impl State {
         let removed = values(sent, "LaunchPermission.Remove.", "");
         for entity in removed.map(str::to_owned) {
             let keeps = |version: &Manifest| is_shared_by(version, &entity);
-            let is_offered = entity == PARTNERS[0] && self.claims.offered.contains(&place);
+            let is_offered =
+                entity == PARTNERS[0] && self.claims.offered.get(&place) == Some(&true);
             let is_foreign =
                 (entity == STRANGER || is_offered) && !versions.iter().any(|it| it.exact);
             if versions.iter().all(keeps) || is_foreign {

@@ -70,6 +70,8 @@ pub struct Seen {
 pub enum Pending {
     /// EC2 did not tell what has to be known.
     Unknown,
+    /// What was asked for a moment ago may not show yet.
+    Settling,
     /// EC2 does not show it.
     NotShown,
     /// It is deregistered, and EC2 does not show this snapshot, which is to be deleted or was shared. Once that has lasted, it

@@ -40,20 +40,16 @@ pub(in crate::image::publish) fn end(
     going: &Going,
     now: Timestamp,
 ) -> Result<Vec<Action>, Pending> {
-    let (mut actions, mut not_shown, mut is_unclear) = (Vec::new(), None, false);
-    for (snapshot, _) in granted(target) {
+    let (mut actions, mut not_shown, mut is_partly) = (Vec::new(), None, false);
+    for (snapshot, ours) in granted(target) {
         match seen.shares.get(snapshot) {
             None => return Err(Pending::Unknown),
             Some(SharesSeen::Ours {
                 accounts,
                 needed_by,
             }) => {
-                let stay = needed_by
-                    .iter()
-                    .filter(|(image, _)| !going.contains(*image));
-                let stay: BTreeSet<&String> = stay.flat_map(|(_, accounts)| accounts).collect();
-                let mut accounts = accounts.clone();
-                accounts.retain(|account| !stay.contains(account));
+                is_partly |= accounts.len() < ours.len();
+                let accounts = not_needed(accounts, needed_by, going);
                 let revoke = |accounts| Action::RevokePrevious {
                     image: target.known.image.clone(),
                     snapshot: snapshot.clone(),
@@ -65,17 +61,36 @@ pub(in crate::image::publish) fn end(
             Some(SharesSeen::Absent) if !is_long_gone(target, now) => {
                 not_shown = Some(snapshot.clone());
             }
-            // Nor does one that is older than the request for the share make that ended.
-            Some(SharesSeen::Ended) if is_shared_lately(target, now) => is_unclear = true,
-            Some(_) => {}
+            Some(SharesSeen::Kept(accounts)) => is_partly |= accounts.len() < ours.len(),
+            Some(SharesSeen::Ended) => is_partly = true,
+            Some(SharesSeen::Absent | SharesSeen::NotIts) => {}
         }
     }
-    match not_shown {
-        _ if !actions.is_empty() => Ok(actions),
+    // Nor is ended what a read does not show that may be older than the request for it. Once the AMI is gone, nothing may
+    // prove any more that it was its own.
+    let is_there = target.known.retiring.deregistered_at.is_none();
+    let is_settling = is_partly && is_shared_lately(target, now);
+    if is_settling && (is_there || actions.is_empty()) {
+        return Err(Pending::Settling);
+    }
+    match not_shown.filter(|_| actions.is_empty()) {
         Some(snapshot) => Err(Pending::SnapshotNotShown(snapshot)),
-        None if is_unclear => Err(Pending::Unknown),
         None => Ok(actions),
     }
+}
+
+/// Those of the accounts that no AMI needs, except these, which go.
+fn not_needed(
+    accounts: &BTreeSet<String>,
+    needed_by: &BTreeMap<String, BTreeSet<String>>,
+    going: &Going,
+) -> BTreeSet<String> {
+    let stay = needed_by
+        .iter()
+        .filter(|(image, _)| !going.contains(*image));
+    let stay: BTreeSet<&String> = stay.flat_map(|(_, accounts)| accounts).collect();
+    let free = accounts.iter().filter(|it| !stay.contains(it));
+    free.cloned().collect()
 }
 
 /// Leaves each share only in the first of the requests that end it: several AMIs may have it on record.
