@@ -28,10 +28,13 @@ impl Generator {
                 _ => Vec::new(),
             },
             // Few histories have an instance, and few of those call EC2 for it.
-            Event::Drop { manifest, .. }
-                if manifest.source == Source::Instance && self.chance(30) =>
+            Event::Drop { key, manifest, .. }
+                if manifest.source == Source::Instance && self.chance(45) =>
             {
-                self.not_bundled()
+                match self.chance(60) {
+                    true => self.not_bundled(),
+                    false => self.bundled_in_vain(*key, manifest),
+                }
             }
             Event::Drop { key, manifest, .. } => match self.random.u32(..100) {
                 0..4 => self.object_replaced(*key, manifest),

@@ -20,11 +20,11 @@ impl Generator {
             return Vec::new();
         }
         match self.random.u32(..100) {
-            0..4 => self.begun_unheard(*key, manifest),
-            4..6 => self.copied_unheard(*key, manifest),
-            6..8 => self.stored_unheard(*key, manifest),
-            8..10 => self.imported_unlisted(*key, manifest),
-            10..13 => self.set_back_at_once(*key, manifest),
+            0..6 => self.begun_unheard(*key, manifest),
+            6..8 => self.copied_unheard(*key, manifest),
+            8..10 => self.stored_unheard(*key, manifest),
+            10..12 => self.imported_unlisted(*key, manifest),
+            12..15 => self.set_back_at_once(*key, manifest),
             _ => Vec::new(),
         }
     }

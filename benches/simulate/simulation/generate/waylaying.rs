@@ -144,6 +144,32 @@ impl Generator {
         vec![self.after(&[0], storm)]
     }
 
+    /// Nothing comes of the next version, while the one before has an AMI, and its bundle.
+    pub(super) fn bundled_in_vain(&mut self, key: usize, manifest: &Manifest) -> Vec<Move> {
+        let next = Manifest {
+            imds: !manifest.imds,
+            ..manifest.clone()
+        };
+        if !self.is_allowed(&next) {
+            return Vec::new();
+        }
+        let upload = self.upload(key, next);
+        let mut moves = Vec::new();
+        let end = match self.pick(&[Some(Some(Kind::BundleInstance)), Some(None), None]) {
+            Some(kind) => {
+                let fail = Event::FailNext { kind, message: 0 };
+                moves.push(self.after(&MADE_FOR_LONG, fail));
+                self.after(&[0], upload)
+            }
+            None => {
+                moves.push(self.after(&MADE_FOR_LONG, upload));
+                self.after(&[5, 20, 70], Event::Cancel { key })
+            }
+        };
+        moves.push(end);
+        moves
+    }
+
     /// An audit sees what somebody has changed by hand, and the next one does not see the Region.
     pub(super) fn audited_unseen(&mut self, region: usize) -> Vec<Move> {
         let audit = || Event::Run { task: Task::Audit };
