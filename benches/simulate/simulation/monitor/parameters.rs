@@ -34,6 +34,7 @@ impl State {
             return self.wrong(call, &format!("of {name}: functions only put parameters"));
         }
         self.coverage.action(&call.action);
+        self.judge_writing(call, name, value);
         if !self.given(call).parameters || !self.is_open_region(call) {
             self.wrong(call, &format!("{name} is set, and nobody opened that"));
         }

@@ -54,6 +54,9 @@ const FOR_A_WHILE: u32 = 30;
 const FOR_MINUTES: u32 = 12;
 const FOR_AN_HOUR: u32 = 75;
 
+/// How often a value is written at most: three times for each attempt, whose answers may be lost.
+const WRITTEN: u32 = 6;
+
 /// What clean-up does in EC2 to find what there is, and to prove whose it is.
 const LOOKS: [&str; 5] = [
     "CreateTags",
@@ -75,6 +78,8 @@ pub(super) struct Refusals {
     unclear_until: Option<Timestamp>,
     /// When a function was last not told which Regions there are.
     regions_unknown_at: Option<Timestamp>,
+    /// How often SSM took a value for a parameter, by Region and name.
+    puts: BTreeMap<(String, String), (String, u32)>,
     /// Each request that AWS has refused for good, by Region, action and what it is about.
     named: BTreeSet<(String, String, String)>,
 }
@@ -115,12 +120,35 @@ impl State {
     /// Something happens: what was refused may be asked for anew.
     pub(super) fn forget_refusals(&mut self, event: &Event, at: Timestamp) {
         self.refusals.rows.clear();
+        self.refusals.puts.clear();
         if let Event::Storm { fault, seconds, .. } = event
             && *fault != Wrong::Denied
         {
             let seconds = i64::try_from(*seconds).unwrap_or(i64::MAX) + 60;
             let until = at.saturating_add(SignedDuration::from_secs(seconds)).ok();
             self.refusals.unclear_until = self.refusals.unclear_until.max(until);
+        }
+    }
+
+    /// Counts how often a value is written: one that never shows counts as not validated, and is told.
+    pub(super) fn judge_writing(&mut self, call: &Call, name: &str, value: &str) {
+        let place = (call.region.clone(), name.to_owned());
+        let fresh = (value.to_owned(), 0);
+        let known = self
+            .refusals
+            .puts
+            .entry(place)
+            .or_insert_with(|| fresh.clone());
+        if known.0 != value {
+            *known = fresh;
+        }
+        known.1 += 1;
+        if known.1 > WRITTEN {
+            let often = known.1;
+            self.wrong(
+                call,
+                &format!("{name} is set to {value} for the {often}th time"),
+            );
         }
     }
 
