@@ -44,6 +44,7 @@ impl Generator {
                 17..33 => self.waylaid(*key, manifest),
                 33..38 => self.edited_before(*key, manifest),
                 38..40 => self.offered(*key, manifest),
+                40..43 => self.failed_and_left(*key, manifest),
                 _ => Vec::new(),
             },
             _ => Vec::new(),

@@ -170,6 +170,37 @@ impl Generator {
         moves
     }
 
+    /// An AMI fails, and what is left of it can not be deleted for a while.
+    pub(super) fn failed_and_left(&mut self, key: usize, manifest: &Manifest) -> Vec<Move> {
+        let (source, kind) = self.pick(&[
+            (Source::Disk, None),
+            (Source::Disk, None),
+            (Source::Image, Some(Kind::CopyImage)),
+        ]);
+        let next = coherent(Manifest {
+            source,
+            elsewhere: false,
+            imds: !manifest.imds,
+            ..manifest.clone()
+        });
+        if !self.is_allowed(&next) {
+            return Vec::new();
+        }
+        let action = self.pick(&["DeregisterImage", "DeleteSnapshot"]);
+        let storm = Event::Storm {
+            what: Meant::Action("ec2".to_owned(), action.to_owned()),
+            fault: self.pick(&[Wrong::Throttled, Wrong::AnswerLost, Wrong::Denied]),
+            seconds: self.pick(&[130, 900, 5_000]),
+        };
+        let fail = Event::FailNext { kind, message: 0 };
+        let mut moves = Vec::new();
+        moves.extend(self.object_of(key, &next));
+        moves.push(self.after(&[0, 600], fail));
+        let upload = self.upload(key, next);
+        moves.extend([storm, upload].map(|event| Move { pause: 0, event }));
+        moves
+    }
+
     /// An audit sees what somebody has changed by hand, and the next one does not see the Region.
     pub(super) fn audited_unseen(&mut self, region: usize) -> Vec<Move> {
         let audit = || Event::Run { task: Task::Audit };
