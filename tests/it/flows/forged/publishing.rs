@@ -125,7 +125,7 @@ fn full(status: &Value) -> Value {
         });
         full["release"]["parameters"][format!("{place}:{NAME}")] = json!({
             "value": value, "version": 2, "confirmedAt": at, "overwritten": 1, "isText": true, "leftAt": at,
-            "put": put, "possible": [{"value": value, "after": 2, "last": 3}],
+            "put": put, "possible": [{"value": value, "after": 2, "last": 3, "askedAt": at}],
         });
     }
     full["release"]["releasedAt"] = at.clone();
