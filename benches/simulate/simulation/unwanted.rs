@@ -77,16 +77,17 @@ fn unwanted<'a>(
         amiwright::manifest::sha256_hex(text_of.as_bytes()) == text(status, "/manifest/sha256")
     };
     let version = versions.iter().rfind(dropped);
+    let now = played.stack.world.clock().now();
     // It was, for a version before.
     let is_deprecated_as_asked = |it: &Found| {
         let is_asked = version.is_some_and(|it| it.replaces == Retire::Deprecate);
-        is_asked && it.1.deprecate_at.is_some()
+        is_asked && it.1.deprecate_at.is_some_and(|at| at <= now)
     };
     let is_silent = |it: &Found| match retired.get(&it.1.id).map(String::as_str) {
         _ if it.1.state != "available" => false,
         Some("kept") if is_deprecated_as_asked(it) => false,
         Some("kept") => !is_answered(status, &it.1.id),
-        Some("deprecated") => it.1.deprecate_at.is_none(),
+        Some("deprecated") => it.1.deprecate_at.is_none_or(|at| at > now),
         _ => true,
     };
     let orphans = status["build"]["orphans"].to_string();

@@ -1,5 +1,6 @@
 //! Whether what a notice says of AMIs is so in EC2.
 
+use jiff::{SignedDuration, Timestamp};
 use localaws::ec2::{Image, ImageState, Snapshot};
 use localaws::faults::Call;
 use serde_json::Value;
@@ -11,12 +12,15 @@ use crate::support::REGION;
 /// Why an AMI stays that is certainly there.
 const THERE: [&str; 3] = ["in-use", "launched", "protected"];
 
+/// How soon an AMI is deprecated that nobody wants any more: minutes, by clocks that are off by two.
+const SOON: SignedDuration = SignedDuration::from_mins(20);
+
 impl State {
     /// Judges what a notice says that is recorded now.
     pub(super) fn judge_truth(&mut self, call: &Call, kind: &str, facts: &Value) {
         let wrong = match kind {
             "completed" | "changed" => self.unlike(call, facts).into_iter().collect(),
-            "retired" => self.not_retired(facts),
+            "retired" => self.not_retired(call, facts),
             "drifted" => self.not_drifted(facts),
             "failed" | "lost" | "cancelled" => self.not_deleted(facts),
             _ => Vec::new(),
@@ -49,7 +53,8 @@ impl State {
     }
 
     /// What did not become of AMIs of earlier versions, or of a removed manifest, although it is said to.
-    fn not_retired(&self, facts: &Value) -> Vec<String> {
+    fn not_retired(&self, call: &Call, facts: &Value) -> Vec<String> {
+        let is_soon = |at: Timestamp| at.duration_since(call.at) <= SOON;
         let mut wrong = Vec::new();
         for it in facts["retired"].as_array().into_iter().flatten() {
             let (region, id) = (text(it, "/region"), text(it, "/image"));
@@ -60,7 +65,9 @@ impl State {
             };
             let so = match (text(it, "/outcome"), &image) {
                 ("deregistered" | "gone", image) => image.is_none(),
-                ("deprecated", Some(image)) => image.deprecation_time.is_some() || is_touched(),
+                ("deprecated", Some(image)) => {
+                    image.deprecation_time.is_some_and(is_soon) || is_touched()
+                }
                 (_, None) => !THERE.contains(&text(it, "/why/reason")) || is_touched(),
                 _ => true,
             };
