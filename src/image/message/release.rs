@@ -101,7 +101,7 @@ pub(super) fn left(name: &str, value: Option<&str>) -> String {
     )
 }
 
-/// A parameter was written and does not show the AMI yet.
+/// A parameter was written and does not show the AMI yet, or may come to show another.
 pub(super) fn not_confirmed(region: &str, name: &str) -> String {
     format!(
         "waiting until the parameter {} in {} shows the AMI for good: Systems Manager validates values first, for minutes",

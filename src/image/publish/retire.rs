@@ -242,7 +242,7 @@ fn deregister(
     match target.known.retiring.unprotected_at {
         // A read that is older than our request shows it as it was.
         Some(off) if now.duration_since(off) < STALE_READS => {
-            return Next::Wait(Pending::Unknown);
+            return Next::Wait(Pending::Settling);
         }
         // Whoever has done that wants to keep it.
         Some(_) => {

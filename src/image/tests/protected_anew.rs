@@ -140,7 +140,10 @@ fn nothing_is_done_before_it_is_clear_whether_somebody_has_protected_it() {
                 assert!(plan.ready.is_empty() && plan.ended.is_empty(), "{plan:?}");
                 let why = &plan.pending[0].2;
                 assert!(
-                    matches!(why, Pending::Unknown | Pending::Cooldown(_)),
+                    matches!(
+                        why,
+                        Pending::Unknown | Pending::Settling | Pending::Cooldown(_)
+                    ),
                     "{why:?}"
                 );
             }

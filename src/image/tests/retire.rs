@@ -200,7 +200,7 @@ fn a_protection_is_switched_off_first_and_its_cooldown_waited_for() {
     unprotected.known.retiring.has_cooldown = false;
     unprotected.known.applied.settings.protection = Some(Protection::On);
     let plan = planned(DEREGISTER, unprotected, shown("enabled-without-cooldown"));
-    assert_eq!(waits_for(&plan), &Pending::Unknown);
+    assert_eq!(waits_for(&plan), &Pending::Settling);
 }
 
 /// Neither what was never set nor what somebody has made another one.

@@ -40,7 +40,7 @@ pub(in crate::image::publish) fn protected_anew(
     match retiring.unprotected_at.is_some_and(is_stale) {
         true => {
             let until = cooldown(target, shown, now);
-            Anew::Unclear(until.map_or(Pending::Unknown, Pending::Cooldown))
+            Anew::Unclear(until.map_or(Pending::Settling, Pending::Cooldown))
         }
         false => Anew::Yes,
     }

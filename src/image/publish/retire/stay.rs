@@ -43,7 +43,7 @@ pub(in crate::image::publish) fn next(
     // A read that is older than our request shows it as it was.
     let is_stale = |at: Timestamp| now.duration_since(at) < STALE_READS;
     if retiring.asked_at.is_some_and(is_stale) {
-        return Next::Wait(Pending::Unknown);
+        return Next::Wait(Pending::Settling);
     }
     if shown.is_ours && !seen.is_closed {
         match protected_anew(target, shown, now) {
