@@ -66,16 +66,14 @@ pub(super) async fn edit(played: &mut Played, key: &str, region: &'static str, e
             }
             Edit::Disown => disown(played, region, &image),
             Edit::Offer if image.launch_permissions.contains(&partner()) => continue,
-            Edit::Offer => {
-                played.monitor.offer(region, &id);
-                ec2.edit_image(region, &id, |image| change(image, edit));
-            }
             edit => {
                 ec2.edit_image(region, &id, |image| change(image, edit));
             }
         }
-        if edit == Edit::Grant {
-            played.monitor.grant(&played.stack, region, &id);
+        match edit {
+            Edit::Grant => played.monitor.grant(&played.stack, region, &id),
+            Edit::Offer => played.monitor.offer(region, &id),
+            _ => {}
         }
         // Whoever was to have it loses a disabled one, too.
         if [Edit::Revoke, Edit::Disable].contains(&edit) {

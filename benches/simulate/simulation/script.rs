@@ -7,7 +7,7 @@ mod storm;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::stack::{Change, Stack};
-pub(crate) use self::storm::{Meant, SILENT, Wrong};
+pub(crate) use self::storm::{Meant, SILENT, Wrong, starts_work};
 
 /// A state of tasks that EC2 does not document.
 pub(crate) const UNDOCUMENTED: &str = "halfway";

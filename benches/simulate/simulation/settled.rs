@@ -264,8 +264,7 @@ async fn shares(
     let asked = asked(manifest);
     let mut of_manifests: BTreeSet<_> = granted.intersection(&all()).cloned().collect();
     let partner = Grantee::Account(PARTNERS[0].to_owned());
-    let is_offered = played.monitor.is_offered(region, &image.id);
-    if is_offered && !asked.contains(&partner) {
+    if played.monitor.is_offered(region, &image.id) && !asked.contains(&partner) {
         of_manifests.remove(&partner);
     }
     differs.unless(of_manifests == asked, "grants");

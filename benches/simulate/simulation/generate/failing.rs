@@ -1,7 +1,7 @@
 //! What goes wrong with calls, invocations and events.
 
 use super::Generator;
-use crate::simulation::script::{COPY_REGIONS, Event, Meant, Wrong};
+use crate::simulation::script::{COPY_REGIONS, Event, Meant, Wrong, starts_work};
 
 /// Rules that are switched off at times: of uploads, requests, ticks, sweeps, audits, states of AMIs, due markers.
 const RULES: [&str; 7] = [
@@ -42,17 +42,6 @@ const ACTIONS: [(&str, &str); 26] = [
     ("sns", "Publish"),
     ("ssm", "PutParameter"),
     ("ssm", "GetParameters"),
-];
-
-/// Actions that begin work, of which EC2 does only so much at once.
-const STARTS_WORK: [&str; 7] = [
-    "BundleInstance",
-    "CopyImage",
-    "CreateRestoreImageTask",
-    "CreateStoreImageTask",
-    "ImportImage",
-    "ImportSnapshot",
-    "RegisterImage",
 ];
 
 /// Actions of the functions that a policy refuses by name at times.
@@ -137,10 +126,11 @@ impl Generator {
             Wrong::Slow(slow),
             Wrong::Denied,
         ]);
-        let is_start = |it: &Meant| matches!(it, Meant::Action(_, action) if STARTS_WORK.contains(&action.as_str()));
-        let fault = match is_start(&what) && self.chance(25) {
-            true => Wrong::LimitExceeded,
-            false => fault,
+        let fault = match &what {
+            Meant::Action(_, action) if starts_work(action) && self.chance(25) => {
+                Wrong::LimitExceeded
+            }
+            _ => fault,
         };
         let seconds = self.pick(&[5, 40, 130, 900, 5_000, 20_000]);
         Event::Storm {

@@ -154,20 +154,16 @@ impl Generator {
             return Vec::new();
         }
         let upload = self.upload(key, next);
-        let mut moves = Vec::new();
-        let end = match self.pick(&[Some(Some(Kind::BundleInstance)), Some(None), None]) {
-            Some(kind) => {
-                let fail = Event::FailNext { kind, message: 0 };
-                moves.push(self.after(&MADE_FOR_LONG, fail));
-                self.after(&[0], upload)
-            }
-            None => {
-                moves.push(self.after(&MADE_FOR_LONG, upload));
-                self.after(&[5, 20, 70], Event::Cancel { key })
-            }
-        };
-        moves.push(end);
-        moves
+        if self.chance(33) {
+            let cancel = Event::Cancel { key };
+            return vec![
+                self.after(&MADE_FOR_LONG, upload),
+                self.after(&[5, 20, 70], cancel),
+            ];
+        }
+        let kind = self.pick(&[Some(Kind::BundleInstance), None]);
+        let fail = Event::FailNext { kind, message: 0 };
+        vec![self.after(&MADE_FOR_LONG, fail), self.after(&[0], upload)]
     }
 
     /// An AMI fails, and what is left of it can not be deleted for a while.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::happened::UNCLEAR;
 use super::{State, text};
 use crate::simulation::manifest::key as manifest_key;
-use crate::simulation::script::{Edit, Event, Kind, SILENT, Source, VALIDATED};
+use crate::simulation::script::{Edit, Event, Kind, SILENT, Source, VALIDATED, starts_work};
 use crate::simulation::setting::region;
 
 /// Codes of errors that pass ("Error codes for the Amazon EC2 API", and the error lists of S3, SNS and SSM): the request is sent
@@ -23,17 +23,6 @@ const PASSING: [&str; 8] = [
     "ThrottlingException",
     "TooManyRequestsException",
     "Unavailable",
-];
-
-/// Actions that begin work. How much of it runs at once is limited, and that passes when some of it has ended.
-const STARTS_WORK: [&str; 7] = [
-    "BundleInstance",
-    "CopyImage",
-    "CreateRestoreImageTask",
-    "CreateStoreImageTask",
-    "ImportImage",
-    "ImportSnapshot",
-    "RegisterImage",
 ];
 
 /// How long a Region may refuse what publishing needs, in seconds.
@@ -262,7 +251,7 @@ fn passes(failure: &Value) -> bool {
     let (kind, code) = (text(failure, "/kind"), text(failure, "/code"));
     let is_limit = code == "ResourceLimitExceeded";
     let is_passing = PASSING.contains(&code) && !OF_TASKS.contains(&kind);
-    is_passing || (is_limit && STARTS_WORK.contains(&text(failure, "/action")))
+    is_passing || (is_limit && starts_work(text(failure, "/action")))
 }
 
 /// Whether a Region ends because it refuses something, although a status has not waited for that as long as new policies take

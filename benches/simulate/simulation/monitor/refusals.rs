@@ -69,7 +69,7 @@ const LOOKS: [&str; 5] = [
 /// An audit may ask anew.
 const AUDITED: SignedDuration = SignedDuration::from_hours(6);
 
-/// What was refused.
+/// What was refused, and what was asked for in vain.
 #[derive(Default)]
 pub(super) struct Refusals {
     /// How often in a row, and since when, by the request.

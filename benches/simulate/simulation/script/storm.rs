@@ -10,6 +10,22 @@ pub(crate) const SILENT: u64 = 900;
 /// How long a function waits for an answer, in seconds.
 const TRIED: u64 = 8;
 
+/// Actions of EC2 that begin work. How much of it runs at once is limited, and that passes when some of it has ended.
+const STARTS_WORK: [&str; 7] = [
+    "BundleInstance",
+    "CopyImage",
+    "CreateRestoreImageTask",
+    "CreateStoreImageTask",
+    "ImportImage",
+    "ImportSnapshot",
+    "RegisterImage",
+];
+
+/// Whether an action begins work.
+pub(crate) fn starts_work(action: &str) -> bool {
+    STARTS_WORK.contains(&action)
+}
+
 /// What goes wrong with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
