@@ -6,6 +6,7 @@ mod failing;
 mod following;
 mod hindering;
 mod manifests;
+mod overlooked;
 mod unheard;
 mod updates;
 mod waylaying;
@@ -107,6 +108,7 @@ impl Generator {
         let kinds = self.kinds();
         let count = 2 + self.random.usize(..MOVES - 1);
         let first = self.drop();
+        let overlooked = self.overlooked(seed, &first);
         let mut moves: Vec<Move> = self.needed(&first).into_iter().collect();
         moves.push(Move {
             pause: 0,
@@ -121,6 +123,7 @@ impl Generator {
         if self.chance(3) {
             moves.extend(self.namesakes());
         }
+        moves.extend(overlooked);
         for _ in 0..count {
             let kind = self.weighted(&kinds);
             let (pause, event) = (self.pick(&PAUSES), kind(self));
@@ -141,7 +144,7 @@ impl Generator {
     /// Which kinds of events a script has, and how often.
     fn kinds(&mut self) -> Vec<(u32, Make)> {
         let mut kinds: Vec<(u32, Make)> = vec![(12, Self::drop)];
-        let others: [(u32, u32, Make); 27] = [
+        let others: [(u32, u32, Make); 28] = [
             (70, 4, Self::drop_object),
             (50, 3, Self::remove),
             (40, 2, Self::cancel),
@@ -162,6 +165,7 @@ impl Generator {
             (15, 2, |it| Event::HideTask { key: it.key() }),
             (10, 1, Self::show_task),
             (15, 1, Self::hide_snapshots),
+            (20, 2, Self::hide_images),
             (15, 2, Self::opt_in),
             (10, 1, Self::quota),
             (25, 2, Self::validation),

@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::script::{
-    COPY_REGIONS, KEYS, Manifest, ORGANIZATION, OTHER_BUCKET, PARTNERS, Protect, Retire, STORE_TAG,
-    Source, Stack, UNIT,
+    ARCHIVE, COPY_REGIONS, KEYS, Manifest, ORGANIZATION, OTHER_BUCKET, PARTNERS, Protect, Retire,
+    STORE_TAG, Source, Stack, UNIT,
 };
 use crate::support::REGION;
 
@@ -93,6 +93,11 @@ impl Manifest {
         own.into_iter().chain(shared).collect()
     }
 
+    /// The bucket that its AMI is stored in, if it is, of a stack with this bucket for manifests.
+    pub(crate) fn store_bucket<'a>(&self, manifests: &'a str) -> &'a str {
+        if self.archived { ARCHIVE } else { manifests }
+    }
+
     /// Whether the checks refuse it in such a stack.
     pub(crate) fn is_refused(&self, stack: &Stack) -> bool {
         let retires = self.replaces == Retire::Deregister || self.on_delete == Retire::Deregister;
@@ -179,7 +184,8 @@ impl Manifest {
                 true => format!(", tags: {{{}: {}}}", STORE_TAG.0, STORE_TAG.1),
                 false => String::new(),
             };
-            text += &format!("store: {{bucket: {}{tags}}}\n", sources.bucket);
+            let bucket = self.store_bucket(&sources.bucket);
+            text += &format!("store: {{bucket: {bucket}{tags}}}\n");
         }
         if self.product_code {
             text += "productCodes: [774F4FF8]\n";

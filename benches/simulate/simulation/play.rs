@@ -43,6 +43,9 @@ pub(crate) struct Played {
     pub(crate) beside: Option<Box<Played>>,
 }
 
+/// The name of the bundle beside a manifest.
+pub(crate) const BUNDLE: &str = "image.manifest.xml";
+
 /// How long an image may be open once all is well: the cooldowns of AMIs that have to go first, of two versions, and then those of
 /// their copies, take a day each.
 const LONGEST: Duration = Duration::from_secs(84 * 3600);
@@ -365,7 +368,7 @@ pub(super) fn object(key: &str, what: Object, content: u8) -> (String, Vec<u8>) 
             machine.push(content);
             (beside(key, &format!("{short}.ova")), machine)
         }
-        Object::BundleManifest => (beside(key, "image.manifest.xml"), bundle(content).0),
+        Object::BundleManifest => (beside(key, BUNDLE), bundle(content).0),
         Object::BundlePart => (beside(key, "image.part.0"), bundle(content).1),
     }
 }

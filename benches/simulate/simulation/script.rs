@@ -39,6 +39,8 @@ pub(crate) const UNIT: &str =
 pub(crate) const ORIGIN: (&str, &str) = ("origin", "elsewhere");
 /// What stored AMIs may be tagged with.
 pub(crate) const STORE_TAG: (&str, &str) = ("kind", "golden");
+/// A bucket for stored AMIs that is not the manifests'.
+pub(crate) const ARCHIVE: &str = "archive-of-images";
 /// A bucket with disks and machines that is not the manifests'.
 pub(crate) const OTHER_BUCKET: &str = "disks-of-others";
 /// Who shares a snapshot with the account.
@@ -140,6 +142,13 @@ pub(crate) enum Event {
     HideSnapshots {
         key: usize,
         region: usize,
+        seconds: u64,
+    },
+    /// EC2 lists no AMI of a manifest in a Region for so long, or shows them without their settings, as they were first.
+    HideImages {
+        key: usize,
+        region: usize,
+        only_settings: bool,
         seconds: u64,
     },
     /// A Region is switched off or on, if the account can do that.
@@ -328,6 +337,9 @@ pub(crate) struct Manifest {
     pub(crate) repair: bool,
     #[serde(skip_serializing_if = "is_not")]
     pub(crate) store: bool,
+    /// Whether it is stored in [`ARCHIVE`], and not in the manifests' bucket.
+    #[serde(skip_serializing_if = "is_not")]
+    pub(crate) archived: bool,
     /// Whether what is stored gets [`STORE_TAG`].
     #[serde(skip_serializing_if = "is_not")]
     pub(crate) store_tag: bool,

@@ -12,8 +12,8 @@ use super::manifest::{Sources, kms_key};
 use super::monitor::Monitor;
 use super::play::object;
 use super::script::{
-    COPY_REGIONS, Event, KEYS, ORIGIN, OTHER_BUCKET, Object, PARTNERS, STRANGER, Script, Source,
-    Stack, VENDOR,
+    ARCHIVE, COPY_REGIONS, Event, KEYS, Move, ORIGIN, OTHER_BUCKET, Object, PARTNERS, STRANGER,
+    Script, Source, Stack, VENDOR,
 };
 use crate::support::{KEY_ID, REGION, SECRET, STORE_BUCKET, TestStack};
 
@@ -113,7 +113,13 @@ pub(crate) fn parameters(given: &Stack) -> BTreeMap<String, String> {
                 false => "self".to_owned(),
             },
         ),
-        ("StoreBuckets", or_nothing(given.stores, STORE_BUCKET)),
+        (
+            "StoreBuckets",
+            or_nothing(
+                given.stores,
+                &format!("{STORE_BUCKET},arn:aws:s3:::{ARCHIVE}"),
+            ),
+        ),
         ("NotifyStarted", given.notify_started.to_string()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
@@ -163,6 +169,16 @@ async fn sources(script: &Script, stack: &TestStack) -> Sources {
                 s3.put(OTHER_BUCKET, name, body).await.unwrap();
             }
         }
+    }
+    let is_archived =
+        |it: &Move| matches!(&it.event, Event::Drop { manifest, .. } if manifest.archived);
+    if script.moves.iter().any(is_archived) {
+        stack
+            .world
+            .s3()
+            .create_bucket(ARCHIVE, false)
+            .await
+            .unwrap();
     }
     if wants(Source::Stored) {
         sources.stored = stack.stored_image().await;

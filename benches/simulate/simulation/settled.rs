@@ -78,8 +78,9 @@ pub(super) async fn check(
     }
     if manifest.store && state == "available" {
         let image = text(status, "/regions/us-east-1/image");
+        let bucket = manifest.store_bucket(&played.stack.bucket);
         let s3 = played.stack.world.s3();
-        let stored = s3.get(&played.stack.bucket, &format!("{image}.bin")).await;
+        let stored = s3.get(bucket, &format!("{image}.bin")).await;
         if stored.unwrap().is_none() {
             say("is not stored");
         }

@@ -75,6 +75,12 @@ impl Told {
         last.any(|email| says_that_it_stays(&email, region, id))
     }
 
+    /// Whether an email has ever said so.
+    pub(super) fn stayed(&self, region: &str, id: &str) -> bool {
+        self.all()
+            .any(|email| says_that_it_stays(email, region, id))
+    }
+
     /// Whether an email about this manifest says of a copy that nobody has seen that it may be there, of one that was made by then.
     pub(super) fn may_be_copied(&self, manifest: &str, region: &str, made_at: Timestamp) -> bool {
         let listed = format!("  - {region}");

@@ -148,7 +148,7 @@ fn check_retired(played: &Played, wrong: &mut Vec<String>) {
         };
         let words = format!("{image} {words}");
         // What had to go first, and stays, is told with the version that was to take its place.
-        let is_told_otherwise = outcome == "kept" && regions().any(|it| told.stays(it, &image));
+        let is_told_otherwise = outcome == "kept" && regions().any(|it| told.stayed(it, &image));
         if !emails.iter().any(|email| email.text.contains(&words)) && !is_told_otherwise {
             wrong.push(format!("no email says that {image} is {outcome}"));
         }
@@ -238,13 +238,24 @@ fn check_shares(played: &Played, wrong: &mut Vec<String>) {
     }
 }
 
-/// Nobody asks to cancel in vain, and without a word.
+/// Nobody asks to cancel, or to try again, in vain, and without a word.
 fn check_requests(played: &Played, statuses: &BTreeMap<String, Value>, wrong: &mut Vec<String>) {
     for key in played.monitor.cancelled_unheard() {
         let status = statuses.get(&key).unwrap_or(&Value::Null);
         if status["cancel"].is_null() {
             wrong.push(format!(
                 "{key} was to be cancelled, and nothing says so: {status:#}"
+            ));
+        }
+    }
+    for (key, asked_at) in played.monitor.retried_unheard() {
+        // A request about a version that is not the last one need not be answered.
+        let uploaded_at = played.monitor.uploaded_at(&played.stack, &key);
+        let is_of_last = played.manifests.contains_key(key.as_str())
+            && uploaded_at.is_some_and(|at| at.as_second() < asked_at.as_second());
+        if is_of_last && let Some(status) = statuses.get(&key) {
+            wrong.push(format!(
+                "{key} was to be tried again, and nothing says so: {status:#}"
             ));
         }
     }

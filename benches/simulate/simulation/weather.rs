@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use jiff::SignedDuration;
 use localaws::deliveries::Trigger;
-use localaws::ec2::{StateReason, TaskKind};
+use localaws::ec2::{Image, StateReason, TaskKind};
 use localaws::faults::{Call, Fault};
 use localaws::world::World;
 
@@ -25,6 +25,9 @@ const MESSAGES: [&str; 4] = [
     "Server.InternalError: An internal error has occurred.",
     "ClientError: No valid partitions.",
 ];
+
+/// The key of the tag that manifests set.
+const TEAM: &str = "team";
 
 /// How long registrations and tasks take unless set.
 const USUAL: Duration = Duration::from_secs(40);
@@ -94,6 +97,17 @@ pub(super) async fn happen(played: &mut Played, event: &Event) -> bool {
             region: place,
             seconds: time,
         } => hide_snapshots(played, key(*at), region(*place), seconds(*time)),
+        Event::HideImages {
+            key: at,
+            region: place,
+            only_settings,
+            seconds: time,
+        } => hide_images(
+            played,
+            (key(*at), region(*place)),
+            *only_settings,
+            seconds(*time),
+        ),
         event => return of_ec2(world, event),
     }
     true
@@ -108,6 +122,29 @@ fn hide_snapshots(played: &Played, key: &str, region: &str, time: Duration) {
     for snapshot in snapshots {
         ec2.hide_snapshot(region, &snapshot.id, time);
     }
+}
+
+/// EC2 does not list the AMIs of a manifest, as if another machine had answered; or it shows them without description and without
+/// the tag that manifests set.
+fn hide_images(played: &Played, (key, region): (&str, &str), only_settings: bool, time: Duration) {
+    let ec2 = played.stack.world.ec2();
+    for image in images(played, key, region) {
+        match only_settings {
+            true => ec2.show_image_as(region, &image.id, time, |it| {
+                it.description = None;
+                it.tags.remove(TEAM);
+            }),
+            false => ec2.hide_image(region, &image.id, time),
+        }
+    }
+}
+
+/// The AMIs of a manifest in a Region.
+fn images(played: &Played, key: &str, region: &str) -> Vec<Image> {
+    let tag = format!("s3://{}/{key}", played.stack.bucket);
+    let mut images = played.stack.world.ec2().images(region);
+    images.retain(|it| it.tags.get("amiwright:manifest") == Some(&tag));
+    images
 }
 
 /// What is set about EC2 and SSM; whether it was that.

@@ -47,6 +47,34 @@ impl Ec2 {
         hidden.insert(id.to_owned(), until);
     }
 
+    /// Makes the listings leave out an image for this long, in the world's time, as an answer that is older than the image
+    /// does; requests that name it find it.
+    pub fn hide_image(&self, region: &str, id: &str, time: Duration) {
+        let until = self.service.later(time);
+        let mut store = self.service.store();
+        if let Some(record) = store.region(region).images.get_mut(id) {
+            record.unlisted_until = Some(until);
+        }
+    }
+
+    /// Makes reads show an image with this changed for so long, in the world's time, as they do that are older than the last change
+    /// of it.
+    pub fn show_image_as(
+        &self,
+        region: &str,
+        id: &str,
+        time: Duration,
+        change: impl FnOnce(&mut Image),
+    ) {
+        let until = self.service.later(time);
+        let mut store = self.service.store();
+        if let Some(record) = store.region(region).images.get_mut(id) {
+            let mut shown = record.image.clone();
+            change(&mut shown);
+            record.stale = Some((shown, until));
+        }
+    }
+
     /// Makes the listings show a task, by its id or by the id of the image that it stores, in this state, whether EC2
     /// documents it or not: `canceling`, `error`, anything. `None` shows the true one again. What the task does goes
     /// on.

@@ -118,7 +118,7 @@ impl Generator {
     }
 
     /// A manifest like this one, of which an AMI is made at once: of what is there, and with what the stack allows.
-    fn possible(&mut self, manifest: &Manifest) -> Manifest {
+    pub(super) fn possible(&mut self, manifest: &Manifest) -> Manifest {
         let source = match manifest.source {
             Source::Snapshot(at) => Source::Snapshot(at),
             _ => Source::Snapshot(self.random.usize(..2)),

@@ -162,6 +162,18 @@ impl Generator {
         }
     }
 
+    /// EC2 does not list AMIs for a while: not for so long, also several times in a row, that they count as gone.
+    pub(super) fn hide_images(&mut self) -> Event {
+        let seconds = self.pick(&[20, 90, 200, 280]);
+        let (key, region) = (self.key(), self.region());
+        Event::HideImages {
+            key,
+            region,
+            only_settings: false,
+            seconds,
+        }
+    }
+
     pub(super) fn kill(&mut self) -> Event {
         let (later, polls) = (1 + self.random.u64(..4), 1 + self.random.u64(..90));
         Event::Kill { later, polls }

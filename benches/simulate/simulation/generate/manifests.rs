@@ -233,6 +233,7 @@ pub(super) fn coherent(mut manifest: Manifest) -> Manifest {
         manifest.product_code = false;
     }
     manifest.store_tag &= manifest.store;
+    manifest.archived &= manifest.store;
     manifest.elsewhere &= matches!(manifest.source, Source::Disk | Source::Vm);
     manifest.copy_tags &= manifest.source == Source::Image;
     manifest.minutes = manifest

@@ -193,7 +193,7 @@ impl Generator {
 }
 
 /// A manifest whose AMI is there within seconds, and can go as fast.
-fn at_once(manifest: &Manifest) -> Manifest {
+pub(super) fn at_once(manifest: &Manifest) -> Manifest {
     coherent(Manifest {
         source: Source::Snapshot(0),
         fixed_name: false,

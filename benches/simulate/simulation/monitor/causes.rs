@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::happened::UNCLEAR;
 use super::{State, text};
-use crate::simulation::manifest::key as manifest_key;
+use crate::simulation::manifest::{beside, key as manifest_key};
+use crate::simulation::play::BUNDLE;
 use crate::simulation::script::{Edit, Event, Kind, SILENT, Source, VALIDATED, starts_work};
 use crate::simulation::setting::region;
 
@@ -239,9 +240,14 @@ impl State {
     fn is_replaced(&self, key: &str) -> bool {
         let uri = format!("s3://{}/{key}", self.eyes().bucket);
         let is_again = self.wanted.get(&uri).is_some_and(|it| it.len() > 1);
+        // A bundle is an image of its own, too.
+        let is_its = |at: usize| {
+            let of = manifest_key(at);
+            of == key || beside(of, BUNDLE) == key
+        };
         is_again
             || self.has_happened(
-                |event| matches!(event, Event::DropObject { key: at, .. } if manifest_key(*at) == key),
+                |event| matches!(event, Event::DropObject { key: at, .. } if is_its(*at)),
             )
     }
 }

@@ -161,8 +161,11 @@ impl State {
         let manifest = image.and_then(made_for).map(|(manifest, _)| manifest);
         let versions = manifest.map(|it| self.versions_now(call, it));
         let mut versions = versions.into_iter().flatten().filter(|it| it.store);
-        if !versions.any(|it| it.store_tag == is_tagged) {
-            self.wrong(call, &format!("no manifest stores {id} tagged {keys:?}"));
+        let bucket = field(sent, "Bucket").unwrap_or_default();
+        let is_there = |it: &Manifest| it.store_bucket(&self.eyes().bucket) == bucket;
+        if !versions.any(|it| it.store_tag == is_tagged && is_there(&it)) {
+            let what = format!("no manifest stores {id} in {bucket} tagged {keys:?}");
+            self.wrong(call, &what);
         }
     }
 

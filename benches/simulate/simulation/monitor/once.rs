@@ -20,8 +20,8 @@ pub(super) struct Once {
     tokens: BTreeMap<String, String>,
     /// The token with which each attempt has begun something.
     begun: BTreeMap<(String, String), String>,
-    /// When EC2 was last asked to store an AMI, and took it.
-    stored: BTreeMap<String, Timestamp>,
+    /// When EC2 was last asked to store an AMI in a bucket, and took it.
+    stored: BTreeMap<(String, String), Timestamp>,
 }
 
 impl State {
@@ -39,8 +39,9 @@ impl State {
             self.judge_token(call, attempt, token);
         }
         if call.action == "CreateStoreImageTask" {
-            let id = field(sent, "ImageId").unwrap_or_default().to_owned();
-            let before = self.once.stored.insert(id.clone(), call.at);
+            let [id, bucket] =
+                ["ImageId", "Bucket"].map(|it| field(sent, it).unwrap_or_default().to_owned());
+            let before = self.once.stored.insert((id.clone(), bucket), call.at);
             let passed = before.map(|it| call.at.as_second() - it.as_second());
             if let Some(passed) = passed.filter(|it| *it < STORE_AGAIN) {
                 let what = format!("{id} is stored again after {passed} seconds");

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use amiwright::keys;
+use amiwright::manifest::sha256_hex;
 use jiff::Timestamp;
 use localaws::faults::{Call, Exchange};
 use serde_json::Value;
@@ -20,6 +21,8 @@ pub(super) struct Asked {
     requests: BTreeMap<(String, String, String, u64), u32>,
     /// The new attempts that statuses say were asked for, as often as they say it.
     answered: BTreeMap<(String, String, String, u64), u32>,
+    /// The manifests whose image an operator asked to try again, and when, as long as no status says that a request was answered.
+    unanswered: BTreeMap<String, Timestamp>,
     /// The tasks that EC2 was asked to cancel.
     ended: BTreeSet<String>,
 }
@@ -45,6 +48,11 @@ impl Monitor {
         let state = self.lock();
         &state.asked_to_cancel - &state.written.cancelled
     }
+
+    /// The manifests whose image was to be tried again, of which no status says so, nor why not, and when that was asked for.
+    pub(in crate::simulation) fn retried_unheard(&self) -> BTreeMap<String, Timestamp> {
+        self.lock().asked.unanswered.clone()
+    }
 }
 
 impl State {
@@ -63,6 +71,41 @@ impl State {
             body["about"]["attempt"].as_u64().unwrap_or_default(),
         );
         *self.asked.requests.entry(request).or_default() += 1;
+        if !call.done {
+            return;
+        }
+        // What is asked for takes the place of what was asked for before, and is not done anew if it was known to be recorded.
+        self.asked.unanswered.remove(key);
+        let is_new = text(&body, "/ask") == "retry" && body["isRepeated"] != true;
+        if is_new && self.knows_last(key, text(&body, "/about/sha256")) {
+            self.asked.unanswered.insert(key.to_owned(), call.at);
+        }
+    }
+
+    /// Whether the status of a manifest is about the last upload of it, which has this digest: of one that nobody has heard of yet,
+    /// nothing is asked for.
+    fn knows_last(&self, key: &str, sha256: &str) -> bool {
+        let eyes = self.eyes();
+        let uri = format!("s3://{}/{key}", eyes.bucket);
+        let last = self.wanted.get(&uri).and_then(|it| it.last());
+        let is_of_last =
+            last.is_some_and(|it| sha256_hex(it.text(key, &eyes.made_from).as_bytes()) == sha256);
+        let uploaded_at = self.wanted_at.get(&uri).and_then(|it| it.last());
+        let status = self.written.last.get(key);
+        let known = ["/manifest/uploadedAt", "/manifest/repeatedAt"].map(|member| {
+            let at = status.map(|it| text(it, member).parse::<Timestamp>());
+            at.and_then(Result::ok)
+        });
+        // S3 tells whole seconds.
+        let is_known = known.into_iter().flatten().max().zip(uploaded_at);
+        is_of_last && is_known.is_some_and(|(known, at)| known.as_second() >= at.as_second())
+    }
+
+    /// A request counts as answered once a status says which one was answered last, and that is another than before.
+    pub(super) fn hear_answer(&mut self, key: &str, (before, status): (&Value, &Value)) {
+        if before["answered"] != status["answered"] {
+            self.asked.unanswered.remove(key);
+        }
     }
 
     /// Remembers that EC2 is asked to end a task, whatever it answers.

@@ -250,7 +250,7 @@ impl State {
         }
     }
 
-    /// The snapshots of an AMI that is retired stay, unless its manifest says that they are to be deleted.
+    /// The snapshots of an AMI that is retired stay, unless its manifest says now that they are to be deleted.
     pub(super) fn judge_deletion(&mut self, call: &Call, sent: &[(String, String)]) {
         let id = field(sent, "SnapshotId").unwrap_or_default();
         let of_region = self
@@ -270,11 +270,13 @@ impl State {
             let prefix = format!("s3://{}/", self.eyes().bucket);
             let key = manifest.strip_prefix(&prefix);
             let status = key.and_then(|key| self.written.last.get(key));
-            let is_retired = status.is_some_and(is_retiring);
-            let mut versions = self.wanted.get(manifest).into_iter().flatten();
-            if is_retired && !versions.any(|version| version.delete_snapshots) {
+            let Some(status) = status.filter(|it| is_retiring(it)) else {
+                continue;
+            };
+            let versions = self.versions_about(manifest, status);
+            if !versions.iter().any(|version| version.delete_snapshots) {
                 let what = format!(
-                    "no version of {manifest} lets {id} be deleted, a snapshot of {}",
+                    "the newest version of {manifest} does not let {id} be deleted, a snapshot of {}",
                     image.id
                 );
                 self.wrong(call, &what);
@@ -292,7 +294,8 @@ fn why_not_left(call: &Call, going: &Going) -> Option<String> {
     let tag = going.image.tags.get("amiwright:attempt");
     let mut deleted = build["deleted"].as_array().into_iter().flatten();
     let age = call.at.as_second() - going.image.created_at.as_second();
-    if tag != Some(&attempt) {
+    // One that failed before is nobody's to keep.
+    if tag != Some(&attempt) && going.image.state != ImageState::Failed {
         return Some(format!(
             "{id} is of the attempt {tag:?}, and {attempt} is cleaned up"
         ));

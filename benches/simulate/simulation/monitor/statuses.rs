@@ -132,6 +132,7 @@ impl State {
         self.judge_staying(call, key, (&before, &status));
         self.judge_intent(call, key, (&before, &status));
         self.judge_requests(call, key, (&before, &status));
+        self.hear_answer(key, (&before, &status));
         self.judge_cooldown(call, (&before, &status));
         self.judge_left(call, (&before, &status));
         self.judge_exact(call, key, (&before, &status));

@@ -171,12 +171,13 @@ impl State {
     }
 }
 
-/// Whether more differs now from what a manifest says than differed before.
+/// Whether more differs now from what a manifest says than differed before. What was only counted before may be named now.
 fn has_more(before: &Value, now: &Value) -> bool {
     let omitted = |drift: &Value| drift["omitted"].as_u64().unwrap_or_default();
     let known = differences(before);
-    let mut found = differences(now).into_iter();
-    omitted(now) > omitted(before) || found.any(|it| !known.contains(&it))
+    let found = differences(now).into_iter();
+    let new = found.filter(|it| !known.contains(it)).count() as u64;
+    omitted(now) > omitted(before) || new > omitted(before)
 }
 
 /// Which attempt a status is about. One that finds what an earlier one has made goes on as that one.

@@ -103,7 +103,10 @@ pub(crate) fn answer(service: &Service, mut call: Call) -> Result<String, Failur
     let kept = request
         .page
         .candidates(&region.images, named)
-        .filter(|record| record.is_visible(now))
+        .filter(|record| match request.ids.is_empty() {
+            true => record.is_listed(now),
+            false => record.is_visible(now),
+        })
         .map(|record| record.seen(now));
     let gone = request.page.candidates(&region.gone.0, named);
     let gone: Vec<&Image> = gone.filter_map(|gone| gone.shown(now)).collect();

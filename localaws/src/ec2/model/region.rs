@@ -123,6 +123,9 @@ pub(crate) struct Record {
     /// What reads still show of it, and until when.
     #[serde(default)]
     pub(crate) stale: Option<(Image, Timestamp)>,
+    /// Before this, the listings leave it out.
+    #[serde(default)]
+    pub(crate) unlisted_until: Option<Timestamp>,
 }
 
 /// A name that is still taken after its image is gone.
@@ -142,6 +145,11 @@ impl Record {
     /// Whether reads find it by now.
     pub(crate) fn is_visible(&self, now: Timestamp) -> bool {
         self.visible_at <= now && self.image.is_visible()
+    }
+
+    /// Whether the listings show it by now.
+    pub(crate) fn is_listed(&self, now: Timestamp) -> bool {
+        self.is_visible(now) && self.unlisted_until.is_none_or(|until| until <= now)
     }
 
     /// What reads show of it by now.
@@ -261,6 +269,7 @@ impl Region {
             order: self.registered(),
             request_id: request_id.to_owned(),
             stale: None,
+            unlisted_until: None,
         };
         if record.image.is_own() {
             self.names.insert(record.place_of_name());
@@ -293,11 +302,11 @@ impl Region {
         self.gone.add(record.image, now, shown_until);
     }
 
-    /// The images that can be seen by now.
+    /// The images that are listed by now.
     pub(crate) fn visible(&self, now: Timestamp) -> impl Iterator<Item = &Image> {
         self.images
             .values()
-            .filter(move |record| record.is_visible(now))
+            .filter(move |record| record.is_listed(now))
             .map(move |record| record.seen(now))
     }
 

@@ -12,6 +12,9 @@ use crate::support::REGION;
 /// Why an AMI stays that is certainly there.
 const THERE: [&str; 3] = ["in-use", "launched", "protected"];
 
+/// What sets right what a manifest says, and EC2 does not change by itself.
+const SAID: [&str; 3] = ["set-description", "set-tags", "remove-tags"];
+
 /// How soon an AMI is deprecated that nobody wants any more: minutes, by clocks that are off by two.
 const SOON: SignedDuration = SignedDuration::from_mins(20);
 
@@ -81,8 +84,9 @@ impl State {
         wrong
     }
 
-    /// What is said to be gone, or out of service, and is not.
+    /// What is said to be gone, or out of service, and is not, or to be changed by somebody, and nobody has.
     fn not_drifted(&self, facts: &Value) -> Vec<String> {
+        let was_right = self.was_set_once(facts);
         let found = facts["drift"]["found"].as_array().into_iter().flatten();
         let untrue = found.filter(|it| {
             let image = self.image(text(it, "/region"), text(it, "/image"));
@@ -90,10 +94,25 @@ impl State {
                 "deregistered" => image.is_some(),
                 "not-available" => image.is_some_and(|it| it.state == ImageState::Available),
                 "untagged" => !self.is_disowned(text(it, "/region"), text(it, "/image")),
+                "setting" => was_right && self.is_untouched(it),
                 _ => false,
             }
         });
         untrue.map(|it| format!("it is not so that {it}")).collect()
+    }
+
+    /// Whether something is said to differ that only people change, of an AMI that nobody has changed by hand.
+    fn is_untouched(&self, deviation: &Value) -> bool {
+        let place = ["/region", "/image"].map(|it| text(deviation, it).to_owned());
+        SAID.contains(&text(deviation, "/change/action")) && !self.touched.contains(&place.into())
+    }
+
+    /// Whether an image is as its manifest says, which has only ever said one thing: whoever writes that late writes the same.
+    fn was_set_once(&self, facts: &Value) -> bool {
+        let bucket = &self.eyes().bucket;
+        let manifest = format!("s3://{bucket}/{}", text(facts, "/manifest/key"));
+        let versions = self.wanted.get(&manifest);
+        text(facts, "/state") == "available" && versions.is_some_and(|it| it.len() == 1)
     }
 
     /// What an attempt has left that is said to be deleted.

@@ -1,6 +1,6 @@
 //! Whether the email of a notice, and its form for machines, say what was true when it was recorded.
 
-use amiwright::image::message::quoted;
+use amiwright::image::message::{quoted, word};
 use localaws::faults::Call;
 use serde_json::Value;
 
@@ -19,6 +19,9 @@ const SAME: [(&str, &str); 9] = [
     ("/build/deleted", "deleted"),
     ("/build/orphans", "orphans"),
 ];
+
+/// What an email says in place of entries that it leaves out.
+const MORE: &str = " more, see the status";
 
 impl State {
     pub(in super::super) fn judge_words(&mut self, call: &Call, notice: &Value, email: &str) {
@@ -41,6 +44,8 @@ impl State {
         let named = match event {
             "completed" | "changed" | "incomplete" => own_images(&facts).into_iter().collect(),
             "retired" => list(&facts["retired"], "/image"),
+            // Nobody deletes what is left and not named.
+            "failed" | "lost" | "cancelled" if !email.contains(MORE) => left(&facts),
             _ => Vec::new(),
         };
         let reasons = match event {
@@ -107,6 +112,12 @@ fn is_empty(value: &Value) -> bool {
 fn list(entries: &Value, pointer: &str) -> Vec<String> {
     let entries = entries.as_array().into_iter().flatten();
     entries.map(|it| text(it, pointer).to_owned()).collect()
+}
+
+/// What an attempt that has ended has left in AWS, as emails write it.
+fn left(facts: &Value) -> Vec<String> {
+    let left = list(&facts["build"]["orphans"], "/what");
+    left.iter().map(|it| word(it)).collect()
 }
 
 /// Why an AMI is not as its manifest says, wherever that is.
