@@ -38,7 +38,7 @@ pub mod withdraw;
 
 pub use asked::{Asked, AskedRegion};
 pub use blockers::{AccountSettings, Encryption, PublicBlock, making, not_public, not_shareable};
-pub use copy::{COPY_ATTEMPTS, has_failed, is_left_unfinished, is_under_way};
+pub use copy::{COPY_ATTEMPTS, has_failed, is_left_unfinished, is_under_way, is_unseen_for_long};
 pub use difference::{STALE_READS, confirm, difference, done, intend};
 pub use observation::{CopyFault, Observation, Observed, Pending};
 pub use plan::{Plan, plan};
@@ -47,6 +47,7 @@ pub use rehearse::{
 };
 pub use release::{
     Conflict, ConflictReason, PUTS_MAX, PendingParameter, ReleasePlan, VALIDATION, intend_put,
+    may_change,
 };
 pub use settings::{Desired, Difference, Shown};
 pub use share::copying;

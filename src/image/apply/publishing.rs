@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::arrival::note_repetition;
 use super::changes::{
@@ -20,6 +20,9 @@ use crate::image::status::{
     StoreRequest, Waiting,
 };
 use crate::image::words::{FailureKind, NoticeKind, State, Step, WaitReason};
+
+/// How often it is written down that EC2 still takes nothing.
+const NOT_TAKEN: SignedDuration = SignedDuration::from_hours(1);
 
 /// How the manifest wants its AMI published.
 pub(super) fn accept(status: &mut Status, publishing: Publishing) {
@@ -189,7 +192,37 @@ pub(super) fn performed(status: &mut Status, performed: PublishPerformed, now: T
         }
         adopted::protected(status, what);
     }
+    let is_heard = |region: &String| {
+        unanswered
+            .iter()
+            .chain(&done)
+            .any(|it| it.region == *region)
+    };
+    let refused = later.iter().filter(|(region, reason)| {
+        // What is not found need not come into sight.
+        !is_heard(region) && !matches!(reason, WaitReason::Retrying { code: Some(code), .. } if code.ends_with(".NotFound"))
+    });
+    changed |= not_in_vain(status, refused.map(|it| it.0), now);
     changed |= wait_for(status, &later, release.later, now);
+    changed
+}
+
+/// EC2 has taken nothing of what it was asked for in these Regions: what it does not show then is not asked for in vain. Returns
+/// whether that is worth saving, as it is now and then.
+fn not_in_vain<'a>(
+    status: &mut Status,
+    regions: impl Iterator<Item = &'a String>,
+    now: Timestamp,
+) -> bool {
+    let mut changed = false;
+    for region in regions {
+        let known = status.regions.get_mut(region);
+        let intended = known.and_then(|known| known.applied.intended.as_mut());
+        if let Some(it) = intended.filter(|it| now.duration_since(it.since) > NOT_TAKEN) {
+            it.since = now;
+            changed = true;
+        }
+    }
     changed
 }
 

@@ -56,6 +56,10 @@ pub(super) fn next<'a>(
         Some(Observation::Seen(shown)) if is_disabled(&shown.state) => {
             Copied::Failed(CopyFault::Disabled(known.image.clone()))
         }
+        // It may fail yet, and is deleted then.
+        Some(Observation::Seen(shown)) if is_under_way(&shown.state) => {
+            Copied::Pending(Pending::Copying)
+        }
         Some(Observation::Seen(_)) if has_other_key(asked, &request) => {
             Copied::Failed(CopyFault::OtherKey {
                 image: known.image.clone(),
@@ -64,15 +68,12 @@ pub(super) fn next<'a>(
             })
         }
         Some(Observation::Seen(shown)) if shown.is_available => Copied::Available(shown),
-        Some(Observation::Seen(shown)) if is_under_way(&shown.state) => {
-            Copied::Pending(Pending::Copying)
-        }
         Some(Observation::Seen(_)) => Copied::Pending(Pending::NotAvailable),
         // It was asked for a moment ago.
         None if is_under_way(&known.image_state) => Copied::Pending(Pending::Copying),
         Some(Observation::Unknown) | None => Copied::Pending(Pending::Unknown),
         Some(Observation::Absent) if has_failed(&known.image_state) && !is_finished(known) => {
-            Copied::Do(remove(known, &request, None))
+            remove_unseen(known, &request, now)
         }
         Some(Observation::Absent) => absent(asked, known, &request, home, now),
     }
@@ -98,21 +99,23 @@ pub(super) fn left<'a>(
         Observation::Seen(shown) => {
             is_under_way(&shown.state).then_some(Copied::Pending(Pending::Copying))
         }
+        Observation::Absent if has_failed(&known.image_state) => {
+            Some(remove_unseen(known, request, now))
+        }
         Observation::Absent => Some(Copied::Pending(Pending::NoImage)),
         Observation::Unknown => Some(Copied::Pending(Pending::Unknown)),
     }
 }
 
-/// Whether it is not known what becomes of a copy that was begun in a Region. One that EC2 does not show for long is not
-/// looked for any more.
+/// Whether it is not known what becomes of a copy that was begun in a Region, or a failed one is to be removed. One that EC2 was
+/// still making, and has not shown for long, is not looked for any more.
 #[must_use]
 pub fn is_left_unfinished(status: &Status, region: &str, now: Timestamp) -> bool {
-    let is_long = |since| now.duration_since(since) > VISIBILITY_GRACE;
     status.copies.contains_key(region)
         && status.failure_in(region).is_none()
         && status.image_in(region).is_some_and(|known| {
-            let is_under_way = is_under_way(&known.image_state) || has_failed(&known.image_state);
-            is_under_way && !is_finished(known) && !known.unseen_since.is_some_and(is_long)
+            let is_awaited = is_under_way(&known.image_state) && !is_unseen_for_long(known, now);
+            (is_awaited || has_failed(&known.image_state)) && !is_finished(known)
         })
 }
 
@@ -150,8 +153,7 @@ fn make<'a>(asked: &AskedRegion, request: &CopyRequest, home: Option<&Shown>) ->
     if home.is_instance_store {
         return Copied::Failed(CopyFault::InstanceStore);
     }
-    let was_asked = request.asked_at.is_some();
-    let same = was_asked.then(|| request.kms_key_id.clone());
+    let same = request.may_be_heard().then(|| request.kms_key_id.clone());
     Copied::Do(Action::CopyImage {
         attempt: request.attempt,
         kms_key_id: same.unwrap_or_else(|| asked.kms_key_id.clone()),
@@ -169,6 +171,21 @@ fn remove(known: &RegionStatus, request: &CopyRequest, reason: Option<&str>) -> 
     }
 }
 
+/// EC2 does not show a copy that failed. Only this read may miss it; or it was deregistered, and its snapshots are there yet.
+fn remove_unseen<'a>(known: &RegionStatus, request: &CopyRequest, now: Timestamp) -> Copied<'a> {
+    match is_unseen_for_long(known, now) {
+        true => Copied::Do(remove(known, request, None)),
+        false => Copied::Pending(Pending::Copying),
+    }
+}
+
+/// Whether EC2 has not shown an AMI for longer than a read may be too old.
+#[must_use]
+pub fn is_unseen_for_long(known: &RegionStatus, now: Timestamp) -> bool {
+    let since = known.unseen_since;
+    since.is_some_and(|since| now.duration_since(since) > VISIBILITY_GRACE)
+}
+
 /// EC2 does not show the copy. Just after it was asked for that is usual. After a while somebody has deregistered it, and
 /// it is made again, unless it was finished: then whoever deregistered it may have meant that.
 fn absent<'a>(
@@ -178,8 +195,7 @@ fn absent<'a>(
     home: Option<&Shown>,
     now: Timestamp,
 ) -> Copied<'a> {
-    let is_long = |since| now.duration_since(since) > VISIBILITY_GRACE;
-    if !known.unseen_since.is_some_and(is_long) {
+    if !is_unseen_for_long(known, now) {
         return Copied::Pending(Pending::NoImage);
     }
     let stays_away = is_finished(known) && !request.is_unusable;

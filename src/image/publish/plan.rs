@@ -15,7 +15,7 @@ use super::settings::{Desired, Shown};
 use super::share;
 use super::unrecorded;
 use crate::image::plan::PUBLISH_GRACE;
-use crate::image::status::{Action, Applied, RegionAction, RegionStatus, Status};
+use crate::image::status::{Action, Applied, CopyRequest, RegionAction, RegionStatus, Status};
 use crate::image::words::Blocker;
 
 /// What is to be done about an image.
@@ -143,8 +143,8 @@ fn unshareable(
     account: AccountSettings,
 ) -> Option<Blocker> {
     let request = status.copies.get(region);
-    let was_asked = request.is_some_and(|copy| copy.asked_at.is_some());
-    let home = home.filter(|_| !was_asked && !status.regions.contains_key(region))?;
+    let may_be_heard = request.is_some_and(CopyRequest::may_be_heard);
+    let home = home.filter(|_| !may_be_heard && !status.regions.contains_key(region))?;
     blockers::copying(wanted, home, account)
 }
 
@@ -187,6 +187,11 @@ fn has_deregistered_lately(status: &Status, now: Timestamp) -> bool {
     all.any(|at| now.duration_since(at) < STALE_READS)
 }
 
+/// Whether what is asked for now is so since lately.
+fn has_begun_lately(status: &Status, now: Timestamp) -> bool {
+    now.duration_since(status.build.step_since).abs() < STALE_READS
+}
+
 fn in_region(region: &str, action: Action) -> RegionAction {
     let region = region.to_owned();
     RegionAction { region, action }
@@ -207,8 +212,10 @@ impl Plan {
         self.adopted.extend(adopted);
         let applied = self.applied_in(status, region);
         let mut found = difference(&wanted.desired, &applied, shown, now);
-        // A share that ended with its AMI may be shown for minutes.
-        found.is_settling |= has_deregistered_lately(status, now)
+        // A share that ended with its AMI may be shown for minutes; and whoever has shared it may be about to end that, and not know
+        // of this AMI's need yet.
+        found.is_settling |= (has_deregistered_lately(status, now)
+            || has_begun_lately(status, now))
             && share::is_shared_otherwise(&wanted.desired, &applied, shown);
         if found.is_empty() {
             self.verified.insert(region.to_owned());

@@ -15,8 +15,7 @@ use super::asked::Asked;
 use super::observation::Observation;
 use crate::image::observed::ObservedParameter;
 use crate::image::status::{
-    Action, ParameterId, ParameterPut, ParameterStatus, ParameterType, PossibleValue, RegionAction,
-    Status,
+    Action, ParameterId, ParameterPut, ParameterStatus, ParameterType, RegionAction, Status,
 };
 
 /// After how long a value that does not show is written again: "try again after 5 minutes" (Systems Manager User Guide,
@@ -260,14 +259,8 @@ fn next(
         Observation::Unknown => return Next::Pending(PendingParameter::Unknown),
     };
     if let Some(shown) = shown.filter(|it| it.kind != STRING || it.value == wanted.value) {
-        // Another value may still be validated, and then take its place.
-        let may_lose = |it: &PossibleValue| {
-            it.value != wanted.value
-                && it.last > shown.version
-                && now.duration_since(it.asked_at).abs() < LATE
-        };
         return match shown.kind.as_str() {
-            STRING if ours.all_possible().iter().any(may_lose) => {
+            STRING if may_change(ours, Some(shown), now) => {
                 Next::Pending(PendingParameter::NotConfirmed)
             }
             STRING => Next::Set,
@@ -307,6 +300,22 @@ fn next(
         _ => ParameterType::Image,
     };
     Next::Put { after, data_type }
+}
+
+/// Whether another value that SSM was asked for may still be validated, and then take the place of what a parameter shows, or
+/// does not show.
+#[must_use]
+pub fn may_change(
+    ours: &ParameterStatus,
+    shown: Option<&ObservedParameter>,
+    now: Timestamp,
+) -> bool {
+    let (value, version) = shown.map_or((None, 0), |it| (Some(&it.value), it.version));
+    ours.all_possible().iter().any(|it| {
+        Some(&it.value) != value
+            && it.last > version
+            && now.duration_since(it.asked_at).abs() < LATE
+    })
 }
 
 /// Why what a parameter shows is not what we wrote last; none if it is.

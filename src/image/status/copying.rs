@@ -70,6 +70,13 @@ impl CopyRequest {
         last.or(self.unanswered_at)
     }
 
+    /// Whether EC2 may have heard the request of this attempt: another one with its client token has to ask for the same. What was
+    /// refused has begun nothing.
+    #[must_use]
+    pub fn may_be_heard(&self) -> bool {
+        self.asked_at.is_some() && self.last_unanswered().is_some()
+    }
+
     /// Whether EC2 was asked, and it is not known what came of it: there may be a copy, and its Region is not given up.
     #[must_use]
     pub fn is_unanswered(&self) -> bool {

@@ -75,7 +75,7 @@ fn sharing<'a>(
         Observation::Absent if *region != asked.home => {
             let copy = step.status.copies.get(region);
             let is_new = step.status.image_in(region).is_none()
-                && copy.is_none_or(|copy| copy.asked_at.is_none());
+                && copy.is_none_or(|copy| !copy.may_be_heard());
             match seen.observed.regions.get(&asked.home) {
                 Some(Observation::Seen(home)) if home.is_available && is_new => {
                     Some(Sharing::CopyOf(home))

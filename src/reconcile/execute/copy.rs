@@ -14,7 +14,7 @@ use crate::image::observed::{MANIFEST_TAG, ObservedSnapshot};
 use crate::image::outcome::PublishIntent;
 use crate::image::ownership;
 use crate::image::plan::VISIBILITY_GRACE;
-use crate::image::publish::{Desired, has_failed};
+use crate::image::publish::{Desired, has_failed, is_unseen_for_long};
 use crate::image::status::{Action, CopyRequest, Failure, RegionAction, Settings, Status};
 use crate::image::words::{TOKEN_KNOWN, WaitReason};
 use crate::reconcile::proof::is_own_image;
@@ -59,6 +59,7 @@ pub(super) fn intend(
             ..
         } => {
             let is_again = known.attempt == *attempt && known.asked_at.is_some();
+            let is_same = is_again && known.may_be_heard();
             let asked_since = known.asked_since.or(known.asked_at);
             // What became of a request is not known where it is not written down, also of one with another token.
             let is_unseen = step.status.image_in(&what.region).is_none();
@@ -79,7 +80,7 @@ pub(super) fn intend(
                 removed: known.removed,
                 is_unusable: false,
                 kms_key_id: kms_key_id.clone(),
-                settings: if is_again { known.settings } else { settings },
+                settings: if is_same { known.settings } else { settings },
                 waiting: known.waiting.filter(|_| is_again),
                 last_error: None,
                 failure: None,
@@ -115,7 +116,7 @@ pub(super) async fn perform(
             }
         }
         Action::RemoveFailedCopy { image, .. } => {
-            let removed = remove(step.status, aws, &what.region, image).await;
+            let removed = remove(step, aws, &what.region, image).await;
             if !removed.map_err(|error| not_removed(step.status, what, error))? {
                 let region = what.region.clone();
                 return Err(Refused::NotYet(WaitReason::CopyPending { region }));
@@ -219,17 +220,28 @@ pub(super) fn is_not_begun(what: &RegionAction, refused: &Refused) -> bool {
 /// Deregisters a failed copy, then deletes the snapshots that were begun for it. EC2 does not list the snapshots of an AMI
 /// that failed: these name it, or are of this very attempt and were begun since this copy was asked for. None is used by
 /// another AMI of the manifest, or was kept of an AMI that was retired. Returns whether all is gone: a copy that EC2 does
-/// not show as failed any more stays.
-async fn remove(status: &Status, aws: &Aws, region: &str, image: &str) -> Result<bool, AwsError> {
+/// not show as failed any more stays, and one that it does not show may only be missing in this read for a while.
+async fn remove(
+    step: &StepContext<'_>,
+    aws: &Aws,
+    region: &str,
+    image: &str,
+) -> Result<bool, AwsError> {
+    let status = step.status;
     let tag = format!("tag:{MANIFEST_TAG}");
     let manifest = [status.manifest.uri()];
     let images = aws.find_images(&tag, &manifest).await?;
-    let shown = images.iter().find(|it| it.id == image);
-    if let Some(shown) = shown.filter(|it| it.state != "deregistered") {
-        if !is_own_image(status, shown) || !has_failed(&shown.state) {
-            return Ok(false);
+    let known = status.image_in(region);
+    let is_missing = known.is_some_and(|known| is_unseen_for_long(known, step.now()));
+    match images.iter().find(|it| it.id == image) {
+        Some(shown) if shown.state == "deregistered" => {}
+        Some(shown) if is_own_image(status, shown) && has_failed(&shown.state) => {
+            aws.deregister_image(image).await?;
         }
-        aws.deregister_image(image).await?;
+        Some(_) => return Ok(false),
+        // The next visit looks again.
+        None if !is_missing => return Ok(false),
+        None => {}
     }
     let others = images.iter().filter(|it| it.id != image);
     let used: BTreeSet<&String> = others.flat_map(|it| &it.snapshots).collect();

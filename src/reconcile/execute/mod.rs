@@ -26,7 +26,8 @@ use jiff::SignedDuration;
 use crate::aws::AwsError;
 use crate::image::message::failures;
 use crate::image::outcome::{
-    Claim, Evidence, PublishIntent, PublishObserved, PublishPerformed, StepOutcome,
+    Claim, Evidence, PublishIntent, PublishObserved, PublishPerformed, ReleasePerformed,
+    StepOutcome,
 };
 use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE};
 use crate::image::publish::{self, Asked, Observation, Pending, Plan, Shown};
@@ -40,9 +41,10 @@ pub(super) use account::encrypting;
 use copy::Searched;
 pub(crate) use in_place::Replacing;
 use observe::Seen;
-use perform::{by_region, has_waited, perform, waited_for};
+use perform::{by_region, perform, waited_for};
 pub(crate) use preview::{Publishing, Retiring};
 pub(super) use preview::{publishing as preview_publishing, retiring as preview_retiring};
+use refused::has_waited;
 pub(super) use retire::run as retire;
 
 /// How long a Region may refuse to show the AMI: permissions take minutes to come into force.
@@ -71,12 +73,10 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         searched = Box::pin(copy::search(&step, &mut plan)).await;
     }
     if !searched.found.is_empty() {
-        return Ok(StepOutcome::Advance(Evidence::PublishPerformed(
-            PublishPerformed {
-                done: searched.found,
-                ..PublishPerformed::default()
-            },
-        )));
+        return Ok(performed(PublishPerformed {
+            done: searched.found,
+            ..PublishPerformed::default()
+        }));
     }
     // No parameter is read before it may be written: what is still to be done then is done in Regions that need not be
     // waited for.
@@ -88,11 +88,27 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         Box::pin(release::prove(&step, &asked, &mut plan, &mut seen)).await;
         Box::pin(release::prove_own(&step, &asked, &mut plan, &mut seen)).await?;
     }
+    if plan.ready.is_empty() {
+        let shown = Box::pin(release::settle_left(&step, &mut plan.release)).await?;
+        if !shown.is_empty() {
+            return Ok(performed(PublishPerformed {
+                release: ReleasePerformed {
+                    shown,
+                    ..ReleasePerformed::default()
+                },
+                ..PublishPerformed::default()
+            }));
+        }
+    }
     Box::pin(account::disabled(&step, &asked, &mut plan, &mut seen)).await;
     for (region, error) in std::mem::take(&mut searched.errors) {
         seen.errors.entry(region).or_insert(error);
     }
     Ok(decide(&step, &asked, plan, (seen, searched)))
+}
+
+fn performed(performed: PublishPerformed) -> StepOutcome {
+    StepOutcome::Advance(Evidence::PublishPerformed(performed))
 }
 
 /// Nothing is to be set on the AMI: only copies of earlier versions are searched for.

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use futures_util::stream::{self, StreamExt};
-use jiff::SignedDuration;
 
-use super::refused::Refused;
+use super::refused::{Refused, has_waited, not_found_yet};
 use super::{copy, describe, product_codes, protect, release, retire, share};
 use crate::aws::{Aws, AwsError};
 use crate::image::message::failures;
@@ -149,49 +148,40 @@ async fn send(
     aws: &Aws,
     what: &RegionAction,
 ) -> Result<RegionAction, Refused> {
-    let status = step.status;
-    let known = status.image_in(&what.region);
+    let known = step.status.image_in(&what.region);
     let image = known.map(|it| it.image.as_str()).unwrap_or_default();
-    match &what.action {
+    let changed = match &what.action {
         Action::CopyImage { .. } | Action::RemoveFailedCopy { .. } => {
             return copy::perform(step, aws, what).await;
         }
         Action::SetDescription { .. } | Action::SetTags { .. } | Action::RemoveTags { .. } => {
-            describe::perform(aws, status, image, what).await?;
+            return describe::perform(step, aws, image, what)
+                .await
+                .map(|()| what.clone());
         }
-        Action::SetProductCode { .. } => product_codes::perform(aws, image, &what.action).await?,
+        Action::SetProductCode { .. } => product_codes::perform(aws, image, &what.action).await,
         Action::ShareSnapshot { .. }
         | Action::ChangeGrants { .. }
-        | Action::RevokeSnapshot { .. } => share::perform(aws, image, &what.action).await?,
+        | Action::RevokeSnapshot { .. } => share::perform(aws, image, &what.action).await,
         Action::SetDeprecation { .. } | Action::SetProtection { .. } => {
-            protect::perform(aws, image, &what.action).await?;
+            protect::perform(aws, image, &what.action).await
         }
         Action::DeprecatePrevious { .. }
         | Action::UnprotectPrevious { .. }
         | Action::ProtectPrevious { .. }
         | Action::DeregisterPrevious { .. }
         | Action::RevokePrevious { .. }
-        | Action::DeleteSnapshot { .. } => retire::perform(aws, &what.action).await?,
+        | Action::DeleteSnapshot { .. } => {
+            retire::perform(aws, &what.action).await?;
+            return Ok(what.clone());
+        }
         // What points to AMIs is written elsewhere: see [`release::perform`].
         Action::PutParameter { .. } | Action::LeaveParameter { .. } | Action::LeaveShare { .. } => {
+            Ok(())
         }
-    }
-    Ok(what.clone())
-}
-
-/// Whether just this was waited for longer than `limit` in a Region.
-pub(super) fn has_waited(
-    step: &StepContext<'_>,
-    region: &str,
-    reason: &WaitReason,
-    limit: SignedDuration,
-) -> bool {
-    match step.status.copies.get(region) {
-        // What EC2 does not show for long is decided by when it was first missed.
-        Some(_) if matches!(reason, WaitReason::ImageNotVisible { .. }) => false,
-        Some(copy) => copy.waiting.as_ref().is_some_and(|waiting| {
-            waiting.reason.is_same(reason) && step.now().duration_since(waiting.since) > limit
-        }),
-        None => step.has_waited(reason, limit),
+    };
+    match changed {
+        Ok(()) => Ok(what.clone()),
+        Err(error) => Err(not_found_yet(step, &what.region, error)),
     }
 }

@@ -1,9 +1,12 @@
 //! Why a change was not made.
 
+use jiff::SignedDuration;
+
 use crate::aws::AwsError;
+use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::status::Failure;
 use crate::image::words::WaitReason;
-use crate::reconcile::step_context::{is_refused_for_good, request_refused};
+use crate::reconcile::step_context::{StepContext, is_refused_for_good, request_refused, retrying};
 
 /// Why something was not done.
 pub(super) enum Refused {
@@ -22,5 +25,32 @@ impl From<AwsError> for Refused {
         } else {
             Self::Later(error)
         }
+    }
+}
+
+/// Why a change of what EC2 showed a moment ago was not made. Its answers are eventually consistent: that it does not find it may
+/// pass.
+pub(super) fn not_found_yet(step: &StepContext<'_>, region: &str, error: AwsError) -> Refused {
+    let reason = retrying(&error);
+    if error.is_not_found() && !has_waited(step, region, &reason, VISIBILITY_GRACE) {
+        return Refused::NotYet(reason);
+    }
+    error.into()
+}
+
+/// Whether just this was waited for longer than `limit` in a Region.
+pub(super) fn has_waited(
+    step: &StepContext<'_>,
+    region: &str,
+    reason: &WaitReason,
+    limit: SignedDuration,
+) -> bool {
+    match step.status.copies.get(region) {
+        // What EC2 does not show for long is decided by when it was first missed.
+        Some(_) if matches!(reason, WaitReason::ImageNotVisible { .. }) => false,
+        Some(copy) => copy.waiting.as_ref().is_some_and(|waiting| {
+            waiting.reason.is_same(reason) && step.now().duration_since(waiting.since) > limit
+        }),
+        None => step.has_waited(reason, limit),
     }
 }

@@ -7,10 +7,10 @@ use crate::image::message::{release as texts, wait_text};
 use crate::image::observed::ObservedParameter;
 use crate::image::outcome::{ReleaseObserved, Written};
 use crate::image::ownership;
-use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE};
+use crate::image::plan::PUBLISH_GRACE;
 use crate::image::publish::{
     Asked, Conflict, ConflictReason, Observation, PUTS_MAX, Pending, PendingParameter, Plan,
-    ReleasePlan, intend_put,
+    ReleasePlan, intend_put, may_change,
 };
 use crate::image::status::{Action, ParameterId, ParameterPut, RegionAction, Status};
 use crate::image::words::WaitReason;
@@ -178,35 +178,70 @@ async fn is_available(step: &StepContext<'_>, region: &str) -> Result<bool, AwsE
     Ok(found.any(|image| image.state == "available" && is_own_image(step.status, image)))
 }
 
-/// Looks at the values that SSM was asked for and that were not seen yet: those that show now, and what is waited for. Nothing is
-/// read that the stack does not open.
+/// What SSM was asked to write, and was not seen yet.
+#[derive(Default)]
+struct Late {
+    /// What shows now.
+    shown: BTreeMap<ParameterId, ObservedParameter>,
+    /// What may still come to show something else.
+    unsettled: BTreeSet<ParameterId>,
+}
+
+/// Looks at the values that SSM was asked for and that were not seen yet: those that show now, and what is waited for.
 pub(super) async fn look_back(
     step: &StepContext<'_>,
 ) -> Result<(BTreeMap<ParameterId, ObservedParameter>, Option<WaitReason>), Error> {
+    let late = look_at(step, |_| true).await?;
+    let later = late.unsettled.iter().next_back().map(not_confirmed);
+    Ok((late.shown, later))
+}
+
+/// Leaves a parameter that the manifest stopped naming only once nothing that SSM was asked for may take the place of what it
+/// shows: people are told what it is left with. Returns those that show by now what was asked for.
+pub(super) async fn settle_left(
+    step: &StepContext<'_>,
+    plan: &mut ReleasePlan,
+) -> Result<BTreeMap<ParameterId, ObservedParameter>, Error> {
+    let late = look_at(step, |id| plan.left.contains_key(id)).await?;
+    for id in late.unsettled {
+        plan.left.remove(&id);
+        plan.pending.insert(id, PendingParameter::NotConfirmed);
+    }
+    Ok(late.shown)
+}
+
+/// Looks at what SSM was asked to write into these parameters. Nothing is read that the stack does not open.
+async fn look_at(
+    step: &StepContext<'_>,
+    is_meant: impl Fn(&ParameterId) -> bool,
+) -> Result<Late, Error> {
     let opened = &step.config().guardrails;
     let is_open = |id: &ParameterId| {
         let is_region = id.region == step.config().region || opened.copy_regions.allows(&id.region);
         is_region && opened.allows_parameter(&id.name)
     };
     let known = step.status.release.parameters.iter();
-    let asked = known.filter_map(|(id, known)| Some((id, known.put.as_ref()?)));
-    let asked: Vec<_> = asked.filter(|(id, _)| is_open(id)).collect();
-    let read = Parameters::read(step.aws(), asked.iter().map(|(id, _)| *id)).await;
+    let asked = known.filter_map(|(id, known)| Some((id, known, known.put.as_ref()?)));
+    let asked: Vec<_> = asked
+        .filter(|(id, ..)| is_meant(id) && is_open(id))
+        .collect();
+    let read = Parameters::read(step.aws(), asked.iter().map(|(id, ..)| *id)).await;
     if let Some(error) = read.rate_limited() {
         return Err(error.clone().into());
     }
-    let (mut shown, mut later) = (BTreeMap::new(), None);
-    for (id, put) in asked {
-        let is_fresh = |at| step.now().duration_since(at) <= VISIBILITY_GRACE;
-        match read.seen.get(id) {
-            Some(Observation::Seen(it)) if it.value == put.value => {
-                shown.insert(id.clone(), it.clone());
-            }
-            _ if put.asked_at.is_some_and(is_fresh) => later = Some(not_confirmed(id)),
-            _ => {}
+    let mut late = Late::default();
+    for (id, known, put) in asked {
+        let seen = match read.seen.get(id) {
+            Some(Observation::Seen(it)) => Some(it),
+            Some(Observation::Absent | Observation::Unknown) | None => None,
+        };
+        if may_change(known, seen, step.now()) {
+            late.unsettled.insert(id.clone());
+        } else if let Some(it) = seen.filter(|it| it.value == put.value) {
+            late.shown.insert(id.clone(), it.clone());
         }
     }
-    Ok((shown, later))
+    Ok(late)
 }
 
 /// What is written down before parameters are written.
