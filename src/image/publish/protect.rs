@@ -44,12 +44,12 @@ pub(super) fn asked_for(
     now: Timestamp,
 ) -> Timestamp {
     let desired = to_minute(desired);
-    if desired > now {
+    let soon = soon(now);
+    if desired > soon {
         return desired;
     }
-    // EC2 takes no time in the past: what is deprecated by now, or is about to be, is as it should be. Each time later than
-    // one that is on its way would be another.
-    let soon = soon(now);
+    // EC2 takes no time in the past, and this one may be when it hears of it: what is deprecated by now, or is about to be, is as it
+    // should be. Each time later than one that is on its way would be another.
     let shown = shown.filter(|at| *at <= soon);
     let on_its_way = || on_its_way.filter(|at| *at > now && *at <= soon);
     shown.or_else(on_its_way).unwrap_or(soon)
