@@ -169,6 +169,8 @@ pub(crate) async fn audit(
     for region in asked.regions.keys() {
         if has_lost_tags(status, described, region, name.as_deref()) {
             audited.untagged(status, region);
+        } else if !is_described(status, described, region) {
+            audited.unknown.insert(region.clone());
         }
     }
     let audit = Audit {
@@ -199,6 +201,13 @@ async fn parameters(
         known.or_insert_with(|| seen.clone());
     }
     Ok(read)
+}
+
+/// Whether EC2 told whether the AMI of a Region is there. What was found of it before stays as it was until then, also where the
+/// Region had failed.
+fn is_described(status: &Status, described: &Described, region: &str) -> bool {
+    let known = status.image_in(region);
+    known.is_none_or(|known| matches!(described.image(region, &known.image), Some(Ok(_))))
 }
 
 /// Whether the account's AMI of this id has the name that the manifest gives it, which cannot be changed, and not the tags

@@ -2,7 +2,7 @@
 //! seen is never a difference, nor is what EC2 fails to list once. Parameters are compared although they could not be written now,
 //! if they were seen to hold the AMI.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -10,6 +10,7 @@ use super::asked::Asked;
 use super::copy::is_under_way;
 use super::observation::{CopyFault, Observation, Observed, Pending};
 use super::plan::{Plan, plan};
+use super::protect::to_minute;
 use super::release::{self, ReleasePlan};
 use super::settings::Shown;
 use crate::image::plan::VISIBILITY_GRACE;
@@ -61,6 +62,9 @@ pub struct Comparison {
     /// What it would change about the parameters that pointed to the AMI, once nothing else keeps it from writing them: whoever
     /// launches from one launches at once, whatever has become of the AMI in another Region.
     held: ReleasePlan,
+    /// When the AMI of each Region is to be deprecated, as the manifest says: once that has passed, what EC2 would be asked for is
+    /// later each time.
+    deprecate_at: BTreeMap<String, Timestamp>,
 }
 
 impl Comparison {
@@ -69,6 +73,16 @@ impl Comparison {
     pub fn pending(&self) -> BTreeSet<ParameterId> {
         let all = [&self.plan.release.pending, &self.held.pending];
         all.into_iter().flat_map(|it| it.keys().cloned()).collect()
+    }
+
+    /// A change as the manifest says it.
+    fn said(&self, what: &RegionAction) -> RegionAction {
+        let mut said = what.clone();
+        if let Action::SetDeprecation { at: at @ Some(_) } = &mut said.action {
+            let date = self.deprecate_at.get(&what.region).copied();
+            *at = date.map(to_minute).or(*at);
+        }
+        said
     }
 }
 
@@ -84,7 +98,13 @@ pub fn compare(asked: &Asked, status: &Status, observed: &Observed, now: Timesta
     let all = asked.regions.keys().cloned().collect();
     let mut held = release::difference(asked, status, &all, &observed.parameters, now);
     held.retain(|id| is_held(id) && has_shown(id));
-    Comparison { plan, held }
+    let dates = asked.regions.iter();
+    let dates = dates.filter_map(|(region, it)| Some((region.clone(), it.desired.deprecate_at?)));
+    Comparison {
+        plan,
+        held,
+        deprecate_at: dates.collect(),
+    }
 }
 
 /// What that says of the AMI.
@@ -95,12 +115,12 @@ pub fn audit(
     observed: &Observed,
     now: Timestamp,
 ) -> Audited {
-    let Comparison { plan, held } = comparison;
+    let Comparison { plan, held, .. } = comparison;
     let mut audited = Audited::default();
     for (id, blocked) in moved(&plan.ready, &plan.release) {
         audited.moved(status, &id, observed, blocked);
     }
-    audited.settings(plan, status, observed);
+    audited.settings(comparison, status, observed);
     for (region, fault) in &plan.failed {
         audited.fault(status, region, fault, now);
     }
@@ -154,7 +174,8 @@ fn moved<'a>(
 
 impl Audited {
     /// What is to be changed about the AMIs.
-    fn settings(&mut self, plan: &Plan, status: &Status, observed: &Observed) {
+    fn settings(&mut self, comparison: &Comparison, status: &Status, observed: &Observed) {
+        let plan = &comparison.plan;
         let ready = plan.ready.iter().map(|what| (what, None));
         let blocked = plan.blocked.iter().map(|(what, why)| (what, Some(*why)));
         for (what, blocked) in ready.chain(blocked) {
@@ -176,7 +197,7 @@ impl Audited {
                     self.unknown.insert(what.region.clone());
                     continue;
                 }
-                _ => Difference::setting(what, shown_of(what, shown), blocked),
+                _ => Difference::setting(&comparison.said(what), shown_of(what, shown), blocked),
             };
             self.deviate(status, &what.region, difference);
         }

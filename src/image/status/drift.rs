@@ -70,9 +70,11 @@ impl Drift {
     /// Whether it has anything that the other has not.
     #[must_use]
     pub fn exceeds(&self, before: &Self) -> bool {
-        let mut found = self.found.iter();
-        let is_known = |it: &Deviation| before.found.iter().any(|known| known.is_same(it));
-        self.omitted > before.omitted || found.any(|it| !is_known(it))
+        let is_new = |it: &&Deviation| before.found.iter().all(|known| !known.is_same(it));
+        let new = self.found.iter().filter(is_new).count();
+        // Those that were not named before may be named now.
+        let unnamed = usize::try_from(before.omitted).unwrap_or(usize::MAX);
+        self.omitted > before.omitted || new > unnamed
     }
 }
 
@@ -199,4 +201,33 @@ fn cut(tags: &mut BTreeMap<String, String>) -> usize {
         let _surplus = tags.split_off(&first);
     }
     surplus
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drift(names: std::ops::Range<u32>) -> Drift {
+        let found = names.map(|number| Deviation {
+            region: "us-east-1".to_owned(),
+            image: "ami-1".to_owned(),
+            verified_at: None,
+            what: Difference::Parameter {
+                name: format!("/images/{number}"),
+                value: None,
+                blocked: false,
+            },
+        });
+        Drift::of(Timestamp::UNIX_EPOCH, found.collect())
+    }
+
+    #[test]
+    fn what_was_only_counted_before_is_nothing_new_when_it_is_named() {
+        // Two were put right by hand, and two that were not named before are.
+        assert!(!drift(2..24).exceeds(&drift(0..24)));
+        assert!(drift(0..25).exceeds(&drift(0..24)));
+        assert!(drift(10..30).exceeds(&drift(0..20)));
+        assert!(drift(0..2).exceeds(&drift(0..1)));
+        assert!(!drift(0..1).exceeds(&drift(0..2)));
+    }
 }
