@@ -98,6 +98,39 @@ impl Aws {
         .await
     }
 
+    /// The account's own AMI with this id, asked for by name: a listing that is filtered may miss it for a moment. None if EC2
+    /// does not find it, as it does not after it was deregistered.
+    ///
+    /// # Errors
+    /// If EC2 does not answer, or refuses.
+    pub async fn own_image(&self, id: &str) -> Result<Option<ObservedImage>, AwsError> {
+        let request = self
+            .ec2()
+            .describe_images()
+            .image_ids(id)
+            .owners("self")
+            .include_disabled(true)
+            .include_deprecated(true);
+        let found = self
+            .send_ec2_for_all_pages(
+                "DescribeImages",
+                &format!("looking at the AMI {id} in {}", self.region()),
+                |token| Box::pin(request.clone().set_next_token(token).send()),
+                |page| {
+                    let images = page.images.unwrap_or_default().into_iter();
+                    (images.map(observed).collect(), page.next_token)
+                },
+            )
+            .await;
+        match found {
+            Ok(found) => Ok(found.into_iter().next()),
+            Err(error) if error.is_not_found() || error.has_code("InvalidAMIID.Unavailable") => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// An AMI of anybody: the account's own, a public one, or one that is shared with the account.
     ///
     /// # Errors

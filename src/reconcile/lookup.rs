@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::context::{Context, Error};
 use super::step_context::StepContext;
+use crate::aws::{Aws, AwsError};
 use crate::image::message::failures;
 use crate::image::observed::{MANIFEST_TAG, ObservedImage, ObservedSnapshot};
 use crate::image::outcome::{Evidence, Origin, StepOutcome};
@@ -14,7 +15,8 @@ use crate::image::words::WaitReason;
 
 /// Looks for AMIs with this manifest's ownership tag.
 pub(super) async fn by_tag(context: Context<'_>, status: &Status) -> Result<Lookup, Error> {
-    let found = tagged(context, status).await?;
+    let mut found = tagged(context, status).await?;
+    add_known(context.aws, status, &context.config.region, &mut found).await?;
     Ok(judge(status, &found, context.now))
 }
 
@@ -24,8 +26,28 @@ pub(super) async fn by_tag_and_name(
     status: &Status,
 ) -> Result<Lookup, Error> {
     let mut found = tagged(context, status).await?;
+    add_known(context.aws, status, &context.config.region, &mut found).await?;
     found.extend(named(context, status).await?);
     Ok(judge(status, &found, context.now))
+}
+
+/// Adds the AMI of this very version that an earlier time of it has made, where a listing misses it: another one would be made.
+pub(super) async fn add_known(
+    aws: &Aws,
+    status: &Status,
+    region: &str,
+    found: &mut Vec<ObservedImage>,
+) -> Result<(), AwsError> {
+    let digest = status.build.digest.as_ref();
+    let versions = status.previous.iter();
+    let same = versions.filter(|it| digest.is_some() && it.digest.as_ref() == digest);
+    let known = same.filter_map(|it| it.regions.get(region));
+    for known in known.filter(|it| !it.is_known_to_be_gone()) {
+        if found.iter().all(|it| it.id != known.image) {
+            found.extend(aws.own_image(&known.image).await?);
+        }
+    }
+    Ok(())
 }
 
 /// Judges the AMIs that have the manifest's ownership tag or the name.

@@ -22,7 +22,9 @@ pub(super) async fn find(
     let status = step.status;
     let tag = format!("tag:{MANIFEST_TAG}");
     let found = aws.find_images(&tag, &[status.manifest.uri()]).await;
-    let found = found.map_err(|error| not_looked(request, error))?;
+    let mut found = found.map_err(|error| not_looked(request, error))?;
+    let known = lookup::add_known(aws, status, aws.region(), &mut found).await;
+    known.map_err(|error| not_looked(request, error))?;
     let is_own =
         |image: &ObservedImage| is_own_image(status, image) && !request.removed.contains(&image.id);
     let (failed, live): (Vec<_>, Vec<_>) = found
