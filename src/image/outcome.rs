@@ -292,6 +292,8 @@ pub struct Retired {
     pub unprotected: Vec<StaysUnprotected>,
     /// The AMIs that are not there any more, without an answer of EC2 that says so: their snapshots are looked at next.
     pub gone: Vec<Gone>,
+    /// What EC2 shows now, or does not, of the snapshots of AMIs that are deregistered.
+    pub not_shown: Vec<SnapshotsNotShown>,
     /// The shares that other AMIs have from those that are dealt with.
     pub passed_on: Vec<PassedOn>,
     /// The AMIs that are dealt with.
@@ -322,6 +324,17 @@ pub struct StaysShared {
     pub image: String,
     /// The snapshot.
     pub snapshot: String,
+}
+
+/// The snapshots of an AMI that EC2 does not show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotsNotShown {
+    /// The Region.
+    pub region: String,
+    /// The AMI.
+    pub image: String,
+    /// All of its snapshots that EC2 does not show now.
+    pub snapshots: BTreeSet<String>,
 }
 
 /// An AMI that is not there any more.

@@ -51,7 +51,9 @@ pub(super) fn not_retired(why: &retire::Pending) -> String {
     match why {
         retire::Pending::Unknown => "EC2 did not say what has to be known".to_owned(),
         retire::Pending::Settling => "what was changed a moment ago may not show yet".to_owned(),
-        retire::Pending::NotShown => "EC2 does not show it".to_owned(),
+        retire::Pending::NotShown | retire::Pending::AskedAndNotShown => {
+            "EC2 does not show it".to_owned()
+        }
         retire::Pending::SnapshotNotShown(_) => "EC2 does not show its snapshots".to_owned(),
         retire::Pending::NoSuccessor => {
             "the AMI that replaces it is not seen to be available".to_owned()

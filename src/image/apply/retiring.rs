@@ -107,10 +107,11 @@ fn deregisters(retiring: &mut Retiring, snapshots: &[String], delete: bool, now:
 pub(super) fn retired(status: &mut Status, seen: Retired, now: Timestamp) -> bool {
     let is_kept = !seen.kept.is_empty() || !seen.shared.is_empty() || !seen.unprotected.is_empty();
     let is_gone = !seen.gone.is_empty();
-    let changed = is_kept || is_gone || !seen.done.is_empty() || !seen.ended.is_empty();
-    if changed {
+    let is_dealt_with = is_kept || is_gone || !seen.done.is_empty() || !seen.ended.is_empty();
+    if is_dealt_with {
         stop_waiting(status, now);
     }
+    let changed = is_dealt_with || !seen.not_shown.is_empty();
     for what in &seen.done {
         note(status, message::change_line(what), now);
         done(status, what, now);
@@ -136,6 +137,15 @@ pub(super) fn retired(status: &mut Status, seen: Retired, now: Timestamp) -> boo
     for it in seen.unprotected {
         for known in known(status, &it.region, &it.image) {
             known.retiring.stays_unprotected = true;
+        }
+    }
+    for it in seen.not_shown {
+        for known in known(status, &it.region, &it.image) {
+            let since = &mut known.retiring.not_shown_since;
+            since.retain(|snapshot, _| it.snapshots.contains(snapshot));
+            for snapshot in &it.snapshots {
+                since.entry(snapshot.clone()).or_insert(now);
+            }
         }
     }
     for it in seen.gone {

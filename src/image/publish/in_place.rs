@@ -28,8 +28,6 @@ pub enum Next {
     Register,
     /// This, and then it is looked at again. Other AMIs have these shares from then on.
     Do(Vec<RegionAction>, Vec<PassedOn>),
-    /// This was asked of EC2 before, and was heard, as it seems: the AMIs are not shown any more.
-    Done(Vec<RegionAction>),
     /// It has to be waited: for this AMI.
     Wait(String, Pending),
     /// This AMI stays, so that there is no room for the new one.
@@ -105,10 +103,9 @@ pub fn next(because: Because, asked: Retire, seen: &[(Target, Seen)], now: Times
         }
     }
     let is_absent = |seen: &Seen| seen.image == Observation::Absent;
-    let absent = seen.iter().filter(|(_, seen)| is_absent(seen));
-    let done: Vec<RegionAction> = absent.filter_map(|(target, _)| heard(target)).collect();
-    if !done.is_empty() {
-        return Next::Done(done);
+    let mut absent = seen.iter().filter(|(_, seen)| is_absent(seen));
+    if let Some((target, _)) = absent.find(|(target, _)| heard(target).is_some()) {
+        return Next::Wait(target.known.image.clone(), Pending::AskedAndNotShown);
     }
     let Plan {
         ready,
@@ -119,7 +116,7 @@ pub fn next(because: Because, asked: Retire, seen: &[(Target, Seen)], now: Times
     } = plan(asked, seen, now);
     let mut pending = pending
         .into_iter()
-        .filter(|(_, _, why)| *why != Pending::NotShown);
+        .filter(|(_, _, why)| !matches!(why, Pending::NotShown | Pending::AskedAndNotShown));
     if !ready.is_empty() {
         Next::Do(ready, passed_on)
     } else if let Some((_, image, why)) = pending.next() {

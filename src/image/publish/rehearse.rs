@@ -347,10 +347,13 @@ pub fn rehearse_in_place(
                     planned.push(what);
                 }
             }
-            in_place::Next::Done(done) => {
-                for (target, seen) in &mut seen {
-                    let actions = done.iter().map(|what| &what.action);
-                    actions.for_each(|action| retire_one(target, seen, action, now));
+            in_place::Next::Wait(image, retire::Pending::AskedAndNotShown) => {
+                let mut asked = seen.iter_mut();
+                let asked = asked.find(|(target, _)| target.known.image == image);
+                if let Some((target, seen)) = asked
+                    && let Some(what) = retire::heard(target)
+                {
+                    retire_one(target, seen, &what.action, now);
                 }
             }
             then => return Replaced { planned, then },

@@ -17,7 +17,6 @@ use jiff::{SignedDuration, Timestamp};
 use super::difference::STALE_READS;
 use super::observation::Observation;
 use super::protect::soon;
-use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::status::{
     Action, KeptReason, Lasting, RegionAction, Retire, RetireOutcome, Retirement,
 };
@@ -31,7 +30,7 @@ pub(super) use protection::{Anew, is_protected_by_others, protected_anew};
 pub use protection::{COOLDOWN, may_be_protected};
 pub use seen::{InUse, Pending, Seen, SharesSeen, Shown, SnapshotSeen};
 use shares::Going;
-pub use shares::{PassedOn, granted};
+pub use shares::{PassedOn, granted, not_shown};
 pub(super) use targets::of_previous;
 pub use targets::{Target, is_due, targets};
 
@@ -118,7 +117,30 @@ pub(super) fn collect(seen: &[(Target, Seen)], next: impl Fn(&Target, &Seen) -> 
     plan
 }
 
-fn next(asked: Retire, target: &Target, (seen, going): (&Seen, &Going), now: Timestamp) -> Next {
+/// What is next for an AMI. EC2 may have heard that it is to be deregistered although its answer was lost, and show it yet: nothing
+/// else is done about it, or told of it, before reads cannot be that old.
+fn next(asked: Retire, target: &Target, seen: (&Seen, &Going), now: Timestamp) -> Next {
+    let next = judged(asked, target, seen, now);
+    let retiring = &target.known.retiring;
+    let is_stale = |at: Timestamp| now.duration_since(at).abs() < STALE_READS;
+    let may_be_gone = retiring.deregistered_at.is_none()
+        && retiring.asked_at.is_some_and(is_stale)
+        && !seen.0.is_closed;
+    let is_other = match &next {
+        Next::Do(actions) => {
+            let mut actions = actions.iter();
+            !actions.any(|it| matches!(it, Action::DeregisterPrevious { .. }))
+        }
+        Next::End(_) => true,
+        Next::Nothing | Next::Done(_) | Next::Wait(_) => false,
+    };
+    match may_be_gone && is_other {
+        true => Next::Wait(Pending::Settling),
+        false => next,
+    }
+}
+
+fn judged(asked: Retire, target: &Target, (seen, going): (&Seen, &Going), now: Timestamp) -> Next {
     let retiring = &target.known.retiring;
     if seen.is_closed {
         // People know that it stays.
@@ -128,16 +150,14 @@ fn next(asked: Retire, target: &Target, (seen, going): (&Seen, &Going), now: Tim
         return stay::next(target, seen, &KeptReason::RegionClosed, now);
     }
     if retiring.deregistered_at.is_some() {
-        return gone::next(target, (seen, going), now);
+        return gone::next(asked, target, (seen, going), now);
     }
     let shown = match &seen.image {
         Observation::Unknown => return Next::Wait(Pending::Unknown),
-        Observation::Absent => {
-            let is_long = |at: &Timestamp| now.duration_since(*at) > VISIBILITY_GRACE;
-            let asked = retiring.asked_at.filter(is_long);
-            let heard = asked.and_then(|_| heard(target));
-            return heard.map_or(Next::Wait(Pending::NotShown), |it| Next::Done(vec![it]));
+        Observation::Absent if retiring.asked_at.is_some() => {
+            return Next::Wait(Pending::AskedAndNotShown);
         }
+        Observation::Absent => return Next::Wait(Pending::NotShown),
         Observation::Seen(shown) => shown,
     };
     if !shown.is_ours {
@@ -205,7 +225,8 @@ fn of_others(
 
 /// A request to deregister an AMI which EC2 does not show: its answer was lost, or could not be saved. It is not sent again,
 /// as nothing proves any more that the AMI is this manifest's.
-pub(super) fn heard(target: &Target) -> Option<RegionAction> {
+#[must_use]
+pub fn heard(target: &Target) -> Option<RegionAction> {
     let retiring = &target.known.retiring;
     retiring.asked_at.map(|_| RegionAction {
         region: target.region.clone(),

@@ -88,6 +88,8 @@ pub(super) fn images(regions: &BTreeMap<String, RegionStatus>) -> Result<(), Str
         snapshots("regions.*.retiring.snapshots", &retiring.snapshots)?;
         snapshots("regions.*.retiring.deleting", &retiring.deleting)?;
         snapshots("regions.*.retiring.deleted", &retiring.deleted)?;
+        let mut not_shown = retiring.not_shown_since.keys();
+        not_shown.try_for_each(|it| id("regions.*.retiring.notShownSince", "snap-", it))?;
         kept(&retiring.kept)?;
         shares(
             "regions.*.applied.snapshots",

@@ -67,6 +67,9 @@ pub struct Retiring {
     /// Those of them that EC2 was asked to delete, or was about to be: its tags had proven whose they are.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub deleting: Vec<String>,
+    /// Since when EC2 does not show these of its snapshots, once it is deregistered.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub not_shown_since: BTreeMap<String, Timestamp>,
     /// Its snapshots that are deleted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub deleted: Vec<String>,

@@ -54,7 +54,11 @@ fn a_share_of_a_snapshot_that_is_not_shown_is_waited_for() {
     let plan = planned(DEREGISTER, gone.clone(), with(ours));
     assert!(matches!(only(&plan), Action::RevokePrevious { .. }));
     // What is not there for long is shared with nobody.
-    gone.known.retiring.deregistered_at = Some(after(-6));
+    gone.known.retiring.deregistered_at = Some(after(-60));
+    let plan = planned(DEREGISTER, gone.clone(), with(SharesSeen::Absent));
+    assert_eq!(waits_for(&plan), &not_shown);
+    let since = &mut gone.known.retiring.not_shown_since;
+    since.insert("snap-1".to_owned(), after(-6));
     let plan = planned(DEREGISTER, gone, with(SharesSeen::Absent));
     let ended = &plan.ended[0];
     assert!(ended.revoked.is_empty() && ended.shared.is_empty());

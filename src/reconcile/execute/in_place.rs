@@ -14,9 +14,9 @@ use crate::image::outcome::{Claim, Evidence, Retired, StepOutcome};
 use crate::image::ownership;
 use crate::image::plan::{PUBLISH_GRACE, REGISTER_GRACE};
 use crate::image::publish::in_place::{self, Because, Next};
-use crate::image::publish::retire::{PassedOn, Pending, Seen, Target, given_up, targets};
-use crate::image::publish::{Replaced, rehearse_in_place};
-use crate::image::status::{KeptReason, RegionAction, Retire};
+use crate::image::publish::retire::{PassedOn, Pending, Seen, Target, given_up, heard, targets};
+use crate::image::publish::{Replaced, STALE_READS, rehearse_in_place};
+use crate::image::status::{Failure, KeptReason, RegionAction, Retire};
 use crate::image::words::WaitReason;
 use crate::reconcile::context::Error;
 use crate::reconcile::identity::{digest, manifest_version};
@@ -174,10 +174,6 @@ async fn go(
                 }
                 AskedNow::Gone => Some(StepOutcome::Unchanged),
             },
-            Next::Done(done) => Some(StepOutcome::Advance(Evidence::Retired(Retired {
-                done,
-                ..Retired::default()
-            }))),
             Next::Stays(image, why) => Some(keeps_name(step, &seen, &image, &why)),
             Next::Wait(image, why) => {
                 let reason = match (taken, &why) {
@@ -189,19 +185,35 @@ async fn go(
                     }
                     _ => wait_reason(step, &step.config().region, &image, &why, &seen),
                 };
-                let limit = match reason {
-                    WaitReason::DeletionNotVisible => REGISTER_GRACE,
+                let limit = match (&reason, &why) {
+                    (WaitReason::DeletionNotVisible, _) => REGISTER_GRACE,
+                    // It was heard, as it seems, unless this read is too old, or misses it.
+                    (_, Pending::AskedAndNotShown) => STALE_READS,
                     _ => PUBLISH_GRACE,
                 };
                 let is_long =
                     !matches!(why, Pending::Cooldown(_)) && step.has_waited(&reason, limit);
                 match is_long {
+                    true if why == Pending::AskedAndNotShown => Some(deregistered(&seen, &image)),
                     true => unknown_for_long(step, because, taken, (&image, &reason), &seen),
                     false => Some(StepOutcome::Wait(reason)),
                 }
             }
         },
     )
+}
+
+/// EC2 was asked to deregister this AMI, and has not shown it since.
+fn deregistered(seen: &Observed, image: &str) -> StepOutcome {
+    let mut of = seen.targets.iter();
+    let of = of.find(|(target, _)| target.known.image == image);
+    StepOutcome::Advance(Evidence::Retired(Retired {
+        done: of
+            .and_then(|(target, _)| heard(target))
+            .into_iter()
+            .collect(),
+        ..Retired::default()
+    }))
 }
 
 /// Deregisters them, and leaves their shares to the AMIs which need them and may go later. Those are looked at first: a share
@@ -320,7 +332,11 @@ fn unknown_for_long(
             let is_kept = taken.id == image && *reason != WaitReason::DeletionNotVisible;
             let failure = match is_kept {
                 true => failures::name_kept(step.status, image, &not_known(reason)),
-                false => failures::name_taken(step.status, taken),
+                // It was looked at: nothing may still come into sight.
+                false => Failure {
+                    code: None,
+                    ..failures::name_taken(step.status, taken)
+                },
             };
             // Once its protection is on again, that is waited for once more: by then it may be known.
             Some(ends(seen, failure))

@@ -9,10 +9,12 @@ mod unlisted;
 use std::collections::BTreeSet;
 
 use crate::image::message::wait_text;
-use crate::image::outcome::{Claim, Evidence, Gone, PublishIntent, Retired, StepOutcome};
+use crate::image::outcome::{
+    Claim, Evidence, Gone, PublishIntent, Retired, SnapshotsNotShown, StepOutcome,
+};
 use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE, WAITING_LONG};
 use crate::image::publish::retire::{
-    PassedOn, Pending, Plan, Seen, Target, given_up, plan, protect_again, targets,
+    PassedOn, Pending, Plan, Seen, Target, given_up, heard, not_shown, plan, protect_again, targets,
 };
 use crate::image::publish::withdraw::{gone, leaves_shares, withdraw};
 use crate::image::publish::{Asked, Observation, copying};
@@ -228,7 +230,16 @@ fn decide(
     why_kept: &KeptReason,
 ) -> StepOutcome {
     plan.ready.extend(protected_meanwhile(step, &plan, seen));
+    let targets = seen.targets.iter();
+    let not_shown = targets.filter_map(|(target, seen)| {
+        Some(SnapshotsNotShown {
+            region: target.region.clone(),
+            image: target.known.image.clone(),
+            snapshots: not_shown(target, seen)?,
+        })
+    });
     let mut retired = Retired {
+        not_shown: not_shown.collect(),
         done: plan.done,
         ended: plan.ended,
         passed_on: plan.passed_on,
@@ -244,7 +255,7 @@ fn decide(
     for (region, image, why) in plan.pending {
         let reason = wait_reason(step, &region, &image, &why, seen);
         let limit = match why {
-            Pending::NotShown => Some(VISIBILITY_GRACE),
+            Pending::NotShown | Pending::AskedAndNotShown => Some(VISIBILITY_GRACE),
             Pending::Unknown | Pending::Settling | Pending::NoSuccessor => Some(PUBLISH_GRACE),
             // EC2 ends these, however long that takes, and the plan itself the last.
             Pending::ImagePending | Pending::Cooldown(_) | Pending::SnapshotNotShown(_) => None,
@@ -255,6 +266,10 @@ fn decide(
         }
         let of = seen.targets.iter();
         let of = of.filter(|(it, _)| it.region == region && it.known.image == image);
+        if why == Pending::AskedAndNotShown {
+            retired.done.extend(of.filter_map(|(it, _)| heard(it)));
+            continue;
+        }
         if why == Pending::NotShown && of.clone().any(|(it, _)| leaves_shares(it)) {
             retired.gone.push(Gone { region, image });
             continue;
@@ -265,6 +280,7 @@ fn decide(
             Pending::NoSuccessor => given_up(it, None, &KeptReason::NoSuccessor, step.now()),
             Pending::Unknown
             | Pending::Settling
+            | Pending::AskedAndNotShown
             | Pending::SnapshotNotShown(_)
             | Pending::ImagePending
             | Pending::Cooldown(_) => given_up(it, None, &not_known(&reason), step.now()),
@@ -322,7 +338,7 @@ pub(super) fn wait_reason(
         Pending::Settling => WaitReason::SettingsNotVisible {
             region: region.to_owned(),
         },
-        Pending::NotShown => WaitReason::ImageNotVisible {
+        Pending::NotShown | Pending::AskedAndNotShown => WaitReason::ImageNotVisible {
             image: image.to_owned(),
         },
         Pending::SnapshotNotShown(snapshot) => unproven(snapshot),

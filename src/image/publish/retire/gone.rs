@@ -7,11 +7,16 @@ use super::seen::{Pending, Seen, SharesSeen, SnapshotSeen};
 use super::shares::{self, Going};
 use super::targets::Target;
 use crate::image::status::{
-    Action, KeptReason, KeptSnapshot, RetireOutcome, Retirement, SnapshotKept,
+    Action, KeptReason, KeptSnapshot, Retire, RetireOutcome, Retirement, SnapshotKept,
 };
 
 /// Its shares end first, and then its snapshots are deleted.
-pub(super) fn next(target: &Target, (seen, going): (&Seen, &Going), now: Timestamp) -> Next {
+pub(super) fn next(
+    asked: Retire,
+    target: &Target,
+    (seen, going): (&Seen, &Going),
+    now: Timestamp,
+) -> Next {
     match shares::end(target, seen, going, now) {
         Err(why) => return Next::Wait(why),
         Ok(actions) if !actions.is_empty() => return Next::Do(actions),
@@ -25,17 +30,17 @@ pub(super) fn next(target: &Target, (seen, going): (&Seen, &Going), now: Timesta
     let mut actions = Vec::new();
     let (mut deleted, mut kept) = (retiring.deleted.clone(), retiring.kept.clone());
     let at = retiring.deregistered_at.unwrap_or(now);
-    let is_long = shares::is_long_gone(target, now);
+    let is_long = |snapshot: &String| shares::is_long_gone(target, snapshot, now);
     let (mut is_unknown, mut not_shown) = (false, None);
     let is_asked = |snapshot| retiring.deleting.contains(snapshot);
     for snapshot in &retiring.snapshots {
         match seen.snapshots.get(snapshot) {
             // By a request whose answer was lost.
-            Some(SnapshotSeen::Absent) if is_long && is_asked(snapshot) => {
+            Some(SnapshotSeen::Absent) if is_long(snapshot) && is_asked(snapshot) => {
                 deleted.push(snapshot.clone());
             }
             // It may be another account's, which does not share it any more.
-            Some(SnapshotSeen::Absent) if is_long => kept.push(KeptSnapshot {
+            Some(SnapshotSeen::Absent) if is_long(snapshot) => kept.push(KeptSnapshot {
                 snapshot: snapshot.clone(),
                 why: SnapshotKept::NotShown,
             }),
@@ -44,6 +49,11 @@ pub(super) fn next(target: &Target, (seen, going): (&Seen, &Going), now: Timesta
             Some(SnapshotSeen::Kept(why)) => kept.push(KeptSnapshot {
                 snapshot: snapshot.clone(),
                 why: why.clone(),
+            }),
+            // The manifest that deregistered the AMI asked for that; the one of now does not.
+            Some(SnapshotSeen::Free) if !asked.delete_snapshots => kept.push(KeptSnapshot {
+                snapshot: snapshot.clone(),
+                why: SnapshotKept::NotAsked,
             }),
             Some(SnapshotSeen::Free) => actions.push(Action::DeleteSnapshot {
                 image: target.known.image.clone(),

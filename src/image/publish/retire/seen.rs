@@ -74,6 +74,8 @@ pub enum Pending {
     Settling,
     /// EC2 does not show it.
     NotShown,
+    /// EC2 was asked to deregister it, and does not show it. Once that has lasted, it is deregistered.
+    AskedAndNotShown,
     /// It is deregistered, and EC2 does not show this snapshot, which is to be deleted or was shared. Once that has lasted, it
     /// is gone.
     SnapshotNotShown(String),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::seen::{Pending, Seen, SharesSeen};
+use super::seen::{Pending, Seen, SharesSeen, SnapshotSeen};
 use super::targets::Target;
 use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::publish::difference::STALE_READS;
@@ -20,10 +20,25 @@ pub fn granted(target: &Target) -> impl Iterator<Item = (&String, &BTreeSet<Stri
 /// The AMIs that are deregistered now: what only they need ends with them.
 pub(in crate::image::publish) type Going = BTreeSet<String>;
 
-/// Whether an AMI is deregistered for so long that what EC2 does not show of its snapshots is gone.
-pub(super) fn is_long_gone(target: &Target, now: Timestamp) -> bool {
-    let at = target.known.retiring.deregistered_at;
-    at.is_some_and(|at| now.duration_since(at) > VISIBILITY_GRACE)
+/// Whether EC2 has not shown a snapshot of an AMI that is deregistered for so long that it is gone.
+pub(super) fn is_long_gone(target: &Target, snapshot: &str, now: Timestamp) -> bool {
+    let since = target.known.retiring.not_shown_since.get(snapshot);
+    since.is_some_and(|at| now.duration_since(*at) > VISIBILITY_GRACE)
+}
+
+/// The snapshots that EC2 does not show of an AMI that is deregistered, if others than were known.
+#[must_use]
+pub fn not_shown(target: &Target, seen: &Seen) -> Option<BTreeSet<String>> {
+    let retiring = &target.known.retiring;
+    retiring.deregistered_at?;
+    let snapshots = seen.snapshots.iter();
+    let snapshots = snapshots.filter(|(_, it)| **it == SnapshotSeen::Absent);
+    let shares = seen.shares.iter();
+    let shares = shares.filter(|(_, it)| **it == SharesSeen::Absent);
+    let absent = snapshots.map(|it| it.0).chain(shares.map(|it| it.0));
+    let absent: BTreeSet<String> = absent.cloned().collect();
+    let is_new = !absent.iter().eq(retiring.not_shown_since.keys());
+    is_new.then_some(absent)
 }
 
 /// Whether EC2 was asked to change the AMI so lately that reads may be older, and nobody has seen that it did.
@@ -58,7 +73,7 @@ pub(in crate::image::publish) fn end(
                 actions.extend(by_call(accounts).map(revoke));
             }
             // One answer that does not show it does not make it gone: it would stay shared without a word.
-            Some(SharesSeen::Absent) if !is_long_gone(target, now) => {
+            Some(SharesSeen::Absent) if !is_long_gone(target, snapshot, now) => {
                 not_shown = Some(snapshot.clone());
             }
             Some(SharesSeen::Kept(accounts)) => is_partly |= accounts.len() < ours.len(),

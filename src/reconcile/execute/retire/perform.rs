@@ -166,7 +166,7 @@ async fn refused(
     let mut targets = targets(step.status);
     targets.retain(|it| it.known.image == *image);
     for target in &targets {
-        match Box::pin(is_there(step, aws, target)).await {
+        match Box::pin(is_there(step, aws, target, &what.action)).await {
             Ok(Some(true)) => {}
             Ok(Some(false)) => return retired.done.push(what.clone()),
             Ok(None) => {
@@ -205,10 +205,15 @@ async fn is_there(
     step: &StepContext<'_>,
     aws: &Aws,
     target: &Target,
+    action: &Action,
 ) -> Result<Option<bool>, AwsError> {
     let retiring = &target.known.retiring;
-    // The request that was refused is the first.
-    if !retiring.is_asked_again {
+    // Another than the request that was refused.
+    let was_asked = match action {
+        Action::DeregisterPrevious { .. } => retiring.is_asked_again,
+        _ => retiring.asked_at.is_some(),
+    };
+    if !was_asked {
         return Ok(Some(true));
     }
     let ids = std::slice::from_ref(&target.known.image);

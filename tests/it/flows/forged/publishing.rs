@@ -98,7 +98,9 @@ fn full(status: &Value) -> Value {
             "keptAt": at, "protection": "on", "staysUnprotected": true, "unprotectedAt": at, "hasCooldown": true,
             "deprecateAt": at, "askedSince": at, "askedAt": at, "isAskedAgain": true, "deregisteredAt": at,
             "snapshots": [snapshot],
-            "deleting": [snapshot], "deleted": [snapshot], "revoked": {(snapshot.as_str().unwrap()): [PARTNER]},
+            "deleting": [snapshot], "deleted": [snapshot],
+            "notShownSince": {(snapshot.as_str().unwrap()): at},
+            "revoked": {(snapshot.as_str().unwrap()): [PARTNER]},
             "shared": {(snapshot.as_str().unwrap()): [PARTNER]},
         });
     };
