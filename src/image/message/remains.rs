@@ -7,6 +7,7 @@ use super::quoting::{more, word};
 use super::retiring::{begun_text, unnamed_text};
 use super::waiting::{not_listed, orphan_text};
 use crate::image::observed::MANIFEST_TAG;
+use crate::image::ownership::is_previous;
 use crate::image::status::{Failure, Orphan, OrphanReason, PreviousVersion, RegionStatus, Status};
 use crate::image::words::{FailureKind, NoticeKind, Step};
 
@@ -31,6 +32,8 @@ pub(super) fn clean_up_text(status: &Status, kind: NoticeKind, listed: usize) ->
         "What had been made for it in AWS was deleted (see Deleted)."
     } else if status.build.step == Step::CleanUp && is_lost(status) {
         "Nothing of it was found in AWS."
+    } else if status.build.step == Step::CleanUp && is_kept_of_earlier(status) {
+        "The AMI was made by an earlier attempt and is kept as it is."
     } else if status.build.step == Step::CleanUp {
         "Nothing of it was left over in AWS."
     } else if is_disabled(status) {
@@ -41,6 +44,12 @@ pub(super) fn clean_up_text(status: &Status, kind: NoticeKind, listed: usize) ->
         return String::new();
     };
     format!("\n{words}\n")
+}
+
+/// Whether the AMI that it was to have is one that an earlier attempt had made.
+fn is_kept_of_earlier(status: &Status) -> bool {
+    let mut images = status.regions.values().map(|it| &it.image);
+    images.any(|image| is_previous(status, image))
 }
 
 /// Whether its task is not listed any more, and may run all the same.

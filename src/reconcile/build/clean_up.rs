@@ -18,7 +18,7 @@ use crate::image::ownership;
 use crate::image::plan::{CLEAN_UP_GRACE, VISIBILITY_GRACE};
 use crate::image::status::{Orphan, OrphanReason};
 use crate::image::task::TaskKind;
-use crate::image::words::WaitReason;
+use crate::image::words::{SourceKind, WaitReason};
 use crate::reconcile::context::Error;
 use crate::reconcile::step_context::{StepContext, retrying};
 
@@ -40,6 +40,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         ours,
         unproven,
         for_long,
+        parts,
         ..
     } = found;
     let found: Vec<Deletable> = ours
@@ -61,6 +62,12 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         && !step.step_exceeds(VISIBILITY_GRACE)
     {
         return Ok(StepOutcome::Wait(WaitReason::ImageNotVisible { image }));
+    }
+    // Nor does the AMI go before what it is made of shows: then only its tags lead to that.
+    if let Some(reason) = parts_not_visible(&step, &found, &parts)
+        && !step.step_exceeds(VISIBILITY_GRACE)
+    {
+        return Ok(StepOutcome::Wait(reason));
     }
     // Gone for us; EC2 may still show it for a moment.
     let (gone, found): (Vec<_>, Vec<_>) = found
@@ -180,6 +187,37 @@ fn not_visible_yet(step: &StepContext<'_>, found: &[Deletable]) -> Option<String
         .values()
         .filter(|it| it.image_state == "pending" && !it.unseen_since.is_some_and(is_long))
         .filter(|it| !status.build.deleted.contains(&it.image))
+        .filter(|it| !is_orphan(step, &it.image) && !ownership::is_previous(status, &it.image))
         .filter(|it| !found.contains(&Deletable::Image(it.image.clone())));
     made.next().map(|it| it.image.clone())
+}
+
+/// What EC2 does not show yet of the snapshots of an AMI that is about to be deregistered. Those of copies and restored AMIs nobody
+/// else names.
+fn parts_not_visible(
+    step: &StepContext<'_>,
+    found: &[Deletable],
+    parts: &BTreeSet<String>,
+) -> Option<WaitReason> {
+    let source = step.status.build.source;
+    if !matches!(source, Some(SourceKind::Image | SourceKind::Stored)) {
+        return None;
+    }
+    let image = found.iter().find_map(|it| match it {
+        Deletable::Image(id) => Some(id).filter(|id| !is_deleted(step, id)),
+        Deletable::Snapshot(_) | Deletable::Objects(_) => None,
+    })?;
+    let mut snapshots = found
+        .iter()
+        .filter(|it| matches!(it, Deletable::Snapshot(_)));
+    let is_hidden = |id: &&String| !found.contains(&Deletable::Snapshot((*id).clone()));
+    let message = match parts.iter().find(is_hidden) {
+        Some(hidden) => format!("EC2 does not show {hidden} of {image} yet"),
+        None if snapshots.next().is_none() => {
+            format!("EC2 does not show the snapshots of {image} yet")
+        }
+        None => return None,
+    };
+    let code = None;
+    Some(WaitReason::Retrying { code, message })
 }

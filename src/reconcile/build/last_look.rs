@@ -19,8 +19,12 @@ pub(super) async fn take(
     outcome: StepOutcome,
 ) -> Result<StepOutcome, Error> {
     let status = step.status;
-    // What is known is cleaned up.
-    let may_be_lost = !step.is_first && !status.has_begun_work();
+    // What is known is cleaned up. What an AMI is made of does not lead to one that EC2 does not show yet.
+    let is_known = match next {
+        Next::Do(Step::RegisterImage) => !status.regions.is_empty(),
+        _ => status.has_begun_work(),
+    };
+    let may_be_lost = !step.is_first && !is_known;
     let Some(reason) = ends(&outcome).filter(|_| may_be_lost) else {
         return Ok(outcome);
     };

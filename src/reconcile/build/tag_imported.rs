@@ -4,6 +4,7 @@
 use super::{check_object, proven};
 use crate::aws::Remedy;
 use crate::image::message::failures;
+use crate::image::observed::ObservedTask;
 use crate::image::outcome::{Evidence, Imported, StepOutcome};
 use crate::image::ownership;
 use crate::image::plan::VISIBILITY_GRACE;
@@ -22,7 +23,8 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     let Some(task) = status.build.tasks.last() else {
         return Ok(StepOutcome::Unchanged);
     };
-    let Some(seen) = proven::task(&step, task).await? else {
+    let seen = proven::task(&step, task).await?;
+    let Some(seen) = seen.filter(|seen| !is_older(task, seen)) else {
         return not_listed(&step, task).await;
     };
     let imported = Imported {
@@ -60,6 +62,13 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         return Ok(StepOutcome::Fail(request_refused(error)));
     }
     Ok(StepOutcome::Wait(reason))
+}
+
+/// Whether a read is older than what is known of a task: EC2's answers are eventually consistent.
+fn is_older(known: &Task, seen: &ObservedTask) -> bool {
+    let lacks_image = known.image.is_some() && seen.image.is_none();
+    let lacks_snapshots = !known.snapshots.is_empty() && seen.snapshots.is_empty();
+    lacks_image || lacks_snapshots
 }
 
 /// Whether nobody can tell now which tags the manifest asks for, or those are forbidden.

@@ -8,6 +8,7 @@ use super::deleting::Deletable;
 use crate::image::observed::{ObservedImage, ObservedSnapshot};
 use crate::image::ownership;
 use crate::image::plan::AVAILABLE_FOR_GOOD;
+use crate::image::publish::has_failed;
 use crate::image::task::{Phase, Task, TaskKind};
 use crate::image::words::SourceKind;
 use crate::limits;
@@ -24,6 +25,10 @@ pub(super) struct Found {
     is_outdated: bool,
     /// What is proven to be ours, in the order in which it can be deleted: a snapshot or a bundle of an AMI is in use.
     pub(super) ours: Vec<Deletable>,
+    /// The snapshots of the AMIs of ours, as EC2 shows those.
+    pub(super) parts: BTreeSet<String>,
+    /// The AMIs of earlier attempts of this version that have failed.
+    failed_before: BTreeSet<String>,
     /// The AMIs of ours that have been available for too long to be what an attempt has left.
     pub(super) for_long: Vec<String>,
     /// The ids of what the status, or a description, names and nothing proves to be ours.
@@ -53,7 +58,8 @@ fn keep_earlier(step: &StepContext<'_>, found: &mut Found) {
     let is_earlier = |it: &Deletable| {
         let is_previous = |what: &str| ownership::is_previous(step.status, what);
         let is_previous = match it {
-            Deletable::Image(id) | Deletable::Snapshot(id) => is_previous(id),
+            Deletable::Image(id) => is_previous(id) && !found.failed_before.contains(id),
+            Deletable::Snapshot(id) => is_previous(id),
             Deletable::Objects(prefix) => is_previous(&format!("{prefix}manifest.xml")),
         };
         found.is_outdated || is_previous
@@ -71,7 +77,10 @@ async fn images(step: &StepContext<'_>, found: &mut Found) -> Result<(), Error> 
     let mut ours = lookup::tagged(step.context, step.status).await?;
     let is_later = |image: &ObservedImage| ownership::is_later_attempt(step.status, &image.tags);
     found.is_outdated |= ours.iter().any(is_later);
-    ours.retain(is_tagged);
+    // The next attempt would take it for its own.
+    let failed_before = ours.iter().filter(|it| has_failed_before(step, it));
+    found.failed_before = failed_before.map(|it| it.id.clone()).collect();
+    ours.retain(|it| is_tagged(it) || found.failed_before.contains(&it.id));
     for task in imports(step, &[TaskKind::ImportImage]) {
         let known: Vec<&String> = ours.iter().map(|image| &image.id).collect();
         let named = task.image.iter().filter(|id| !known.contains(id));
@@ -96,11 +105,22 @@ async fn images(step: &StepContext<'_>, found: &mut Found) -> Result<(), Error> 
         found.unproven.extend(unproven.into_iter().map(|it| it.id));
     }
     ours.retain(|image| image.state != "deregistered");
+    found.parts = ours.iter().flat_map(|it| it.snapshots.clone()).collect();
     let for_long = ours.iter().filter(|it| may_be_in_use(it, step.now()));
     found.for_long = for_long.map(|image| image.id.clone()).collect();
     let ids = sorted(ours.into_iter().map(|image| image.id));
     found.ours.extend(ids.into_iter().map(Deletable::Image));
     Ok(())
+}
+
+/// Whether an earlier attempt of this version has made this AMI, and it failed before it was ever available: nobody can use it.
+fn has_failed_before(step: &StepContext<'_>, image: &ObservedImage) -> bool {
+    let version = ownership::ownership_tags(step.status);
+    let earlier = step.status.previous.iter();
+    let mut known = earlier.flat_map(|version| version.regions.values());
+    has_failed(&image.state)
+        && ownership::has_tags(&image.tags, &version)
+        && known.any(|it| it.image == image.id && has_failed(&it.image_state))
 }
 
 /// What a task that is complete has made, and EC2 does not show. Of one that failed, EC2 itself takes back what it made.
