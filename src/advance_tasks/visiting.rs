@@ -260,17 +260,22 @@ impl<'a> Visitor<'a> {
     /// Does for one image whatever does not need its AMI's state. The room that it takes is kept until it is done.
     async fn go_on(self, loaded: Loaded, marker: &OpenMarker, _room: Room) -> Result<Visit, Error> {
         let (context, key) = (self.context, &marker.manifest_key);
+        let has_late = late_notices::has_late(&loaded.status, context.now);
         let outcome = match plan::next(&loaded.status, context.now) {
             Next::SendNotices | Next::AwaitNotices | Next::Finalize => {
                 return Box::pin(finish(context, loaded, marker)).await;
             }
-            Next::Retry => reconcile::reconcile(context, key, Some(marker)).await?,
+            Next::Retry => reconcile::reconcile(context, key, Some(marker)).await,
             // The manifest may have been replaced while its image could not proceed.
             _ if plan::may_be_superseded(&loaded.status) => {
-                Box::pin(reconcile::reconcile(context, key, Some(marker))).await?
+                Box::pin(reconcile::reconcile(context, key, Some(marker))).await
             }
-            _ => Box::pin(reconcile::run_steps(context, loaded)).await?,
+            _ => Box::pin(reconcile::run_steps(context, loaded)).await,
         };
+        if outcome.is_err() && has_late {
+            Box::pin(late_notices::send_of(context, key)).await;
+        }
+        let outcome = outcome?;
         Ok(Visit::Done {
             advanced: leave(context, self.history, marker, outcome).await?,
             finalized: false,
@@ -331,8 +336,20 @@ async fn finish(context: Context<'_>, loaded: Loaded, marker: &OpenMarker) -> Re
         finalized: false,
     };
     if loaded.status.unsent().next().is_some() {
-        late_notices::send(context, loaded).await?;
-        return Ok(left_open(false));
+        let status = loaded.status.clone();
+        let Err(error) = late_notices::send(context, loaded).await else {
+            return Ok(left_open(false));
+        };
+        // SNS may refuse for days. What was uploaded meanwhile, and nobody has heard of, does not wait for that.
+        if reconcile::is_outdated(context, &status).await? {
+            Box::pin(reconcile::reconcile(
+                context,
+                &marker.manifest_key,
+                Some(marker),
+            ))
+            .await?;
+        }
+        return Err(error);
     }
     let mut status = loaded.status;
     // A version whose event was lost, or that had to wait for this one to end.

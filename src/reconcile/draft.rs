@@ -225,7 +225,7 @@ pub(super) async fn save(
         aws, config, now, ..
     } = context;
     let saved = status_store::save(aws, config, status, etag).await;
-    let Err(StoreError::TooLarge { size, .. }) = saved else {
+    let Err(StoreError::TooLarge { size, limit, .. }) = saved else {
         return Ok(saved?);
     };
     let mut candidates = vec![status.clone()];
@@ -235,7 +235,7 @@ pub(super) async fn save(
         if failed.state.is_final() || failed.build.ending.is_some() {
             continue;
         }
-        let failure = failures::status_too_large(size, crate::limits::STATUS_BYTES);
+        let failure = failures::status_too_large(size, limit);
         apply(&mut failed, StepOutcome::Fail(failure), now);
         match status_store::save(aws, config, &failed, etag).await {
             Err(StoreError::TooLarge { .. }) => {}

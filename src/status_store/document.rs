@@ -4,7 +4,6 @@ use super::size::{self, Unwritable};
 use crate::aws::AwsError;
 use crate::image::Status;
 use crate::image::status::{SCHEMA, Unreadable, parse};
-use crate::limits::STATUS_BYTES;
 use crate::manifest::location::s3_uri;
 use crate::manifest::text;
 
@@ -57,7 +56,7 @@ pub enum StoreError {
     },
     /// The status is too large to be read again, so it is not written.
     #[error(
-        "{} would have {size} bytes, and at most {STATUS_BYTES} are kept: it stays as it is",
+        "{} would have {size} bytes, and at most {limit} are kept: it stays as it is",
         s3_uri(.bucket, .key)
     )]
     TooLarge {
@@ -67,6 +66,8 @@ pub enum StoreError {
         key: String,
         /// Bytes it would have.
         size: usize,
+        /// Bytes it may have; some are kept free while the image is under way.
+        limit: usize,
     },
     /// The status is a newer amiwright's.
     #[error(
@@ -134,7 +135,12 @@ pub(super) fn written_status(
     size::to_json(status).map_err(|unwritable| {
         let (bucket, key) = (bucket.to_owned(), key.to_owned());
         match unwritable {
-            Unwritable::TooLarge(size) => StoreError::TooLarge { bucket, key, size },
+            Unwritable::TooLarge { size, limit } => StoreError::TooLarge {
+                bucket,
+                key,
+                size,
+                limit,
+            },
             Unwritable::NotJson(error) => StoreError::Unreadable {
                 bucket,
                 key,

@@ -14,13 +14,18 @@ const HISTORY_KEPT: usize = 10;
 #[derive(Debug)]
 pub(super) enum Unwritable {
     /// It has so many bytes, also without all that it can do without.
-    TooLarge(usize),
+    TooLarge {
+        /// Its bytes.
+        size: usize,
+        /// Those that it may have.
+        limit: usize,
+    },
     /// It cannot be written as JSON.
     NotJson(serde_json::Error),
 }
 
-/// A status as JSON of at most [`STATUS_BYTES`] bytes: if need be, without its older history and the notices that were
-/// sent. Very many problems are cut when they are recorded.
+/// A status as JSON of at most [`STATUS_BYTES`] bytes: if need be, without its older history, the notices that were sent, and
+/// what the others remember of earlier versions. Very many problems are cut when they are recorded.
 pub(super) fn to_json(status: &Status) -> Result<Vec<u8>, Unwritable> {
     let is_ending = status.state.is_final() || status.build.ending.is_some();
     let limit = if is_ending {
@@ -33,7 +38,7 @@ pub(super) fn to_json(status: &Status) -> Result<Vec<u8>, Unwritable> {
         return Ok(content);
     }
     let mut smaller = status.clone();
-    for shorten in [shorten_history, drop_sent_notices] {
+    for shorten in [shorten_history, drop_sent_notices, shorten_notices] {
         shorten(&mut smaller);
         content = serde_json::to_vec_pretty(&smaller).map_err(Unwritable::NotJson)?;
         if content.len() <= limit {
@@ -42,7 +47,8 @@ pub(super) fn to_json(status: &Status) -> Result<Vec<u8>, Unwritable> {
             return Ok(content);
         }
     }
-    Err(Unwritable::TooLarge(content.len()))
+    let size = content.len();
+    Err(Unwritable::TooLarge { size, limit })
 }
 
 fn shorten_history(status: &mut Status) {
@@ -58,12 +64,22 @@ fn drop_sent_notices(status: &mut Status) {
         .retain(|notice| notice.sent_at.is_none() || Some(notice.seq) == last);
 }
 
+/// While nobody can be told, each version adds a notice that remembers those before it. An email says little of them.
+fn shorten_notices(status: &mut Status) {
+    for notice in &mut status.notices {
+        if let Some(facts) = &mut notice.facts {
+            facts.keep_named_previous();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
     use serde_json::json;
 
     use super::*;
+    use crate::image::status::Facts;
     use crate::manifest::Problem;
 
     /// A status with one notice that was sent and one that was not, and with some history.
@@ -119,10 +135,37 @@ mod tests {
     }
 
     #[test]
+    fn what_unsent_notices_remember_of_earlier_versions_goes_last() {
+        let mut large = status();
+        let at = Timestamp::UNIX_EPOCH;
+        let version = |number: u8| {
+            let why = "x".repeat(STATUS_BYTES / 40);
+            let region =
+                json!({"image": format!("ami-{number}"), "imageState": why, "createdAt": at});
+            serde_json::from_value(json!({"regions": {"us-east-1": region}})).unwrap()
+        };
+        large.previous = (0..10).map(version).collect();
+        let facts = Facts::of(&large);
+        large.notices.remove(0);
+        for notice in &mut large.notices {
+            (notice.sent_at, notice.facts) = (None, Some(facts.clone()));
+        }
+        large.notices.push(large.notices[1].clone());
+        large.notices[2].seq = 4;
+        let written = written(&large);
+        assert_eq!(written.previous, large.previous);
+        assert_eq!(written.notices.len(), 3);
+        for notice in &written.notices {
+            let remembered = &notice.facts.as_ref().unwrap().status().previous;
+            assert_eq!(*remembered, large.previous[9..]);
+        }
+    }
+
+    #[test]
     fn what_is_needed_is_never_dropped() {
         let mut large = status();
         large.problems = vec![problem(STATUS_BYTES)];
         let unwritable = to_json(&large).unwrap_err();
-        assert!(matches!(unwritable, Unwritable::TooLarge(size) if size > STATUS_BYTES));
+        assert!(matches!(unwritable, Unwritable::TooLarge { size, .. } if size > STATUS_BYTES));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use jiff::{Timestamp, Unit};
+use jiff::{SignedDuration, Timestamp, Unit};
 
 use super::headline::{self, Sender};
 use super::quoting::{more, on_one_line, quoted, word};
@@ -207,6 +207,7 @@ fn took(status: &Status, now: Timestamp) -> String {
     let began = status.build.started_at;
     let elapsed = now
         .duration_since(began)
+        .max(SignedDuration::ZERO)
         .round(Unit::Second)
         .unwrap_or_default();
     format!("{elapsed:#} ({began} to {now})")
@@ -380,6 +381,13 @@ fn waiting_text(status: &Status) -> &'static str {
 
 /// A removed manifest cannot be retried.
 fn after_all_text(status: &Status) -> String {
+    let uploaded_at = status.manifest.last_uploaded_at();
+    if status
+        .cancel
+        .is_some_and(|cancel| uploaded_at > cancel.uploaded_at)
+    {
+        return "\nIts manifest was uploaded again meanwhile: another attempt begins.\n".to_owned();
+    }
     match status.cancel.map(|cancel| cancel.by) {
         Some(CancelBy::ManifestRemoved) => {
             "\nTo make the image after all, upload its manifest again.\n".to_owned()

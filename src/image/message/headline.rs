@@ -1,7 +1,7 @@
 //! The subject of an email and its first lines: what happened to what, where, and when after which upload. They are what a
 //! telephone shows.
 
-use jiff::{Timestamp, Unit};
+use jiff::{SignedDuration, Timestamp, Unit};
 
 use super::quoting::word;
 use super::{drift, retiring};
@@ -196,13 +196,22 @@ pub(super) fn first_line(status: &Status, kind: NoticeKind, now: Timestamp) -> S
 /// `22m after golden/web.image.yaml was uploaded`. A later version may have waited for the end of the one before, and an
 /// attempt that was asked for has no upload of its own.
 fn after_upload(status: &Status, now: Timestamp) -> String {
-    let elapsed = now.duration_since(status.build.started_at);
-    let elapsed = elapsed.round(Unit::Second).unwrap_or_default();
+    let since = |at| {
+        // The clocks of two functions, and S3's, differ.
+        let elapsed = now.duration_since(at).max(SignedDuration::ZERO);
+        elapsed.round(Unit::Second).unwrap_or_default()
+    };
+    let began = status.build.started_at;
+    // Settings of a finished image have an upload of their own.
+    let uploaded = match status.completed_at {
+        Some(_) => began.max(status.manifest.last_uploaded_at()),
+        None => began,
+    };
     let key = word(&status.manifest.key);
     match (status.build.is_retry, status.build.attempt) {
-        (true, _) => format!("{elapsed:#} after a new attempt of {key} began"),
-        (false, 0) => format!("{elapsed:#} after {key} was uploaded"),
-        (false, _) => format!("{elapsed:#} after this version of {key} was started"),
+        (true, _) => format!("{:#} after a new attempt of {key} began", since(began)),
+        (false, 0) => format!("{:#} after {key} was uploaded", since(uploaded)),
+        (false, _) => format!("{:#} after this version of {key} was started", since(began)),
     }
 }
 

@@ -43,7 +43,8 @@ fn parameter(status: &Status, id: &ParameterId, known: &ParameterStatus) -> Stri
         return format!("{name}: not set");
     };
     let mut text = format!("{name}: {} (version {version})", word(value));
-    let drift = status.drift.iter().flat_map(|it| &it.found);
+    let drift = status.drift.iter().filter(|it| !it.repairing);
+    let drift = drift.flat_map(|it| &it.found);
     let is_conflict = |it: &Failure| matches!(it.kind, FailureKind::ParameterConflict { .. });
     if Some(value) != image {
         text.push_str("; not set to this AMI");

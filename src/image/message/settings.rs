@@ -47,7 +47,8 @@ pub(super) fn of_region(status: &Status, region: &RegionStatus, listed: usize) -
         let asked = "what was asked for last was not seen to be set";
         facts.push(("Settings", asked.to_owned()));
     }
-    let mut drift = status.drift.iter().flat_map(|it| &it.found);
+    let drift = status.drift.iter().filter(|it| !it.repairing);
+    let mut drift = drift.flat_map(|it| &it.found);
     let is_its =
         |it: &Deviation| it.image == region.image && matches!(it.what, Difference::Setting { .. });
     if drift.any(is_its) {

@@ -1,6 +1,6 @@
 //! The document itself, and what is changed about it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -175,6 +175,22 @@ impl Facts {
     #[must_use]
     pub fn status(&self) -> &Status {
         &self.0
+    }
+
+    /// Leaves of the earlier versions only those of which the email says something: the last one, and those whose AMIs are being
+    /// retired.
+    pub(crate) fn keep_named_previous(&mut self) {
+        let last = self.0.last_previous().cloned();
+        let begun: BTreeSet<String> = self
+            .0
+            .begun_previous()
+            .into_iter()
+            .map(|(_, it)| it.image.clone())
+            .collect();
+        self.0.previous.retain(|version| {
+            let mut images = version.regions.values();
+            last.as_ref() == Some(version) || images.any(|it| begun.contains(&it.image))
+        });
     }
 }
 
