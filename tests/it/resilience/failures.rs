@@ -233,7 +233,7 @@ async fn an_image_whose_status_grows_too_large_fails_and_says_so() {
     assert_eq!(status["state"], "failed", "{:#}", status["history"]);
     let email = stack.only_email();
     assert!(
-        email.text.contains("at most 524288 are written"),
+        email.text.contains("at most 425984 are written"),
         "{}",
         email.text
     );
