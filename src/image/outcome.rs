@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::observed::{ObservedImage, ObservedParameter, ObservedTask};
 use super::ownership::Attempt;
-use super::publish::retire::PassedOn;
+use super::publish::retire::{NotShown, PassedOn};
 use super::status::{
     Applied, BundleVersion, CopyRequest, Failure, KeptSnapshot, Orphan, Owners, ParameterId,
     ParameterPut, RegionAction, RegionStatus, Retire, Retirement, Settings, SourceObject,
@@ -292,8 +292,8 @@ pub struct Retired {
     pub unprotected: Vec<StaysUnprotected>,
     /// The AMIs that are not there any more, without an answer of EC2 that says so: their snapshots are looked at next.
     pub gone: Vec<Gone>,
-    /// What EC2 shows now, or does not, of the snapshots of AMIs that are deregistered.
-    pub not_shown: Vec<SnapshotsNotShown>,
+    /// What EC2 does not show of AMIs that are retired.
+    pub not_shown: Vec<NotShown>,
     /// The shares that other AMIs have from those that are dealt with.
     pub passed_on: Vec<PassedOn>,
     /// The AMIs that are dealt with.
@@ -324,17 +324,6 @@ pub struct StaysShared {
     pub image: String,
     /// The snapshot.
     pub snapshot: String,
-}
-
-/// The snapshots of an AMI that EC2 does not show.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SnapshotsNotShown {
-    /// The Region.
-    pub region: String,
-    /// The AMI.
-    pub image: String,
-    /// All of its snapshots that EC2 does not show now.
-    pub snapshots: BTreeSet<String>,
 }
 
 /// An AMI that is not there any more.
@@ -373,11 +362,13 @@ pub struct PublishIntent {
     /// The Regions in which the AMI came back and is without protection, as it is to be.
     pub unprotected: Box<BTreeSet<String>>,
     /// What is left as it is in those, although the manifest asks for it no more.
-    pub left: Vec<RegionAction>,
+    pub left: Box<[RegionAction]>,
     /// The parameters that are written.
     pub parameters: BTreeMap<ParameterId, ParameterPut>,
     /// The shares that AMIs have from others that are deregistered.
-    pub passed_on: Vec<PassedOn>,
+    pub passed_on: Box<[PassedOn]>,
+    /// What EC2 does not show of AMIs that are retired.
+    pub not_shown: Box<[NotShown]>,
 }
 
 /// What is written down before it is done.

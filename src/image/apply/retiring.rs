@@ -9,6 +9,7 @@ use super::shares::{self, in_region, known};
 use crate::image::message;
 use crate::image::outcome::Retired;
 use crate::image::publish;
+use crate::image::publish::retire::NotShown;
 use crate::image::status::{
     Action, KeptReason, KeptSnapshot, PreviousVersion, Protection, RegionAction, RetireOutcome,
     Retirement, Retiring, SnapshotKept, Status,
@@ -103,6 +104,23 @@ fn deregisters(retiring: &mut Retiring, snapshots: &[String], delete: bool, now:
     };
 }
 
+/// Remembers since when EC2 does not show what of AMIs that are retired.
+pub(super) fn not_shown(status: &mut Status, all: &[NotShown], now: Timestamp) {
+    for it in all {
+        for known in known(status, &it.region, &it.image) {
+            known.unseen_since = it
+                .is_image
+                .then(|| known.unseen_since.unwrap_or(now).min(now));
+            let since = &mut known.retiring.not_shown_since;
+            since.retain(|snapshot, _| it.snapshots.contains(snapshot));
+            for snapshot in &it.snapshots {
+                let at = since.entry(snapshot.clone()).or_insert(now);
+                *at = (*at).min(now);
+            }
+        }
+    }
+}
+
 /// AMIs were retired, or not. Returns whether that is worth saving.
 pub(super) fn retired(status: &mut Status, seen: Retired, now: Timestamp) -> bool {
     let is_kept = !seen.kept.is_empty() || !seen.shared.is_empty() || !seen.unprotected.is_empty();
@@ -112,6 +130,7 @@ pub(super) fn retired(status: &mut Status, seen: Retired, now: Timestamp) -> boo
         stop_waiting(status, now);
     }
     let changed = is_dealt_with || !seen.not_shown.is_empty();
+    not_shown(status, &seen.not_shown, now);
     for what in &seen.done {
         note(status, message::change_line(what), now);
         done(status, what, now);
@@ -137,15 +156,6 @@ pub(super) fn retired(status: &mut Status, seen: Retired, now: Timestamp) -> boo
     for it in seen.unprotected {
         for known in known(status, &it.region, &it.image) {
             known.retiring.stays_unprotected = true;
-        }
-    }
-    for it in seen.not_shown {
-        for known in known(status, &it.region, &it.image) {
-            let since = &mut known.retiring.not_shown_since;
-            since.retain(|snapshot, _| it.snapshots.contains(snapshot));
-            for snapshot in &it.snapshots {
-                since.entry(snapshot.clone()).or_insert(now);
-            }
         }
     }
     for it in seen.gone {

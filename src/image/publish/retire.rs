@@ -14,6 +14,7 @@ mod targets;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::copy::is_unseen_for_long;
 use super::difference::STALE_READS;
 use super::observation::Observation;
 use super::protect::soon;
@@ -30,7 +31,7 @@ pub(super) use protection::{Anew, is_protected_by_others, protected_anew};
 pub use protection::{COOLDOWN, may_be_protected};
 pub use seen::{InUse, Pending, Seen, SharesSeen, Shown, SnapshotSeen};
 use shares::Going;
-pub use shares::{PassedOn, granted, not_shown};
+pub use shares::{NotShown, PassedOn, granted, not_shown};
 pub(super) use targets::of_previous;
 pub use targets::{Target, is_due, targets};
 
@@ -155,7 +156,9 @@ fn judged(asked: Retire, target: &Target, (seen, going): (&Seen, &Going), now: T
     let shown = match &seen.image {
         Observation::Unknown => return Next::Wait(Pending::Unknown),
         Observation::Absent if retiring.asked_at.is_some() => {
-            return Next::Wait(Pending::AskedAndNotShown);
+            let heard = heard(target).filter(|_| is_unseen_for_long(&target.known, now));
+            let wait = Next::Wait(Pending::AskedAndNotShown);
+            return heard.map_or(wait, |it| Next::Done(vec![it]));
         }
         Observation::Absent => return Next::Wait(Pending::NotShown),
         Observation::Seen(shown) => shown,

@@ -177,8 +177,8 @@ impl Facts {
         &self.0
     }
 
-    /// Leaves of the earlier versions only those of which the email says something: the last one, and those whose AMIs are being
-    /// retired.
+    /// Leaves of the earlier versions only those of which the email says something: the last one, those whose AMIs are to be
+    /// retired, or are this one's again, and those that may have copies which nobody has seen.
     pub(crate) fn keep_named_previous(&mut self) {
         let last = self.0.last_previous().cloned();
         let begun: BTreeSet<String> = self
@@ -187,9 +187,19 @@ impl Facts {
             .into_iter()
             .map(|(_, it)| it.image.clone())
             .collect();
+        let current: BTreeSet<String> =
+            self.0.regions.values().map(|it| it.image.clone()).collect();
+        let (replaces, deregisters) = (self.0.replaces, self.0.deregisters_previous);
         self.0.previous.retain(|version| {
-            let mut images = version.regions.values();
-            last.as_ref() == Some(version) || images.any(|it| begun.contains(&it.image))
+            let is_named = |it: &RegionStatus| {
+                begun.contains(&it.image)
+                    || current.contains(&it.image)
+                    || it.retiring.kept_at.is_some()
+            };
+            last.as_ref() == Some(version)
+                || (replaces && !version.is_done(deregisters))
+                || version.copies.values().any(CopyRequest::may_have_begun)
+                || version.regions.values().any(is_named)
         });
     }
 }

@@ -300,9 +300,17 @@ fn an_ami_that_one_answer_does_not_show_is_not_forgotten() {
     let plan = planned(DEREGISTER, asked.clone(), absent.clone());
     assert_eq!(waits_for(&plan), &Pending::AskedAndNotShown);
     asked.known.retiring.asked_at = Some(after(10) - SignedDuration::from_mins(16));
-    let plan = planned(DEREGISTER, asked, absent);
+    let plan = planned(DEREGISTER, asked.clone(), absent.clone());
     assert_eq!(waits_for(&plan), &Pending::AskedAndNotShown);
     assert!(plan.done.is_empty());
+    asked.known.unseen_since = Some(after(-4));
+    let plan = planned(DEREGISTER, asked.clone(), absent.clone());
+    assert!(plan.done.is_empty());
+    asked.known.unseen_since = Some(after(-6));
+    let plan = planned(DEREGISTER, asked, absent);
+    assert!(plan.ready.is_empty() && plan.ended.is_empty());
+    let heard = &plan.done[0].action;
+    assert!(matches!(heard, Action::DeregisterPrevious { .. }));
 }
 
 /// A version whose only AMI has this number.

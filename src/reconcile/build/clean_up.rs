@@ -41,6 +41,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         unproven,
         for_long,
         parts,
+        failed,
         ..
     } = found;
     let found: Vec<Deletable> = ours
@@ -64,7 +65,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         return Ok(StepOutcome::Wait(WaitReason::ImageNotVisible { image }));
     }
     // Nor does the AMI go before what it is made of shows: then only its tags lead to that.
-    if let Some(reason) = parts_not_visible(&step, &found, &parts)
+    if let Some(reason) = parts_not_visible(&step, &found, &parts, &failed)
         && !step.step_exceeds(VISIBILITY_GRACE)
     {
         return Ok(StepOutcome::Wait(reason));
@@ -198,6 +199,7 @@ fn parts_not_visible(
     step: &StepContext<'_>,
     found: &[Deletable],
     parts: &BTreeSet<String>,
+    failed: &BTreeSet<String>,
 ) -> Option<WaitReason> {
     let source = step.status.build.source;
     if !matches!(source, Some(SourceKind::Image | SourceKind::Stored)) {
@@ -213,7 +215,7 @@ fn parts_not_visible(
     let is_hidden = |id: &&String| !found.contains(&Deletable::Snapshot((*id).clone()));
     let message = match parts.iter().find(is_hidden) {
         Some(hidden) => format!("EC2 does not show {hidden} of {image} yet"),
-        None if snapshots.next().is_none() => {
+        None if snapshots.next().is_none() && !failed.contains(image) => {
             format!("EC2 does not show the snapshots of {image} yet")
         }
         None => return None,

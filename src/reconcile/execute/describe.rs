@@ -1,6 +1,6 @@
 //! The stage `describe`: description and tags.
 
-use super::refused::{Refused, has_waited, not_found_yet};
+use super::refused::{Refused, has_asked, not_found_yet};
 use crate::aws::Aws;
 use crate::image::ownership::is_of_version;
 use crate::image::plan::VISIBILITY_GRACE;
@@ -67,7 +67,7 @@ async fn made(step: &StepContext<'_>, aws: &Aws, region: &str) -> Result<Vec<Str
         let reason = WaitReason::Unproven {
             what: hidden.clone(),
         };
-        if !has_waited(step, region, &reason, VISIBILITY_GRACE) {
+        if !has_asked(step, region, VISIBILITY_GRACE) {
             return Err(Refused::NotYet(reason));
         }
     }

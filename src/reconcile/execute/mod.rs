@@ -147,7 +147,7 @@ fn decide(
             // What is released is verified: both are written down at once.
             false => PublishIntent {
                 verified,
-                left: plan.left,
+                left: plan.left.into(),
                 ..intent
             },
         };

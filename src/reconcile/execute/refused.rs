@@ -31,11 +31,18 @@ impl From<AwsError> for Refused {
 /// Why a change of what EC2 showed a moment ago was not made. Its answers are eventually consistent: that it does not find it may
 /// pass.
 pub(super) fn not_found_yet(step: &StepContext<'_>, region: &str, error: AwsError) -> Refused {
-    let reason = retrying(&error);
-    if error.is_not_found() && !has_waited(step, region, &reason, VISIBILITY_GRACE) {
-        return Refused::NotYet(reason);
+    if error.is_not_found() && !has_asked(step, region, VISIBILITY_GRACE) {
+        return Refused::NotYet(retrying(&error));
     }
     error.into()
+}
+
+/// Whether what is asked for now was asked for again and again for longer than `limit`. What is waited for takes turns with each
+/// request, and tells nothing of that.
+pub(super) fn has_asked(step: &StepContext<'_>, region: &str, limit: SignedDuration) -> bool {
+    let known = step.status.image_in(region);
+    let intended = known.and_then(|known| known.applied.intended.as_ref());
+    intended.is_none_or(|it| step.now().duration_since(it.since) > limit)
 }
 
 /// Whether just this was waited for longer than `limit` in a Region.

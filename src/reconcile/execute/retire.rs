@@ -9,12 +9,10 @@ mod unlisted;
 use std::collections::BTreeSet;
 
 use crate::image::message::wait_text;
-use crate::image::outcome::{
-    Claim, Evidence, Gone, PublishIntent, Retired, SnapshotsNotShown, StepOutcome,
-};
+use crate::image::outcome::{Claim, Evidence, Gone, PublishIntent, Retired, StepOutcome};
 use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE, WAITING_LONG};
 use crate::image::publish::retire::{
-    PassedOn, Pending, Plan, Seen, Target, given_up, heard, not_shown, plan, protect_again, targets,
+    PassedOn, Pending, Plan, Seen, Target, given_up, not_shown, plan, protect_again, targets,
 };
 use crate::image::publish::withdraw::{gone, leaves_shares, withdraw};
 use crate::image::publish::{Asked, Observation, copying};
@@ -231,13 +229,7 @@ fn decide(
 ) -> StepOutcome {
     plan.ready.extend(protected_meanwhile(step, &plan, seen));
     let targets = seen.targets.iter();
-    let not_shown = targets.filter_map(|(target, seen)| {
-        Some(SnapshotsNotShown {
-            region: target.region.clone(),
-            image: target.known.image.clone(),
-            snapshots: not_shown(target, seen)?,
-        })
-    });
+    let not_shown = targets.filter_map(|(target, seen)| not_shown(target, seen, step.now()));
     let mut retired = Retired {
         not_shown: not_shown.collect(),
         done: plan.done,
@@ -248,17 +240,21 @@ fn decide(
     if !plan.ready.is_empty() {
         return StepOutcome::Claim(Claim::Publish(PublishIntent {
             actions: plan.ready,
-            passed_on: retired.passed_on,
+            passed_on: retired.passed_on.into(),
+            not_shown: retired.not_shown.into(),
             ..PublishIntent::default()
         }));
     }
     for (region, image, why) in plan.pending {
         let reason = wait_reason(step, &region, &image, &why, seen);
         let limit = match why {
-            Pending::NotShown | Pending::AskedAndNotShown => Some(VISIBILITY_GRACE),
+            Pending::NotShown => Some(VISIBILITY_GRACE),
             Pending::Unknown | Pending::Settling | Pending::NoSuccessor => Some(PUBLISH_GRACE),
             // EC2 ends these, however long that takes, and the plan itself the last.
-            Pending::ImagePending | Pending::Cooldown(_) | Pending::SnapshotNotShown(_) => None,
+            Pending::ImagePending
+            | Pending::Cooldown(_)
+            | Pending::AskedAndNotShown
+            | Pending::SnapshotNotShown(_) => None,
         };
         if limit.is_none_or(|limit| !step.has_waited(&reason, limit)) {
             keep_sooner(&mut retired.later, reason);
@@ -266,10 +262,6 @@ fn decide(
         }
         let of = seen.targets.iter();
         let of = of.filter(|(it, _)| it.region == region && it.known.image == image);
-        if why == Pending::AskedAndNotShown {
-            retired.done.extend(of.filter_map(|(it, _)| heard(it)));
-            continue;
-        }
         if why == Pending::NotShown && of.clone().any(|(it, _)| leaves_shares(it)) {
             retired.gone.push(Gone { region, image });
             continue;

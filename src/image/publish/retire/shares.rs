@@ -9,6 +9,7 @@ use super::seen::{Pending, Seen, SharesSeen, SnapshotSeen};
 use super::targets::Target;
 use crate::image::plan::VISIBILITY_GRACE;
 use crate::image::publish::difference::STALE_READS;
+use crate::image::publish::observation::Observation;
 use crate::image::publish::share::by_call;
 use crate::image::status::{Action, RegionAction};
 
@@ -26,19 +27,43 @@ pub(super) fn is_long_gone(target: &Target, snapshot: &str, now: Timestamp) -> b
     since.is_some_and(|at| now.duration_since(*at) > VISIBILITY_GRACE)
 }
 
-/// The snapshots that EC2 does not show of an AMI that is deregistered, if others than were known.
+/// What EC2 does not show now of an AMI that is retired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotShown {
+    /// The Region.
+    pub region: String,
+    /// The AMI.
+    pub image: String,
+    /// Whether it does not show the AMI, and was asked to deregister it.
+    pub is_image: bool,
+    /// All of its snapshots that it does not show, once the AMI is deregistered.
+    pub snapshots: BTreeSet<String>,
+}
+
+/// What EC2 does not show of an AMI that is retired, if that is something else than was known.
 #[must_use]
-pub fn not_shown(target: &Target, seen: &Seen) -> Option<BTreeSet<String>> {
+pub fn not_shown(target: &Target, seen: &Seen, now: Timestamp) -> Option<NotShown> {
     let retiring = &target.known.retiring;
-    retiring.deregistered_at?;
+    let is_asked = retiring.asked_at.is_some() && retiring.deregistered_at.is_none();
+    let is_image = is_asked && seen.image == Observation::Absent;
     let snapshots = seen.snapshots.iter();
     let snapshots = snapshots.filter(|(_, it)| **it == SnapshotSeen::Absent);
     let shares = seen.shares.iter();
     let shares = shares.filter(|(_, it)| **it == SharesSeen::Absent);
     let absent = snapshots.map(|it| it.0).chain(shares.map(|it| it.0));
-    let absent: BTreeSet<String> = absent.cloned().collect();
-    let is_new = !absent.iter().eq(retiring.not_shown_since.keys());
-    is_new.then_some(absent)
+    let is_gone = retiring.deregistered_at.is_some();
+    let snapshots: BTreeSet<String> = absent.filter(|_| is_gone).cloned().collect();
+    let mut since = retiring.not_shown_since.values();
+    let is_new = !snapshots.iter().eq(retiring.not_shown_since.keys())
+        || (is_asked && is_image != target.known.unseen_since.is_some())
+        // By a clock that is off, or a forged one.
+        || since.any(|at| *at > now);
+    is_new.then(|| NotShown {
+        region: target.region.clone(),
+        image: target.known.image.clone(),
+        is_image,
+        snapshots,
+    })
 }
 
 /// Whether EC2 was asked to change the AMI so lately that reads may be older, and nobody has seen that it did.

@@ -27,6 +27,8 @@ pub(super) struct Found {
     pub(super) ours: Vec<Deletable>,
     /// The snapshots of the AMIs of ours, as EC2 shows those.
     pub(super) parts: BTreeSet<String>,
+    /// The AMIs of ours that have failed: EC2 may have taken back what it had made for them.
+    pub(super) failed: BTreeSet<String>,
     /// The AMIs of earlier attempts of this version that have failed.
     failed_before: BTreeSet<String>,
     /// The AMIs of ours that have been available for too long to be what an attempt has left.
@@ -105,6 +107,8 @@ async fn images(step: &StepContext<'_>, found: &mut Found) -> Result<(), Error> 
         found.unproven.extend(unproven.into_iter().map(|it| it.id));
     }
     ours.retain(|image| image.state != "deregistered");
+    let failed = ours.iter().filter(|it| has_failed(&it.state));
+    found.failed = failed.map(|it| it.id.clone()).collect();
     found.parts = ours.iter().flat_map(|it| it.snapshots.clone()).collect();
     let for_long = ours.iter().filter(|it| may_be_in_use(it, step.now()));
     found.for_long = for_long.map(|image| image.id.clone()).collect();

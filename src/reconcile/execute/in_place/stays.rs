@@ -15,7 +15,7 @@ use crate::reconcile::step_context::{StepContext, retrying};
 pub(super) fn claim(actions: Vec<RegionAction>, passed_on: Vec<PassedOn>) -> StepOutcome {
     StepOutcome::Claim(Claim::Publish(PublishIntent {
         actions,
-        passed_on,
+        passed_on: passed_on.into(),
         ..PublishIntent::default()
     }))
 }
