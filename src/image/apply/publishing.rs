@@ -199,16 +199,9 @@ pub(super) fn performed(status: &mut Status, performed: PublishPerformed, now: T
             .any(|it| it.region == *region)
     };
     // What is not found, or does not show, need not come into sight.
-    let is_refused = |reason: &WaitReason| match reason {
-        WaitReason::RateLimited { .. } => true,
-        WaitReason::Retrying { code, .. } => {
-            code.as_ref().is_none_or(|it| !it.ends_with(".NotFound"))
-        }
-        _ => false,
-    };
     let refused = later
         .iter()
-        .filter(|(region, reason)| !is_heard(region) && is_refused(reason));
+        .filter(|(region, reason)| !is_heard(region) && reason.is_refusal());
     changed |= not_in_vain(status, refused.map(|it| it.0), now);
     changed |= wait_for(status, &later, release.later, now);
     changed

@@ -37,6 +37,8 @@ pub(super) fn intend(status: &mut Status, actions: &[RegionAction], now: Timesta
                 delete,
             } => {
                 for known in known(status, region, image) {
+                    // EC2 has just shown it: for how long it did not before tells nothing of this request.
+                    known.unseen_since = None;
                     known.snapshots.clone_from(snapshots);
                     deregisters(&mut known.retiring, snapshots, *delete, now);
                 }

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use super::*;
-use crate::image::outcome::Retired;
+use crate::image::outcome::{Claim, PublishIntent, Retired};
 use crate::image::publish::Observation;
 use crate::image::publish::retire::{
-    COOLDOWN, InUse, Pending, Plan, Seen, Shown, SnapshotSeen, Target, needs_guard, plan,
-    retirement, targets,
+    COOLDOWN, InUse, Pending, Plan, Seen, Shown, SnapshotSeen, Target, needs_guard, not_shown,
+    plan, retirement, targets,
 };
 use crate::image::status::{
     Action, KeptReason, KeptSnapshot, PreviousVersion, Protection, Retire, RetireOutcome,
@@ -311,6 +311,44 @@ fn an_ami_that_one_answer_does_not_show_is_not_forgotten() {
     assert!(plan.ready.is_empty() && plan.ended.is_empty());
     let heard = &plan.done[0].action;
     assert!(matches!(heard, Action::DeregisterPrevious { .. }));
+}
+
+/// For how long EC2 did not show it before tells nothing of a request that came later.
+#[test]
+fn an_ami_counts_as_unseen_from_the_request_to_deregister_it_on() {
+    let absent = Seen {
+        image: Observation::Absent,
+        ..free()
+    };
+    let mut known = target().known;
+    known.unseen_since = Some(after(-600));
+    let mut status = available();
+    status.previous = vec![earlier_version(known)];
+    status.replaces = true;
+    (status.state, status.build.step) = (State::Working, Step::Retire);
+    let actions = planned(DEREGISTER, target(), free()).ready;
+    let intent = PublishIntent {
+        actions,
+        ..PublishIntent::default()
+    };
+    let claim = StepOutcome::Claim(Claim::Publish(intent));
+    apply(&mut status, claim, after(10));
+    let asked = Target {
+        known: status.previous[0].regions[REGION].clone(),
+        ..target()
+    };
+    assert!(asked.known.retiring.asked_at.is_some());
+    let plan = planned(DEREGISTER, asked.clone(), absent.clone());
+    assert_eq!(waits_for(&plan), &Pending::AskedAndNotShown);
+    let seen = not_shown(&asked, &absent, after(10)).unwrap();
+    assert!(seen.is_image);
+
+    // A time to come, by a clock that is off, or forged, is put right.
+    let mut ahead = asked;
+    ahead.known.unseen_since = Some(after(60));
+    assert!(not_shown(&ahead, &absent, after(10)).is_some());
+    ahead.known.unseen_since = Some(after(9));
+    assert_eq!(not_shown(&ahead, &absent, after(10)), None);
 }
 
 /// A version whose only AMI has this number.

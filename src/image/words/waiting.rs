@@ -160,6 +160,19 @@ impl WaitReason {
         matches!(self, Self::CopyPending { .. } | Self::ImagePending { .. })
     }
 
+    /// Whether a request was not made, or was answered with an error that may pass. That something is not found, or does not
+    /// show, is none.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::RateLimited { .. } => true,
+            Self::Retrying { code, .. } => {
+                code.as_ref().is_none_or(|it| !it.ends_with(".NotFound"))
+            }
+            _ => false,
+        }
+    }
+
     /// Whether EC2 has had the request's client token with other parameters.
     #[must_use]
     pub fn is_token_known(&self) -> bool {

@@ -115,13 +115,15 @@ fn not_shown(step: &StepContext<'_>, refused: &AwsError) -> StepOutcome {
     cleaned_up(unseen.chain(known).map(orphan).collect())
 }
 
-/// The ids of what was made for the image, as far as the status knows them: AMIs before their snapshots.
+/// The names of what was made for the image and may be there, as far as the status knows them: AMIs before their snapshots, and
+/// what EC2 or S3 was asked to delete without an answer that says so.
 fn known(step: &StepContext<'_>) -> Vec<String> {
     let tasks = || imports(step, &[TaskKind::ImportSnapshot, TaskKind::ImportImage]);
     let home = step.status.regions.values().map(|it| it.image.clone());
     let mut known: Vec<String> = home.collect();
     known.extend(tasks().filter_map(|task| task.image.clone()));
     known.extend(tasks().flat_map(|task| task.snapshots.iter().cloned()));
+    known.extend(step.status.build.deleting.iter().cloned());
     let mut seen = BTreeSet::new();
     known.retain(|id| {
         !is_orphan(step, id)

@@ -53,9 +53,10 @@ pub fn not_shown(target: &Target, seen: &Seen, now: Timestamp) -> Option<NotShow
     let absent = snapshots.map(|it| it.0).chain(shares.map(|it| it.0));
     let is_gone = retiring.deregistered_at.is_some();
     let snapshots: BTreeSet<String> = absent.filter(|_| is_gone).cloned().collect();
-    let mut since = retiring.not_shown_since.values();
+    let unseen_since = target.known.unseen_since.filter(|_| is_asked);
+    let mut since = retiring.not_shown_since.values().chain(&unseen_since);
     let is_new = !snapshots.iter().eq(retiring.not_shown_since.keys())
-        || (is_asked && is_image != target.known.unseen_since.is_some())
+        || (is_asked && is_image != unseen_since.is_some())
         // By a clock that is off, or a forged one.
         || since.any(|at| *at > now);
     is_new.then(|| NotShown {
