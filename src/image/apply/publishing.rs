@@ -310,7 +310,7 @@ fn verified(
 ) -> bool {
     let mut changed = false;
     for (region, applied) in seen {
-        told::add_unanswered(status, &region, &applied.settings, now);
+        told::add_unanswered(status, &region, (&applied.settings, left), now);
         let is_now = status.is_verified_now(&region);
         let Some(known) = status.regions.get_mut(&region) else {
             continue;

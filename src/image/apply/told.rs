@@ -9,8 +9,13 @@ use crate::image::publish;
 use crate::image::status::{Action, AppliedChange, RegionAction, Settings, Status};
 
 /// The AMI of a Region is as its manifest says, and `ours` is confirmed. What was asked of EC2 since people were last told,
-/// and is so now, was changed, whether or not an answer said so: what is not listed yet is added.
-pub(super) fn add_unanswered(status: &mut Status, region: &str, ours: &Settings, now: Timestamp) {
+/// and is so now, was changed, whether or not an answer said so: what is not listed yet is added. What is `left` was not changed.
+pub(super) fn add_unanswered(
+    status: &mut Status,
+    region: &str,
+    (ours, left): (&Settings, &[RegionAction]),
+    now: Timestamp,
+) {
     let Some(known) = status.regions.get(region) else {
         return;
     };
@@ -26,7 +31,7 @@ pub(super) fn add_unanswered(status: &mut Status, region: &str, ours: &Settings,
     let mut told = (**before).clone();
     let listed = listed.iter().map(|it| &it.what.action);
     listed.for_each(|action| publish::done(action, &mut told));
-    let reached = reached(&told, &intended.gone, ours);
+    let reached = reached(&told, &without(&intended.gone, region, left), ours);
     for action in changes(&told, &reached) {
         let region = region.to_owned();
         record_change(status, &RegionAction { region, action }, now);
@@ -117,6 +122,21 @@ fn reached(told: &Settings, gone: &Settings, ours: &Settings) -> Settings {
     }
 }
 
+/// What was to go, without the shares that are left.
+fn without(gone: &Settings, region: &str, left: &[RegionAction]) -> Settings {
+    let mut gone = gone.clone();
+    for it in left.iter().filter(|it| it.region == region) {
+        if let Action::LeaveShare {
+            snapshot, accounts, ..
+        } = &it.action
+            && let Some(known) = gone.snapshots.get_mut(snapshot)
+        {
+            known.retain(|account| !accounts.contains(account));
+        }
+    }
+    gone
+}
+
 /// None is asked for as an empty one.
 fn text(description: Option<&String>) -> Option<&String> {
     description.filter(|text| !text.is_empty())
@@ -203,8 +223,17 @@ mod tests {
         }
     }
 
-    /// These are asked for, one after the other, of an AMI that people know as `told`; what is listed once `ours` is confirmed.
     fn listed(told: &Settings, asked: &[&[Action]], ours: &Settings) -> Vec<Action> {
+        listed_beside(told, asked, (ours, &[]))
+    }
+
+    /// These are asked for, one after the other, of an AMI that people know as `told`; what is listed once `ours` is confirmed, and
+    /// something is left.
+    fn listed_beside(
+        told: &Settings,
+        asked: &[&[Action]],
+        (ours, left): (&Settings, &[RegionAction]),
+    ) -> Vec<Action> {
         let manifest = serde_json::json!({
             "bucket": "images", "key": "web.image.yaml", "etag": "e", "sha256": "0", "uploadedAt": NOW,
         });
@@ -217,7 +246,7 @@ mod tests {
             image.applied = applied;
         }
         status.regions.insert(REGION.to_owned(), image);
-        add_unanswered(&mut status, REGION, ours, NOW);
+        add_unanswered(&mut status, REGION, (ours, left), NOW);
         let changes = status.changes.into_iter();
         changes.map(|it| it.what.action).collect()
     }
@@ -231,6 +260,26 @@ mod tests {
         assert_eq!(listed(&none, &[&set, &removed], &none), []);
         assert_eq!(listed(&all, &[&removed, &set], &none), removed);
         assert_eq!(listed(&all, &[&removed, &set], &all), []);
+    }
+
+    #[test]
+    fn a_share_that_was_to_end_and_is_left_is_not_listed_as_ended() {
+        let (none, all) = (Settings::default(), all());
+        let leave = |(snapshot, accounts)| RegionAction {
+            region: REGION.to_owned(),
+            action: Action::LeaveShare {
+                image: "ami-2".to_owned(),
+                snapshot,
+                accounts,
+            },
+        };
+        let left: Vec<RegionAction> = all.snapshots.clone().into_iter().map(leave).collect();
+        let removed = changes(&all, &none);
+        let is_end = |it: &Action| matches!(it, Action::RevokeSnapshot { .. });
+        let mut expected = removed.clone();
+        expected.retain(|it| !is_end(it));
+        assert_eq!(expected.len() + 1, removed.len());
+        assert_eq!(listed_beside(&all, &[&removed], (&none, &left)), expected);
     }
 
     #[test]

@@ -167,9 +167,8 @@ async fn refused(
     targets.retain(|it| it.known.image == *image);
     for target in &targets {
         match Box::pin(is_there(step, aws, target, &what.action)).await {
-            Ok(Some(true)) => {}
-            Ok(Some(false)) => return retired.done.push(what.clone()),
-            Ok(None) => {
+            Ok(true) => {}
+            Ok(false) => {
                 retired.later.get_or_insert(WaitReason::DeletionNotVisible);
                 return;
             }
@@ -199,14 +198,15 @@ async fn refused(
     retired.ended.extend(targets.iter().map(kept));
 }
 
-/// Whether an AMI is there of which a request was refused: an earlier one to deregister it, whose answer was lost, may have
-/// been heard. None if it may still be shown although it is not.
+/// Whether an AMI is surely there of which a request was refused: an earlier one to deregister it, whose answer was lost, may
+/// have been heard. It may still be shown although it is not there, and one answer that does not show it does not make it gone: what
+/// EC2 shows by and by tells.
 async fn is_there(
     step: &StepContext<'_>,
     aws: &Aws,
     target: &Target,
     action: &Action,
-) -> Result<Option<bool>, AwsError> {
+) -> Result<bool, AwsError> {
     let retiring = &target.known.retiring;
     // Another than the request that was refused.
     let was_asked = match action {
@@ -214,16 +214,13 @@ async fn is_there(
         _ => retiring.asked_at.is_some(),
     };
     if !was_asked {
-        return Ok(Some(true));
+        return Ok(true);
     }
     let ids = std::slice::from_ref(&target.known.image);
     let found = aws.find_images("image-id", ids).await?;
     let is_listed = found.iter().any(|it| it.state != "deregistered");
     let is_stale = |at| step.now().duration_since(at) < STALE_READS;
-    Ok(match (is_listed, retiring.asked_since) {
-        (true, Some(at)) if is_stale(at) => None,
-        (is_listed, _) => Some(is_listed),
-    })
+    Ok(is_listed && !retiring.asked_since.is_some_and(is_stale))
 }
 
 /// Whether a request to switch protection on again was refused, or not answered for long: then the email says that it may be
