@@ -19,7 +19,9 @@ const NAMED: usize = 3;
 #[must_use]
 pub(crate) fn drift_line(drift: &Drift) -> String {
     let named = drift.found.iter().take(NAMED).map(deviation_line);
-    let omitted = drift.found.len().saturating_sub(NAMED);
+    let left = drift.found.len().saturating_sub(NAMED);
+    let omitted = usize::try_from(drift.omitted).unwrap_or(usize::MAX);
+    let omitted = left.saturating_add(omitted);
     let all: Vec<String> = named.chain(more(omitted)).collect();
     all.join("; ")
 }
