@@ -115,7 +115,12 @@ pub fn audited(status: &mut Status, audit: &Audit, now: Timestamp) -> Result<boo
     let waits = |id: &ParameterId| held.contains(id) || unread.contains(id);
     let is_due = |it: &Deviation| it.parameter().is_none_or(|id| !waits(&id));
     let repair = audit.repair && found.iter().any(is_due);
-    changed |= drifted(status, before.as_ref(), found, repair, now);
+    let is_all_seen = unseen.is_empty() && unknown.is_empty() && unread.is_empty();
+    let drift = match &before {
+        Some(before) => before.then(found, is_all_seen),
+        None => Drift::of(now, found),
+    };
+    changed |= drifted(status, before.as_ref(), drift, repair, now);
     if changed {
         conditions::update(status, now);
     }
@@ -130,19 +135,17 @@ pub fn audited(status: &mut Status, audit: &Audit, now: Timestamp) -> Result<boo
 fn drifted(
     status: &mut Status,
     before: Option<&Drift>,
-    found: Vec<Deviation>,
+    drift: Drift,
     repair: bool,
     now: Timestamp,
 ) -> bool {
-    if found.is_empty() {
+    if drift.found.is_empty() {
         let was = before.is_some();
         if was {
             note(status, "the AMI is as its manifest says again", now);
         }
         return was;
     }
-    let since = before.map_or(now, |before| before.since);
-    let drift = Drift::of(since, found);
     let is_new = before.is_none_or(|before| drift.exceeds(before));
     let changed = before != Some(&drift);
     let why = message::drift_line(&drift);
