@@ -1,6 +1,6 @@
 //! What an audit has seen of a finished AMI.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -62,36 +62,25 @@ pub fn audited(status: &mut Status, audit: &Audit, now: Timestamp) -> Result<boo
     if !is_auditable(status, now) || Compared::of(status) != audit.about {
         return Ok(false);
     }
+    let doubtful = doubtful(status, &audit.audited);
+    if !doubtful.is_empty() {
+        for region in &doubtful {
+            if let Some(known) = status.regions.get_mut(region) {
+                known.doubted_at = Some(now);
+            }
+        }
+        return Ok(true);
+    }
     let Audited {
-        verified,
         deviations,
         unseen,
         unknown,
         unread,
         held,
+        ..
     } = &audit.audited;
     let untouched = status.clone();
-    let mut changed = false;
-    for (region, image) in &audit.seen {
-        changed |= keep(status, region, image);
-    }
-    for region in verified {
-        // What it was made with counts until it was verified.
-        let applied = status.applied_in(region);
-        if let Some(known) = status.regions.get_mut(region) {
-            known.applied = applied;
-            *known.retiring = Retiring::default();
-            known.verified_at = Some(now);
-            changed = true;
-        }
-    }
-    for region in unseen {
-        let known = status.regions.get_mut(region);
-        if let Some(known) = known.filter(|it| it.unseen_since.is_none()) {
-            known.unseen_since = Some(now);
-            changed = true;
-        }
-    }
+    let mut changed = keep_seen(status, audit, now);
     let before = status.drift.take();
     // What cannot be seen now is as it was.
     let is_unseen = |region: &String| unseen.contains(region) || unknown.contains(region);
@@ -130,6 +119,61 @@ pub fn audited(status: &mut Status, audit: &Audit, now: Timestamp) -> Result<boo
         return Err(problem);
     }
     Ok(changed)
+}
+
+/// Keeps what was seen of the AMIs. Returns whether that is worth saving.
+fn keep_seen(status: &mut Status, audit: &Audit, now: Timestamp) -> bool {
+    let Audited {
+        verified, unseen, ..
+    } = &audit.audited;
+    let mut changed = false;
+    for (region, image) in &audit.seen {
+        changed |= keep(status, region, image);
+    }
+    for region in verified {
+        // What it was made with counts until it was verified.
+        let applied = status.applied_in(region);
+        if let Some(known) = status.regions.get_mut(region) {
+            known.applied = applied;
+            *known.retiring = Retiring::default();
+            known.verified_at = Some(now);
+            changed = true;
+        }
+    }
+    for region in unseen {
+        let known = status.regions.get_mut(region);
+        if let Some(known) = known.filter(|it| it.unseen_since.is_none()) {
+            known.unseen_since = Some(now);
+            changed = true;
+        }
+    }
+    end_doubts(status, &audit.audited) | changed
+}
+
+/// The Regions whose AMI EC2 shows with other settings than before, for the first time. Until it was asked again, nothing is said of
+/// the image: what differs is told at once.
+fn doubtful(status: &Status, audited: &Audited) -> BTreeSet<String> {
+    let known = status.drift.as_ref();
+    let is_new = |it: &&Deviation| {
+        it.needs_second_look()
+            && known.is_none_or(|known| !known.has(it))
+            && status.doubted_in(&it.region).is_none()
+    };
+    let new = audited.deviations.iter().filter(is_new);
+    new.map(|it| it.region.clone()).collect()
+}
+
+/// What was in doubt was looked at again, but for Regions that did not answer. Returns whether there was any.
+fn end_doubts(status: &mut Status, audited: &Audited) -> bool {
+    let mut ended = false;
+    for (region, known) in &mut status.regions {
+        let is_seen = audited.deviations.iter().any(|it| it.region == *region)
+            || !audited.unknown.contains(region);
+        if is_seen {
+            ended |= known.doubted_at.take().is_some();
+        }
+    }
+    ended
 }
 
 fn drifted(

@@ -124,6 +124,13 @@ impl Drift {
 }
 
 impl Deviation {
+    /// Whether it is only known once EC2 was asked again: what it shows of an AMI may be what was before. Of parameters it knows
+    /// nothing, and what has its own word for how it is went to that from another.
+    #[must_use]
+    pub fn needs_second_look(&self) -> bool {
+        matches!(self.what, Difference::Setting { .. } | Difference::Untagged)
+    }
+
     /// Whether a change that publishing makes would set it right.
     #[must_use]
     pub fn is_repairable(&self) -> bool {
