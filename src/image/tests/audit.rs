@@ -201,6 +201,17 @@ fn what_is_repaired_is_published_again() {
     assert!(last_change(&status).contains(&quoted("Mine")));
 }
 
+/// Where EC2 refuses to set it back, people learn what others have changed.
+#[test]
+fn what_could_not_be_repaired_is_told_with_what_differed() {
+    let mut status = available();
+    look(&mut status, Observation::Seen(wrong()), true, 60);
+    status.notices.last_mut().unwrap().kind = NoticeKind::Incomplete;
+    let text = of_now(status).text;
+    let differed = "description is \"Mine\", the manifest says \"Web tier\"";
+    assert!(text.contains(differed), "{text}");
+}
+
 #[test]
 fn an_ami_is_gone_only_when_it_was_missed_twice_and_is_not_repaired() {
     let mut status = available();
