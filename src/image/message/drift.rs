@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::facts::manifest_word;
 use super::failures;
 use super::quoting::{more, quoted, word};
-use super::settings::{action_text, list, protection_text};
+use super::settings::{action_text, list};
 use crate::image::ownership;
 use crate::image::status::{
     Action, Deviation, Difference, Drift, Protection, RegionAction, Settings, Status,
@@ -241,7 +241,11 @@ fn setting(change: &Action, shown: &Settings) -> String {
             format!("time of deprecation is {is}, the manifest says {says}")
         }
         Action::SetProtection { protection } => {
-            let text = |it: Option<Protection>| it.map_or("switched off", protection_text);
+            let text = |it: Option<Protection>| match it {
+                None => "switched off",
+                Some(Protection::On) => "on",
+                Some(Protection::WithCooldown) => "on with a cooldown",
+            };
             let (is, says) = (text(shown.protection), text(*protection));
             format!("deregistration protection is {is}, the manifest says {says}")
         }
