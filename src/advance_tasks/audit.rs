@@ -210,6 +210,26 @@ pub(super) async fn one(
     }
 }
 
+/// Looks again at an image whose settings an audit has seen to differ, if that is due. Returns whether its status changed.
+pub(super) async fn again(context: Context<'_>, loaded: Loaded) -> Result<bool, Error> {
+    let key = loaded.status.manifest.key.clone();
+    let candidate = match candidate(context, loaded).await? {
+        Auditing::Now(candidate) => candidate,
+        Auditing::No => return Ok(false),
+        Auditing::Outdated => {
+            let outcome = Box::pin(reconcile::reconcile(context, &key, None)).await?;
+            return Ok(outcome.has_advanced());
+        }
+    };
+    let described = describe(context, std::iter::once(&*candidate)).await;
+    let refused = described.errors().next().map(|(_, error)| error.clone());
+    let (changed, error) = Box::pin(reconcile::audit(context, candidate, &described)).await?;
+    match refused.or(error) {
+        Some(error) if !changed => Err(error.into()),
+        _ => Ok(changed),
+    }
+}
+
 /// The AMIs of these images, as EC2 shows them, and what points to them. A Region that does not answer is left out.
 async fn describe(
     context: Context<'_>,

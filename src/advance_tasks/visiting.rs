@@ -11,7 +11,7 @@ use super::leaving::leave;
 use super::polling_history::{PollingHistory, Remembered};
 use super::read_ahead::{AT_ONCE, Awaiting, ReadAhead, Room};
 use super::report::{Report, count, fail};
-use super::{late_notices, measured};
+use super::{audit, late_notices, measured};
 use crate::Failures;
 use crate::image::Status;
 use crate::image::plan::{self, Next};
@@ -264,6 +264,13 @@ impl<'a> Visitor<'a> {
         let outcome = match plan::next(&loaded.status, context.now) {
             Next::SendNotices | Next::AwaitNotices | Next::Finalize => {
                 return Box::pin(finish(context, loaded, marker)).await;
+            }
+            Next::LookAgain => {
+                let advanced = Box::pin(audit::again(context, loaded)).await?;
+                return Ok(Visit::Done {
+                    advanced,
+                    finalized: false,
+                });
             }
             Next::Retry => reconcile::reconcile(context, key, Some(marker)).await,
             // The manifest may have been replaced while its image could not proceed.

@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::status::Status;
-use super::words::Step;
+use super::words::{State, Step};
 
 /// How long a step may wait for an upload before people are notified. The uploaders put parts first; a gap of a quarter
 /// of an hour means that an upload is slow or was interrupted.
@@ -52,6 +52,13 @@ pub const AVAILABLE_FOR_GOOD: SignedDuration = SignedDuration::from_hours(24);
 /// is two minutes behind and that of who looks two minutes ahead. A sender that was invoked at once is over by then.
 pub const NOTICE_LATE: SignedDuration = SignedDuration::from_mins(5);
 
+/// How long after an audit saw settings that are not as the manifest says it is looked at them again: they may have been what was
+/// before. EC2 has callers allow for that for up to five minutes (EC2 Developer Guide, "Eventual consistency").
+pub const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(5);
+
+/// For how long ticks try to look at them again. Then that is left to the next audit: a Region may not answer for days.
+pub const LOOK_AGAIN_MAX: SignedDuration = SignedDuration::from_mins(30);
+
 /// The next thing to do for an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
@@ -69,6 +76,8 @@ pub enum Next {
     SendNotices,
     /// A notice is being sent, or its next attempt is not due yet.
     AwaitNotices,
+    /// Look again, once that is due, at settings that an audit saw to differ from the manifest.
+    LookAgain,
     /// All is done and all notices are sent: remove the open marker.
     Finalize,
 }
@@ -83,6 +92,8 @@ pub fn next(status: &Status, now: Timestamp) -> Next {
             Next::Retry
         } else if status.unsent().next().is_some() {
             Next::AwaitNotices
+        } else if is_in_doubt(status, now) {
+            Next::LookAgain
         } else {
             Next::Finalize
         };
@@ -95,6 +106,13 @@ pub fn next(status: &Status, now: Timestamp) -> Next {
         step if step.polls() => Next::Poll,
         step => Next::Do(step),
     }
+}
+
+/// Whether an audit saw a moment ago that a finished AMI differs from its manifest: one answer does not prove that.
+fn is_in_doubt(status: &Status, now: Timestamp) -> bool {
+    let is_finished = matches!(status.state, State::Available | State::Incomplete);
+    let doubted_at = status.doubted_at().filter(|_| is_finished);
+    doubted_at.is_some_and(|at| now.duration_since(at) < LOOK_AGAIN_MAX)
 }
 
 /// Whether something has to be done about a request to cancel. A task that EC2 was asked to cancel is polled to its end

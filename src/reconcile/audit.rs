@@ -16,6 +16,7 @@ use super::proof::is_own_image;
 use super::spec::Spec;
 use crate::aws::{AwsError, Saved, Which};
 use crate::image::apply::{self, Audit, Compared};
+use crate::image::plan::{self, Next};
 use crate::image::publish::audit::{self as compared, is_auditable};
 use crate::image::publish::{Asked, Observation, Observed};
 use crate::image::status::{Drift, ParameterId, Status};
@@ -263,8 +264,8 @@ async fn save(context: Context<'_>, loaded: Loaded, audit: &Audit) -> Result<boo
         }
     }
     let mut marker = None;
-    // Until its notice is sent, too: a function that dies now must not lose that.
-    if !after.state.is_final() || after.unsent().next().is_some() {
+    // Until its notice is sent, and until it was looked at again, too: a function that dies now must not lose that.
+    if plan::next(&after, now) != Next::Finalize {
         let known = after.open_marker.as_deref();
         let marked = status_store::mark_open(aws, config, &after.manifest, known, now);
         // Somebody else's is about to be removed, and then nothing would visit this image: the next audit does it.

@@ -11,6 +11,16 @@ use super::script::{Manifest, Source};
 /// What is said of who has a snapshot begins with its id.
 const SNAPSHOT: &str = "snap-";
 
+/// What may differ about an AMI, and is set right by a change of it.
+pub(super) const WORDS: [&str; 6] = [
+    "description",
+    "tags",
+    "protection",
+    "deprecation",
+    "grants",
+    "exact",
+];
+
 /// What was changed by hand about an AMI, and what its image's status says of that.
 pub(super) struct ByHand<'a> {
     pub(super) region: &'static str,
@@ -66,6 +76,15 @@ impl ByHand<'_> {
     /// Whether the status says that the AMI is disabled or deregistered.
     pub(super) fn is_told_gone(&self) -> bool {
         self.found().any(is_out_of_service)
+    }
+
+    /// A parameter that the status says to hold something else than the AMI, which it holds.
+    pub(super) fn told_and_right(&self, played: &Played, image: &str) -> Option<String> {
+        let ssm = played.stack.world.ssm();
+        let names = self.found().filter(|it| it["difference"] == "parameter");
+        let mut names = names.filter_map(|it| it["name"].as_str());
+        let holds = |name: &&str| ssm.parameter(self.region, name).as_deref() == Some(image);
+        names.find(holds).map(str::to_owned)
     }
 
     /// What differs in the Region, as the status says.

@@ -212,6 +212,7 @@ fn edit_parameter(played: &mut Played, key: &str, region: &'static str) {
             continue;
         }
         ssm.seed_image_parameter(region, &name, OTHER);
+        played.monitor.note_edit(&played.stack, region, &name);
         played.edited_parameters.insert((region, name));
     }
 }

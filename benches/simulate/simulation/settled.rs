@@ -8,7 +8,7 @@ use jiff::ToSpan as _;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::by_drift::ByHand;
+use super::by_drift::{ByHand, WORDS};
 use super::excuses::unexplained;
 use super::made::{self, Made};
 use super::play::Played;
@@ -170,11 +170,13 @@ async fn check_region(
         let is_there = has(word) || (**word == "grants" && has("public"));
         by_hand.is_told(word) && !is_there
     };
-    let words = ["description", "tags", "protection", "grants", "exact"];
-    if is_audited && let Some(word) = words.iter().find(is_over) {
+    if is_audited && let Some(word) = WORDS.iter().find(is_over) {
         return Some(format!(
             "{word} differs, as its status says, and does not: {image:#?}"
         ));
+    }
+    if is_audited && let Some(name) = by_hand.told_and_right(played, id) {
+        return Some(format!("{name} points to {id}, and its status says not"));
     }
     let is_repaired = manifest.repair && by_hand.is_repairable();
     let is_left = |word: &String| {

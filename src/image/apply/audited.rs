@@ -1,6 +1,6 @@
 //! What an audit has seen of a finished AMI.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -62,36 +62,25 @@ pub fn audited(status: &mut Status, audit: &Audit, now: Timestamp) -> Result<boo
     if !is_auditable(status, now) || Compared::of(status) != audit.about {
         return Ok(false);
     }
+    let doubtful = doubtful(status, &audit.audited);
+    if !doubtful.is_empty() {
+        for region in &doubtful {
+            if let Some(known) = status.regions.get_mut(region) {
+                known.doubted_at = Some(now);
+            }
+        }
+        return Ok(true);
+    }
     let Audited {
-        verified,
         deviations,
         unseen,
         unknown,
         unread,
         held,
+        ..
     } = &audit.audited;
     let untouched = status.clone();
-    let mut changed = false;
-    for (region, image) in &audit.seen {
-        changed |= keep(status, region, image);
-    }
-    for region in verified {
-        // What it was made with counts until it was verified.
-        let applied = status.applied_in(region);
-        if let Some(known) = status.regions.get_mut(region) {
-            known.applied = applied;
-            *known.retiring = Retiring::default();
-            known.verified_at = Some(now);
-            changed = true;
-        }
-    }
-    for region in unseen {
-        let known = status.regions.get_mut(region);
-        if let Some(known) = known.filter(|it| it.unseen_since.is_none()) {
-            known.unseen_since = Some(now);
-            changed = true;
-        }
-    }
+    let mut changed = keep_seen(status, audit, now);
     let before = status.drift.take();
     // What cannot be seen now is as it was.
     let is_unseen = |region: &String| unseen.contains(region) || unknown.contains(region);
@@ -115,7 +104,12 @@ pub fn audited(status: &mut Status, audit: &Audit, now: Timestamp) -> Result<boo
     let waits = |id: &ParameterId| held.contains(id) || unread.contains(id);
     let is_due = |it: &Deviation| it.parameter().is_none_or(|id| !waits(&id));
     let repair = audit.repair && found.iter().any(is_due);
-    changed |= drifted(status, before.as_ref(), found, repair, now);
+    let is_all_seen = unseen.is_empty() && unknown.is_empty() && unread.is_empty();
+    let drift = match &before {
+        Some(before) => before.then(found, is_all_seen),
+        None => Drift::of(now, found),
+    };
+    changed |= drifted(status, before.as_ref(), drift, repair, now);
     if changed {
         conditions::update(status, now);
     }
@@ -127,22 +121,75 @@ pub fn audited(status: &mut Status, audit: &Audit, now: Timestamp) -> Result<boo
     Ok(changed)
 }
 
+/// Keeps what was seen of the AMIs. Returns whether that is worth saving.
+fn keep_seen(status: &mut Status, audit: &Audit, now: Timestamp) -> bool {
+    let Audited {
+        verified, unseen, ..
+    } = &audit.audited;
+    let mut changed = false;
+    for (region, image) in &audit.seen {
+        changed |= keep(status, region, image);
+    }
+    for region in verified {
+        // What it was made with counts until it was verified.
+        let applied = status.applied_in(region);
+        if let Some(known) = status.regions.get_mut(region) {
+            known.applied = applied;
+            *known.retiring = Retiring::default();
+            known.verified_at = Some(now);
+            changed = true;
+        }
+    }
+    for region in unseen {
+        let known = status.regions.get_mut(region);
+        if let Some(known) = known.filter(|it| it.unseen_since.is_none()) {
+            known.unseen_since = Some(now);
+            changed = true;
+        }
+    }
+    end_doubts(status, &audit.audited) | changed
+}
+
+/// The Regions whose AMI EC2 shows with other settings than before, for the first time. Until it was asked again, nothing is said of
+/// the image: what differs is told at once.
+fn doubtful(status: &Status, audited: &Audited) -> BTreeSet<String> {
+    let known = status.drift.as_ref();
+    let is_new = |it: &&Deviation| {
+        it.needs_second_look()
+            && known.is_none_or(|known| !known.has(it))
+            && status.doubted_in(&it.region).is_none()
+    };
+    let new = audited.deviations.iter().filter(is_new);
+    new.map(|it| it.region.clone()).collect()
+}
+
+/// What was in doubt was looked at again, but for Regions that did not answer. Returns whether there was any.
+fn end_doubts(status: &mut Status, audited: &Audited) -> bool {
+    let mut ended = false;
+    for (region, known) in &mut status.regions {
+        let is_seen = audited.deviations.iter().any(|it| it.region == *region)
+            || !audited.unknown.contains(region);
+        if is_seen {
+            ended |= known.doubted_at.take().is_some();
+        }
+    }
+    ended
+}
+
 fn drifted(
     status: &mut Status,
     before: Option<&Drift>,
-    found: Vec<Deviation>,
+    drift: Drift,
     repair: bool,
     now: Timestamp,
 ) -> bool {
-    if found.is_empty() {
+    if drift.found.is_empty() {
         let was = before.is_some();
         if was {
             note(status, "the AMI is as its manifest says again", now);
         }
         return was;
     }
-    let since = before.map_or(now, |before| before.since);
-    let drift = Drift::of(since, found);
     let is_new = before.is_none_or(|before| drift.exceeds(before));
     let changed = before != Some(&drift);
     let why = message::drift_line(&drift);

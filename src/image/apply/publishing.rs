@@ -317,6 +317,7 @@ fn verified(
         };
         if !is_now || known.applied != applied {
             known.verified_at = Some(now);
+            known.doubted_at = None;
             known.applied = applied;
             *known.retiring = Retiring::default();
             changed = true;

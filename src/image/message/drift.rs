@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::facts::manifest_word;
 use super::failures;
 use super::quoting::{more, quoted, word};
-use super::settings::{action_text, list, protection_text};
+use super::settings::{action_text, list};
 use crate::image::ownership;
 use crate::image::status::{
     Action, Deviation, Difference, Drift, Protection, RegionAction, Settings, Status,
@@ -19,7 +19,9 @@ const NAMED: usize = 3;
 #[must_use]
 pub(crate) fn drift_line(drift: &Drift) -> String {
     let named = drift.found.iter().take(NAMED).map(deviation_line);
-    let omitted = drift.found.len().saturating_sub(NAMED);
+    let left = drift.found.len().saturating_sub(NAMED);
+    let omitted = usize::try_from(drift.omitted).unwrap_or(usize::MAX);
+    let omitted = left.saturating_add(omitted);
     let all: Vec<String> = named.chain(more(omitted)).collect();
     all.join("; ")
 }
@@ -239,7 +241,11 @@ fn setting(change: &Action, shown: &Settings) -> String {
             format!("time of deprecation is {is}, the manifest says {says}")
         }
         Action::SetProtection { protection } => {
-            let text = |it: Option<Protection>| it.map_or("switched off", protection_text);
+            let text = |it: Option<Protection>| match it {
+                None => "switched off",
+                Some(Protection::On) => "on",
+                Some(Protection::WithCooldown) => "on with a cooldown",
+            };
             let (is, says) = (text(shown.protection), text(*protection));
             format!("deregistration protection is {is}, the manifest says {says}")
         }

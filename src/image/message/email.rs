@@ -251,7 +251,7 @@ fn problems(status: &Status, shown: usize) -> String {
 
 /// What failed about an AMI that is kept, and what was changed all the same.
 fn incomplete_text(status: &Status, listed: usize) -> String {
-    let mut text = String::new();
+    let mut text = drift::repaired(status, listed);
     if let Some(failure) = &status.build.failure {
         text.push_str(&failure_text(status, failure));
     }

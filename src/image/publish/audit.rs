@@ -1,5 +1,5 @@
 //! The audit of a finished AMI: what [`plan()`](super::plan()) would change now is what somebody else has changed since. What could not be
-//! seen is never a difference, nor is what EC2 fails to list once. Parameters are compared although they could not be written now,
+//! seen is never a difference, nor is what EC2 fails to list once, or shows otherwise once. Parameters are compared although they could not be written now,
 //! if they were seen to hold the AMI.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ use super::plan::{Plan, plan};
 use super::protect::to_minute;
 use super::release::{self, ReleasePlan};
 use super::settings::Shown;
-use crate::image::plan::VISIBILITY_GRACE;
+use crate::image::plan::{LOOK_AGAIN, VISIBILITY_GRACE};
 use crate::image::status::{
     Action, Deviation, Difference, ParameterId, RegionAction, Settings, Status,
 };
@@ -42,16 +42,17 @@ pub struct Audited {
 }
 
 /// Whether an image is audited now: it is finished, nothing is about to be done for it, and it was not seen to be right
-/// a moment ago.
+/// a moment ago. Where settings were seen to differ it is looked at again before that.
 #[must_use]
 pub fn is_auditable(status: &Status, now: Timestamp) -> bool {
     let is_finished = matches!(status.state, State::Available | State::Incomplete);
     let since = status.build.step_since;
     let last = status.last_verified().map_or(since, |at| at.max(since));
-    is_finished
-        && status.is_built()
-        && status.retry.is_none()
-        && now.duration_since(last) >= AUDIT_GRACE
+    let is_due = match status.doubted_at() {
+        Some(at) => now.duration_since(at) >= LOOK_AGAIN,
+        None => now.duration_since(last) >= AUDIT_GRACE,
+    };
+    is_finished && status.is_built() && status.retry.is_none() && is_due
 }
 
 /// What differs about a finished AMI.

@@ -126,7 +126,8 @@ pub(super) fn drift(drift: &Drift) -> Result<(), String> {
             word("drift.found[].name", name)?;
         }
     }
-    Ok(())
+    let mut digests = drift.digests.iter();
+    digests.try_for_each(|it| word("drift.digests", it))
 }
 
 /// What is wrong with the parameters that point to the AMI.

@@ -158,7 +158,7 @@ impl Facts {
             release: status.release.clone(),
             retired: status.retired.clone(),
             forgotten: status.forgotten.clone(),
-            drift: status.drift.clone(),
+            drift: status.drift.as_ref().map(Drift::named),
             store: status.store.clone(),
             problems: status.problems.clone(),
             previous: status.previous.clone(),

@@ -1,6 +1,6 @@
 //! How a finished AMI differs from what its manifest says, as an audit saw it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -9,9 +9,16 @@ use serde::{Deserialize, Serialize};
 use super::publishing::{Action, AppliedChange, RegionAction, Settings};
 use super::release::ParameterId;
 use crate::image::words::{Blocker, is_zero};
+use crate::manifest::sha256_hex;
 
 /// Deviations that a status keeps, and the notice about them: a few hundred kilobytes at most, whatever was changed.
 const KEPT: usize = 20;
+
+/// Digests of others that a status keeps: some 25 kilobytes.
+const DIGESTS_KEPT: usize = 1000;
+
+/// Digits of a digest.
+const DIGEST_DIGITS: usize = 10;
 
 /// Tags that a deviation names.
 const TAGS_KEPT: usize = 10;
@@ -27,6 +34,9 @@ pub struct Drift {
     /// How much more differs than is kept here.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub omitted: u32,
+    /// Digests of what was told before and is not kept, by which that is not told again.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub digests: BTreeSet<String>,
     /// Whether it is being repaired.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub repairing: bool,
@@ -40,12 +50,38 @@ impl Drift {
         if omitted > 0 {
             found.sort_by_key(|it| (it.is_about_parameter(), it.is_repairable()));
         }
-        found.truncate(KEPT);
+        let surplus = found.split_off(found.len() - omitted);
+        let digests: BTreeSet<String> = surplus.iter().map(Deviation::digest).collect();
         Self {
             since,
             found,
             omitted: u32::try_from(omitted).unwrap_or(u32::MAX),
+            digests: digests.into_iter().take(DIGESTS_KEPT).collect(),
             repairing: false,
+        }
+    }
+
+    /// What differs now, where this did before. What is new is named before what is known. Where not all was seen, what is not
+    /// named may be as it was.
+    #[must_use]
+    pub fn then(&self, mut found: Vec<Deviation>, is_all_seen: bool) -> Self {
+        if found.len() > KEPT {
+            found.sort_by_key(|it| self.has(it));
+        }
+        let mut now = Self::of(self.since, found);
+        if !is_all_seen {
+            let room = DIGESTS_KEPT.saturating_sub(now.digests.len());
+            now.digests.extend(self.digests.iter().take(room).cloned());
+        }
+        now
+    }
+
+    /// What is named of it, without what only the next audit needs.
+    #[must_use]
+    pub fn named(&self) -> Self {
+        Self {
+            digests: BTreeSet::new(),
+            ..self.clone()
         }
     }
 
@@ -70,15 +106,31 @@ impl Drift {
     /// Whether it has anything that the other has not.
     #[must_use]
     pub fn exceeds(&self, before: &Self) -> bool {
-        let is_new = |it: &&Deviation| before.found.iter().all(|known| !known.is_same(it));
-        let new = self.found.iter().filter(is_new).count();
-        // Those that were not named before may be named now.
-        let unnamed = usize::try_from(before.omitted).unwrap_or(usize::MAX);
-        self.omitted > before.omitted || new > unnamed
+        let named = self.found.iter().filter(|it| !before.has(it)).count();
+        let known: BTreeSet<String> = before.found.iter().map(Deviation::digest).collect();
+        let unnamed = self.digests.difference(&before.digests);
+        let unnamed = unnamed.filter(|it| !known.contains(*it)).count();
+        // Of these nothing else is known. They may be among what is named now.
+        let omitted = usize::try_from(before.omitted).unwrap_or(usize::MAX);
+        named + unnamed > omitted.saturating_sub(before.digests.len())
+    }
+
+    /// Whether it has this, as far as is known.
+    #[must_use]
+    pub fn has(&self, deviation: &Deviation) -> bool {
+        let is_named = self.found.iter().any(|it| it.is_same(deviation));
+        is_named || (!self.digests.is_empty() && self.digests.contains(&deviation.digest()))
     }
 }
 
 impl Deviation {
+    /// Whether it is only known once EC2 was asked again: what it shows of an AMI may be what was before. Of parameters it knows
+    /// nothing, and what has its own word for how it is went to that from another.
+    #[must_use]
+    pub fn needs_second_look(&self) -> bool {
+        matches!(self.what, Difference::Setting { .. } | Difference::Untagged)
+    }
+
     /// Whether a change that publishing makes would set it right.
     #[must_use]
     pub fn is_repairable(&self) -> bool {
@@ -103,6 +155,14 @@ impl Deviation {
 
     fn is_about_parameter(&self) -> bool {
         matches!(self.what, Difference::Parameter { .. })
+    }
+
+    /// What is the same for the same that is wrong, and for nothing else.
+    fn digest(&self) -> String {
+        let what = serde_json::to_vec(&(&self.region, &self.image, &self.what));
+        let mut digest = sha256_hex(&what.unwrap_or_default());
+        digest.truncate(DIGEST_DIGITS);
+        digest
     }
 
     /// Whether the same is wrong, since whenever.
@@ -207,8 +267,8 @@ fn cut(tags: &mut BTreeMap<String, String>) -> usize {
 mod tests {
     use super::*;
 
-    fn drift(names: std::ops::Range<u32>) -> Drift {
-        let found = names.map(|number| Deviation {
+    fn deviation(number: u32) -> Deviation {
+        Deviation {
             region: "us-east-1".to_owned(),
             image: "ami-1".to_owned(),
             verified_at: None,
@@ -217,17 +277,59 @@ mod tests {
                 value: None,
                 blocked: false,
             },
-        });
-        Drift::of(Timestamp::UNIX_EPOCH, found.collect())
+        }
+    }
+
+    fn drift(names: std::ops::Range<u32>) -> Drift {
+        Drift::of(Timestamp::UNIX_EPOCH, names.map(deviation).collect())
     }
 
     #[test]
-    fn what_was_only_counted_before_is_nothing_new_when_it_is_named() {
+    fn what_was_not_named_before_is_nothing_new_when_it_is_named() {
         // Two were put right by hand, and two that were not named before are.
         assert!(!drift(2..24).exceeds(&drift(0..24)));
         assert!(drift(0..25).exceeds(&drift(0..24)));
         assert!(drift(10..30).exceeds(&drift(0..20)));
         assert!(drift(0..2).exceeds(&drift(0..1)));
         assert!(!drift(0..1).exceeds(&drift(0..2)));
+    }
+
+    /// As many were put right as are new.
+    #[test]
+    fn what_is_new_is_known_from_what_was_not_named() {
+        let (before, now) = (drift(0..24), drift(2..26));
+        assert!(now.exceeds(&before));
+        let again = before.then(now.found.clone(), true);
+        assert!(!again.exceeds(&now));
+        // What is new is named.
+        let all = (2..26).map(deviation).collect();
+        let after = before.then(all, true);
+        assert_eq!(after.found[..2], [deviation(24), deviation(25)]);
+        assert!(!now.exceeds(&after));
+    }
+
+    #[test]
+    fn what_was_not_seen_is_nothing_new_when_it_is_seen_again() {
+        let (before, some) = (drift(0..24), (0..21).map(deviation).collect());
+        let then = before.then(some, false);
+        assert!(!then.exceeds(&before));
+        assert!(!before.exceeds(&then));
+    }
+
+    /// A release before has kept none of their digests.
+    #[test]
+    fn what_was_only_counted_is_nothing_new_either() {
+        let mut before = drift(0..24);
+        before.digests.clear();
+        assert!(!drift(2..24).exceeds(&before));
+        assert!(drift(0..25).exceeds(&before));
+    }
+
+    #[test]
+    fn no_more_is_kept_than_there_is_room_for() {
+        let (before, now) = (drift(0..3000), drift(1..3000));
+        assert_eq!(before.digests.len(), DIGESTS_KEPT);
+        assert!(!now.exceeds(&before));
+        assert_eq!(before.then(Vec::new(), false).digests.len(), DIGESTS_KEPT);
     }
 }

@@ -65,6 +65,21 @@ impl Status {
         self.regions.values().filter_map(|it| it.verified_at).max()
     }
 
+    /// When an audit saw settings of the AMI of a Region that are not as its manifest says, if it was not looked at again since, nor
+    /// published.
+    #[must_use]
+    pub fn doubted_in(&self, region: &str) -> Option<Timestamp> {
+        let doubted_at = self.regions.get(region)?.doubted_at;
+        doubted_at.filter(|at| *at >= self.build.step_since)
+    }
+
+    /// When an audit last saw that of any Region.
+    #[must_use]
+    pub fn doubted_at(&self) -> Option<Timestamp> {
+        let regions = self.regions.keys();
+        regions.filter_map(|region| self.doubted_in(region)).max()
+    }
+
     /// The same status as one whose AMIs are looked at again from now on, whenever they were verified: also by an invocation
     /// that began later than this one, and in this very second.
     #[must_use]

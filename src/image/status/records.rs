@@ -261,6 +261,9 @@ pub struct RegionStatus {
     /// Since when EC2 does not list it; none while it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unseen_since: Option<Timestamp>,
+    /// When an audit saw settings of it that are not as its manifest says, until it was looked at again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubted_at: Option<Timestamp>,
     /// Its snapshots.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub snapshots: Vec<String>,
@@ -299,6 +302,7 @@ impl RegionStatus {
             image_state: "pending".to_owned(),
             created_at: None,
             unseen_since: None,
+            doubted_at: None,
             snapshots: Vec::new(),
             applied: Applied::default(),
             told: None,

@@ -6,6 +6,7 @@ use super::emails::assert_email;
 use super::*;
 use crate::image::apply::{Audit, Compared, audited};
 use crate::image::message::{failures, quoted};
+use crate::image::plan::{Next, next};
 use crate::image::publish::audit::{Audited, audit, compare, is_auditable};
 use crate::image::publish::{Asked, AskedRegion, Desired, Observation, Observed, Shown};
 use crate::image::status::{
@@ -52,8 +53,19 @@ fn wrong() -> Shown {
     }
 }
 
-/// Audits a status that shows this, so many minutes after the start. Returns whether it changed.
+/// Audits a status that shows this, so many minutes after the start; where that is in doubt at first, also five minutes before.
+/// Returns whether it changed.
 fn look(status: &mut Status, seen: Observation<Shown>, repair: bool, minutes: i64) -> bool {
+    let mut before = status.clone();
+    look_once(&mut before, seen.clone(), repair, minutes - 5);
+    if before.doubted_at().is_some() {
+        *status = before;
+    }
+    look_once(status, seen, repair, minutes)
+}
+
+/// Looks at it once.
+fn look_once(status: &mut Status, seen: Observation<Shown>, repair: bool, minutes: i64) -> bool {
     let observed = Observed {
         regions: BTreeMap::from([(REGION.to_owned(), seen)]),
         ..Observed::default()
@@ -115,6 +127,70 @@ fn what_differs_in_addition_is_told_too() {
     assert_eq!(status.drift.unwrap().since, after(60));
 }
 
+/// Everybody has heard of it.
+fn finalized() -> Status {
+    let mut status = available();
+    assert!(status.notice_sent(1, "m-1", after(2)));
+    assert_eq!(next(&status, after(3)), Next::Finalize);
+    status
+}
+
+#[test]
+fn a_setting_differs_only_when_it_is_seen_to_twice() {
+    for repair in [false, true] {
+        let mut status = finalized();
+        look(&mut status, Observation::Seen(right()), false, 60);
+        let before = status.clone();
+        assert!(look_once(
+            &mut status,
+            Observation::Seen(wrong()),
+            repair,
+            420
+        ));
+        assert_eq!(
+            (status.state, status.drift.as_ref()),
+            (State::Available, None)
+        );
+        assert_eq!(next(&status, after(421)), Next::LookAgain);
+        assert!(!is_auditable(&status, after(424)));
+        // It was what had been before.
+        let mut is_right = status.clone();
+        assert!(look_once(
+            &mut is_right,
+            Observation::Seen(right()),
+            repair,
+            425
+        ));
+        assert_eq!(next(&is_right, after(425)), Next::Finalize);
+        is_right.regions.get_mut(REGION).unwrap().verified_at = Some(after(60));
+        assert_eq!(is_right, before);
+        // Nobody answers: the next audit is the second look.
+        look_once(&mut status, Observation::Unknown, repair, 425);
+        assert_eq!(next(&status, after(449)), Next::LookAgain);
+        assert_eq!(next(&status, after(450)), Next::Finalize);
+        assert!(look_once(
+            &mut status,
+            Observation::Seen(wrong()),
+            repair,
+            780
+        ));
+        assert!(status.drift.is_some());
+        assert_eq!(status.regions[REGION].doubted_at, None);
+    }
+}
+
+/// What was published since is looked at twice again.
+#[test]
+fn what_was_published_since_is_not_in_doubt() {
+    let mut status = finalized();
+    look_once(&mut status, Observation::Seen(wrong()), false, 60);
+    status.build.step_since = after(61);
+    assert_eq!(next(&status, after(62)), Next::Finalize);
+    look_once(&mut status, Observation::Seen(wrong()), false, 80);
+    assert_eq!(status.drift, None);
+    assert_eq!(status.doubted_at(), Some(after(80)));
+}
+
 #[test]
 fn what_is_repaired_is_published_again() {
     let mut status = available();
@@ -123,6 +199,17 @@ fn what_is_repaired_is_published_again() {
     assert_eq!(in_sync(&status), ConditionStatus::Unknown);
     assert_eq!(kinds(&status), [NoticeKind::Completed]);
     assert!(last_change(&status).contains(&quoted("Mine")));
+}
+
+/// Where EC2 refuses to set it back, people learn what others have changed.
+#[test]
+fn what_could_not_be_repaired_is_told_with_what_differed() {
+    let mut status = available();
+    look(&mut status, Observation::Seen(wrong()), true, 60);
+    status.notices.last_mut().unwrap().kind = NoticeKind::Incomplete;
+    let text = of_now(status).text;
+    let differed = "description is \"Mine\", the manifest says \"Web tier\"";
+    assert!(text.contains(differed), "{text}");
 }
 
 #[test]

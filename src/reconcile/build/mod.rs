@@ -112,6 +112,7 @@ pub(super) async fn within_rate(context: Context<'_>, next: Next, status: &Statu
         | Next::Retry
         | Next::SendNotices
         | Next::AwaitNotices
+        | Next::LookAgain
         | Next::Finalize => None,
     };
     match action {
@@ -161,6 +162,7 @@ pub(super) async fn run(next: Next, step: StepContext<'_>) -> Result<StepOutcome
         | Next::Retry
         | Next::SendNotices
         | Next::AwaitNotices
+        | Next::LookAgain
         | Next::Finalize => Ok(StepOutcome::Unchanged),
     }
 }

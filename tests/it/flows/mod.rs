@@ -24,6 +24,7 @@ mod parameters_of_sources;
 mod pinned;
 mod publish;
 mod publish_audit;
+mod publish_audit_doubt;
 mod publish_audit_events;
 mod publish_audit_held;
 mod publish_audit_many;

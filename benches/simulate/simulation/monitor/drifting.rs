@@ -1,6 +1,7 @@
 //! What somebody has changed by hand a status names for as long as it is so, also while EC2 does not answer.
 
-use localaws::ec2::{Image, ImageState};
+use jiff::{SignedDuration, Timestamp};
+use localaws::ec2::{DeregistrationProtection, Image, ImageState, Permission};
 use localaws::faults::Call;
 use serde_json::Value;
 
@@ -8,6 +9,9 @@ use super::{State, own_images, text};
 
 /// Of an AMI that is out of service, or not proven to be amiwright's, nothing else is said.
 const OUT_OF_SERVICE: [&str; 3] = ["deregistered", "not-available", "untagged"];
+
+/// EC2 rounds to minutes.
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 /// States in which an image rests.
 const RESTS: [&str; 2] = ["available", "incomplete"];
@@ -60,9 +64,89 @@ impl State {
             ("deregistered" | "not-available", None) => true,
             ("not-available", Some(image)) => image.state != ImageState::Available,
             ("untagged", Some(_)) => self.is_disowned(region, id),
-            ("setting", Some(image)) => is_due(&deviation["change"], &image),
+            ("setting", Some(image)) => self.is_due(call, region, &deviation["change"], &image),
+            ("parameter", Some(image)) => {
+                let place = (region.to_owned(), text(deviation, "/name").to_owned());
+                let is_moved = |held: Option<&String>| held != Some(&image.id);
+                !self.is_edited_lately(call, &place)
+                    && is_moved(self.read.get(&place))
+                    && is_moved(self.eyes().ssm.parameter(region, &place.1).as_ref())
+            }
             _ => false,
         }
+    }
+
+    /// Whether a change would still change something about an AMI or its snapshots.
+    fn is_due(&self, call: &Call, region: &str, change: &Value, image: &Image) -> bool {
+        let tags = || change["tags"].as_object().into_iter().flatten();
+        let granted = |who: &Value| image.launch_permissions.contains(&permission(who));
+        match text(change, "/action") {
+            "set-description" => image.description.as_deref() != change["text"].as_str(),
+            "set-tags" => {
+                tags().any(|(key, value)| image.tags.get(key).map(String::as_str) != value.as_str())
+            }
+            "remove-tags" => tags().any(|(key, _)| image.tags.contains_key(key)),
+            "change-grants" => {
+                !list(&change["add"]).iter().all(granted)
+                    || list(&change["remove"]).iter().any(granted)
+            }
+            "share-snapshot" | "revoke-snapshot" => {
+                let mut snapshots = self.eyes().ec2.snapshots(region).into_iter();
+                let snapshot = snapshots.find(|it| change["snapshot"] == it.id.as_str());
+                let is_to_have = text(change, "/action") == "share-snapshot";
+                let accounts = list(&change["accounts"]).iter();
+                let mut accounts = accounts.map(|it| account(it.as_str().unwrap_or_default()));
+                snapshot.is_some_and(|it| {
+                    let readers = &it.create_volume_permissions;
+                    accounts.any(|account| readers.contains(&account) != is_to_have)
+                })
+            }
+            "set-deprecation" => {
+                let asked = change["at"].as_str().and_then(|it| it.parse().ok());
+                is_deprecated_otherwise(image.deprecation_time, asked, call.at)
+            }
+            "set-protection" => {
+                let is = match &image.deregistration_protection {
+                    DeregistrationProtection::EnabledWithCooldown => Some("with-cooldown"),
+                    DeregistrationProtection::EnabledWithoutCooldown => Some("on"),
+                    DeregistrationProtection::Disabled
+                    | DeregistrationProtection::CoolingDown(_) => None,
+                };
+                is != change["protection"].as_str()
+            }
+            _ => false,
+        }
+    }
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn account(id: &str) -> Permission {
+    Permission::Account(id.to_owned())
+}
+
+/// Who may launch an AMI, as a status says it.
+fn permission(who: &Value) -> Permission {
+    let is = |kind: &str| who[kind].as_str().map(str::to_owned);
+    let organization = || is("organization").map(Permission::Organization);
+    let unit = || is("organizational-unit").map(Permission::OrganizationalUnit);
+    let account = is("account").map(Permission::Account);
+    let one = account.or_else(organization).or_else(unit);
+    one.unwrap_or(Permission::Everyone)
+}
+
+/// Whether an AMI is deprecated at another minute than it is to be. What has passed EC2 does not take.
+fn is_deprecated_otherwise(
+    is: Option<Timestamp>,
+    asked: Option<Timestamp>,
+    now: Timestamp,
+) -> bool {
+    match (is, asked) {
+        (_, Some(asked)) if asked <= now => false,
+        (Some(is), Some(asked)) => is.duration_since(asked).abs() > MINUTE,
+        (is, asked) => is.is_some() != asked.is_some(),
     }
 }
 
@@ -78,17 +162,4 @@ fn says(it: &Value, other: &Value) -> bool {
     let is_taken = OUT_OF_SERVICE.contains(&text(it, "/difference"));
     let kind = ["/difference", "/change/action", "/name"];
     is_same("/region") && is_same("/image") && (is_taken || kind.iter().all(|it| is_same(it)))
-}
-
-/// Whether a change would still change something about an AMI; of what only EC2 compares, it is not asked.
-fn is_due(change: &Value, image: &Image) -> bool {
-    let tags = || change["tags"].as_object().into_iter().flatten();
-    match text(change, "/action") {
-        "set-description" => image.description.as_deref() != change["text"].as_str(),
-        "set-tags" => {
-            tags().any(|(key, value)| image.tags.get(key).map(String::as_str) != value.as_str())
-        }
-        "remove-tags" => tags().any(|(key, _)| image.tags.contains_key(key)),
-        _ => false,
-    }
 }

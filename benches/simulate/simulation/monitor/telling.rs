@@ -177,7 +177,12 @@ fn has_more(before: &Value, now: &Value) -> bool {
     let known = differences(before);
     let found = differences(now).into_iter();
     let new = found.filter(|it| !known.contains(it)).count() as u64;
-    omitted(now) > omitted(before) || new > omitted(before)
+    let digests = |drift: &Value| drift["digests"].as_array().cloned().unwrap_or_default();
+    let unnamed = digests(before);
+    // Which of them that was it alone knows.
+    let is_new = |it: &Value| !unnamed.contains(it);
+    let is_other = !unnamed.is_empty() && (new > 0 || digests(now).iter().any(is_new));
+    is_other || omitted(now) > omitted(before) || new > omitted(before)
 }
 
 /// Which attempt a status is about. One that finds what an earlier one has made goes on as that one.

@@ -13,7 +13,15 @@ use crate::support::REGION;
 const THERE: [&str; 3] = ["in-use", "launched", "protected"];
 
 /// What sets right what a manifest says, and EC2 does not change by itself.
-const SAID: [&str; 3] = ["set-description", "set-tags", "remove-tags"];
+const SAID: [&str; 7] = [
+    "set-description",
+    "set-tags",
+    "remove-tags",
+    "change-grants",
+    "share-snapshot",
+    "revoke-snapshot",
+    "set-protection",
+];
 
 /// How soon an AMI is deprecated that nobody wants any more: minutes, by clocks that are off by two.
 const SOON: SignedDuration = SignedDuration::from_mins(20);
@@ -24,7 +32,7 @@ impl State {
         let wrong = match kind {
             "completed" | "changed" => self.unlike(call, facts).into_iter().collect(),
             "retired" => self.not_retired(call, facts),
-            "drifted" => self.not_drifted(facts),
+            "drifted" => self.not_drifted(call, facts),
             "failed" | "lost" | "cancelled" => self.not_deleted(facts),
             _ => Vec::new(),
         };
@@ -85,7 +93,7 @@ impl State {
     }
 
     /// What is said to be gone, or out of service, and is not, or to be changed by somebody, and nobody has.
-    fn not_drifted(&self, facts: &Value) -> Vec<String> {
+    fn not_drifted(&self, call: &Call, facts: &Value) -> Vec<String> {
         let was_right = self.was_set_once(facts);
         let found = facts["drift"]["found"].as_array().into_iter().flatten();
         let untrue = found.filter(|it| {
@@ -95,10 +103,19 @@ impl State {
                 "not-available" => image.is_some_and(|it| it.state == ImageState::Available),
                 "untagged" => !self.is_disowned(text(it, "/region"), text(it, "/image")),
                 "setting" => was_right && self.is_untouched(it),
+                "parameter" => self.is_pointing(call, it),
                 _ => false,
             }
         });
         untrue.map(|it| format!("it is not so that {it}")).collect()
+    }
+
+    /// Whether a parameter points to its AMI that is said to hold something else, and nobody has just written it.
+    fn is_pointing(&self, call: &Call, deviation: &Value) -> bool {
+        let (region, name) = (text(deviation, "/region"), text(deviation, "/name"));
+        let held = self.eyes().ssm.parameter(region, name);
+        held.as_deref() == Some(text(deviation, "/image"))
+            && !self.is_edited_lately(call, &(region.to_owned(), name.to_owned()))
     }
 
     /// Whether something is said to differ that only people change, of an AMI that nobody has changed by hand.
