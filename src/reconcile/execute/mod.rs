@@ -14,6 +14,7 @@ mod perform;
 mod preview;
 mod product_codes;
 mod protect;
+mod puts;
 mod refused;
 pub(super) mod release;
 mod retire;
@@ -85,6 +86,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         let pending = std::mem::take(&mut plan.pending);
         plan = publish::plan(&asked, step.status, &seen.observed, step.now());
         plan.pending.extend(pending);
+        puts::keep_some(step.status, &mut plan);
         Box::pin(release::prove(&step, &asked, &mut plan, &mut seen)).await;
         Box::pin(release::prove_own(&step, &asked, &mut plan, &mut seen)).await?;
     }
