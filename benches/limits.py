@@ -160,6 +160,7 @@ def status(key, filled_with, count, **more):
 # As the functions write it: long entries; and as only a forged status can be: very many empty ones.
 LONG = ("history", {"at": TIME, "from": "working", "to": "working", "why": "x" * 4000})
 DENSE = ("problems", {"message": ""})
+SPARSE = ("previous", {"regions": {"a": {"image": "ami-1", "imageState": ""}}})
 NOTICE = {"seq": 1, "kind": "rejected", "at": TIME}
 
 
@@ -247,11 +248,13 @@ SCENARIOS = [
     lambda: Scenario(TICK, "1 status of 512 KiB", ADVANCE, tick(1, LONG)),
     lambda: Scenario(TICK, "200 statuses of 512 KiB, as written", ADVANCE, tick(200, LONG)),
     lambda: Scenario(TICK, "200 statuses of 512 KiB, forged: empty problems", ADVANCE, tick(200, DENSE)),
+    lambda: Scenario(TICK, "200 statuses of 512 KiB, forged: AMIs of earlier versions", ADVANCE, tick(200, SPARSE)),
     lambda: Scenario(TICK, "4,000 statuses of 20 KiB, AMIs with 50 tags of the greatest length", ADVANCE, awaited(4000)),
     lambda: Scenario(TICK, "50,000 open markers, keys of 1,000 bytes", ADVANCE, many(STATE, "open/", ".image.yaml.open", OPEN_MARKERS)),
     lambda: Scenario(TICK, "sweep of 40,000 objects of each kind, keys of 1,000 bytes", SWEEP, swept()),
     lambda: Scenario(NOTIFY, "status of 512 KiB, as written", DUE, notified(LONG)),
     lambda: Scenario(NOTIFY, "status of 512 KiB, forged: empty problems", DUE, notified(DENSE)),
+    lambda: Scenario(NOTIFY, "status of 512 KiB, forged: AMIs of earlier versions", DUE, notified(SPARSE)),
     lambda: Scenario(NOTIFY, "event of 1 MB, records of another bucket", s3_records(ASYNCHRONOUS, "other"), {}),
     lambda: Scenario(NOTIFY, "event of 1 MB, half a million numbers", numbers(ASYNCHRONOUS), {}),
 ]

@@ -142,7 +142,7 @@ async fn list_after_requests(
     context: Context<'_>,
     failures: &mut Failures,
 ) -> Result<Vec<OpenMarker>, AwsError> {
-    match status_store::list_requests_or_open(context.aws, context.config).await? {
+    match status_store::list_requests_or_open(context.aws, context.config, context.now).await? {
         Open::Images(open) => Ok(open),
         Open::Requests(keys) => {
             requested::answer_all(context, keys, failures).await;

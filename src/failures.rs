@@ -4,6 +4,11 @@ use std::error::Error;
 use std::fmt;
 use std::iter;
 
+/// Bytes of failures after which the error of an invocation names no more of them. Lambda puts that into its record of a failed event,
+/// and does not deliver a record that is too large for the queue ("Capturing records of Lambda asynchronous invocations"): then the
+/// alarm would stay silent while most goes wrong.
+const TEXT_MAX: usize = 16 * 1024;
+
 /// What caused an error, the nearest cause first.
 pub(crate) fn causes<'a>(
     error: &'a (dyn Error + 'a),
@@ -105,7 +110,17 @@ fn logged(about: &str, error: &dyn Error) -> String {
 
 impl fmt::Display for Failures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.list.join("; "))
+        let mut bytes = 0;
+        for (at, failure) in self.list.iter().enumerate() {
+            bytes += failure.len();
+            if at > 0 && bytes > TEXT_MAX {
+                let more = self.list.len() - at;
+                return write!(f, "; and {more} more, which the log names");
+            }
+            let separator = if at > 0 { "; " } else { "" };
+            write!(f, "{separator}{failure}")?;
+        }
+        Ok(())
     }
 }
 
@@ -120,6 +135,26 @@ mod tests {
     struct Layer {
         text: &'static str,
         source: Option<Box<Self>>,
+    }
+
+    #[test]
+    fn very_many_failures_are_counted() {
+        let mut failures = Failures::default();
+        let error = Layer {
+            text: "no",
+            source: None,
+        };
+        for number in 0..10 {
+            failures.add(&number.to_string(), &error);
+        }
+        assert!(failures.to_string().starts_with("0: no; 1: no; "));
+        assert!(failures.to_string().ends_with("; 9: no"));
+        for number in 10..5_000 {
+            failures.add(&number.to_string(), &error);
+        }
+        let text = failures.to_string();
+        assert!(text.len() < 2 * TEXT_MAX, "{}", text.len());
+        assert!(text.ends_with(" more, which the log names"), "{text}");
     }
 
     #[test]

@@ -230,12 +230,18 @@ pub(super) async fn again(context: Context<'_>, loaded: Loaded) -> Result<bool, 
     }
 }
 
-/// The AMIs of these images, as EC2 shows them, and what points to them. A Region that does not answer is left out.
+/// The AMIs of these images, as EC2 shows them, and what points to them. A Region that does not answer is left out, and so is what the
+/// stack does not open, whatever a status says.
 async fn describe(
     context: Context<'_>,
     candidates: impl Iterator<Item = &Candidate> + Clone,
 ) -> Described {
+    let (home, opened) = (
+        &context.config.region,
+        &context.config.guardrails.copy_regions,
+    );
     let images = candidates.clone().flat_map(Candidate::images);
+    let images = images.filter(|(region, _)| region == home || opened.allows(region));
     let parameters = candidates.flat_map(Candidate::parameters);
     let described = Described::of(context.aws, images).await;
     described.with_parameters(context.aws, parameters).await

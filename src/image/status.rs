@@ -10,6 +10,7 @@ mod failure;
 mod forgotten;
 mod migrate;
 mod next;
+mod places;
 mod previous;
 mod protection;
 mod publishing;
@@ -21,6 +22,8 @@ mod retiring;
 use schemars::generate::SchemaSettings;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+
+use crate::limits::USUAL_STATUS_BYTES;
 
 pub use bounded::PROBLEMS_KEPT;
 pub use build::{Build, Owners};
@@ -58,6 +61,10 @@ pub fn parse(content: &[u8]) -> Result<Status, Unreadable> {
     let Versioned { schema } = serde_json::from_slice(content).map_err(invalid)?;
     if schema > u64::from(SCHEMA) {
         return Err(Unreadable::Newer(schema));
+    }
+    // A smaller one cannot hold as much.
+    if content.len() > USUAL_STATUS_BYTES {
+        places::check(content).map_err(Unreadable::Invalid)?;
     }
     let mut status: Status = if schema >= 2 {
         serde_json::from_slice(content).map_err(invalid)?

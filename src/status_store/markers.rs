@@ -203,19 +203,35 @@ pub enum Open {
 ///
 /// # Errors
 /// If S3 fails.
-pub async fn list_requests_or_open(aws: &Aws, config: &Config) -> Result<Open, AwsError> {
+pub async fn list_requests_or_open(
+    aws: &Aws,
+    config: &Config,
+    now: Timestamp,
+) -> Result<Open, AwsError> {
     let mut requests: Vec<String> = Vec::new();
     let markers = list_markers(aws, config, keys::OPEN, |page| {
         let those = page.iter().map(|object| &object.key);
         let those = those.filter(|key| key.starts_with(keys::REQUESTS));
-        requests.extend(those.take(limits::REQUESTS_A_TICK).cloned());
+        requests.extend(those.cloned());
         requests.is_empty()
     });
     let markers = markers.await?;
     if requests.is_empty() {
         return Ok(Open::Images(markers));
     }
-    Ok(Open::Requests(requests))
+    Ok(Open::Requests(in_turn(requests, now)))
+}
+
+/// As many of these requests as a tick answers: in another minute others, for those that cannot be answered, as those about
+/// statuses of a newer release, stay where they are.
+fn in_turn(mut requests: Vec<String>, now: Timestamp) -> Vec<String> {
+    if requests.len() > limits::REQUESTS_A_TICK {
+        let minutes = usize::try_from(now.as_second() / 60).unwrap_or_default();
+        let first = minutes.wrapping_mul(limits::REQUESTS_A_TICK) % requests.len();
+        requests.rotate_left(first);
+        requests.truncate(limits::REQUESTS_A_TICK);
+    }
+    requests
 }
 
 /// The manifests whose images are not finalized, the oldest marker first. Of more than [`limits::OPEN_MARKERS`], those
@@ -237,7 +253,8 @@ async fn list_markers(
     let mut objects: Vec<ObjectInfo> = Vec::new();
     aws.each_page(&config.state_bucket, prefix, |page| {
         let more = goes_on(&page);
-        objects.extend(page);
+        let is_marker = |object: &ObjectInfo| keys::manifest_of_open(&object.key).is_some();
+        objects.extend(page.into_iter().filter(is_marker));
         if objects.len() >= 2 * limits::OPEN_MARKERS {
             keep_oldest(&mut objects);
         }

@@ -22,7 +22,21 @@ const SOME_REGION: &str = "us-east-1";
 /// Deepest hierarchy.
 const LEVELS: usize = 15;
 
+/// Parameters of one image, in all its Regions. The image's status, and each of its emails that waits to be sent, remembers what is
+/// known of each: with some thousand there would be no room to say that anything is wrong.
+const MOST: usize = 500;
+
 pub(super) fn check(manifest: &ImageManifest, stack: Stack<'_>, findings: &mut Findings) {
+    let regions = manifest.publish.regions.len() + 1;
+    let all = manifest.publish.parameters.len().saturating_mul(regions);
+    if all > MOST {
+        let message = format!("{all} parameters in all Regions are too many");
+        let hint = format!(
+            "at most {MOST}; of these Regions, so many names: {}",
+            MOST / regions
+        );
+        findings.add(Finding::new(at!["parameters"], message).hint(Hint::new(hint)));
+    }
     let longest = LONGEST - longest_prefix(manifest, stack);
     let mut seen: HashMap<&str, &str> = HashMap::new();
     let mut names: HashMap<&str, usize> = HashMap::new();

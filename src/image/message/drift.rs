@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::facts::manifest_word;
 use super::failures;
-use super::quoting::{more, quoted, word};
+use super::quoting::{more, pasted, quoted, word};
 use super::settings::{action_text, list};
 use crate::image::ownership;
 use crate::image::status::{
@@ -73,8 +73,8 @@ pub(super) fn text(status: &Status, listed: usize) -> String {
                 text,
                 "\nA disabled AMI cannot be launched and has lost its launch permissions. To enable it, run:\n  \
                  aws ec2 enable-image --region {} --image-id {}\n",
-                word(&it.region),
-                word(&it.image)
+                pasted(&it.region),
+                pasted(&it.image)
             );
         }
     }

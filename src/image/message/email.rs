@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use jiff::{SignedDuration, Timestamp, Unit};
 
 use super::headline::{self, Sender};
-use super::quoting::{more, on_one_line, quoted, word};
+use super::quoting::{more, quoted, word};
 use super::waiting::{not_listed, wait_text};
 use super::{advice, billing, drift, facts, release, remains, retiring, settings};
 use crate::image::status::{Failure, SourceObject, Status};
 use crate::image::task::{Phase, Task, TaskKind};
 use crate::image::words::{CancelBy, NoticeKind, Step, WaitReason};
+use crate::manifest::key;
 
 /// How much of a status there is room for in an email.
 #[derive(Debug, Clone, Copy)]
@@ -100,13 +101,11 @@ pub(super) fn minimal(
     )
 }
 
-/// What to do about a name that is not a manifest's.
+/// What to do about a name that is not a manifest's. Not in the problem's words: who may write a status could put any there.
 fn ignored_text(status: &Status) -> String {
-    let mut text = String::new();
-    for problem in &status.problems {
-        let hint = problem.hint.as_deref().unwrap_or(&problem.message);
-        let _ = write!(text, "\nTo make an image of it, {}.\n", on_one_line(hint));
-    }
+    let meant = key::meant(&status.manifest.key).map(|meant| word(&meant));
+    let meant = meant.map(|it| format!("\nTo make an image of it, upload it as {it}.\n"));
+    let mut text = meant.unwrap_or_default();
     text.push_str("If it is not meant as a manifest, no action is needed: you will not be told of this upload again. The stack's parameter NotifyIgnored switches such emails off.\n");
     text
 }

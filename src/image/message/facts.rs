@@ -1,6 +1,6 @@
 //! What a version of a manifest is, name by name: the same lines in emails and in `amiwright status KEY`.
 
-use super::quoting::{on_one_line, shell_word, word};
+use super::quoting::{pasted, word};
 use crate::image::status::Status;
 use crate::manifest::location::s3_uri;
 use crate::manifest::text;
@@ -10,7 +10,7 @@ pub type Fact = (&'static str, String);
 
 /// The manifest's address, as it is pasted into a shell.
 pub(super) fn manifest_word(status: &Status) -> String {
-    shell_word(&on_one_line(&status.manifest.uri()))
+    pasted(&status.manifest.uri())
 }
 
 /// What identifies the version, and what its AMI is made from.

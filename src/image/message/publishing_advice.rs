@@ -1,6 +1,6 @@
 //! What people can do where an AMI could not be published.
 
-use super::quoting::word;
+use super::quoting::{pasted, word};
 use crate::image::words::UnshareableReason;
 
 /// What a person can do about a Region that the account cannot use.
@@ -12,8 +12,8 @@ pub(super) fn for_disabled(region: &str, image: &str) -> String {
     format!(
         "find out who disabled it and why; if it may be used, enable it: aws ec2 enable-image --region {} --image-id {} (its \
          launch permissions are granted again)",
-        word(region),
-        word(image)
+        pasted(region),
+        pasted(image)
     )
 }
 

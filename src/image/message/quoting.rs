@@ -12,56 +12,148 @@ const FILE_ENDINGS: [&str; 16] = [
     "vmdk", "xml", "yaml", "yml",
 ];
 
-/// How AWS's error codes with a dot begin (`Client.InvalidManifest`, `InvalidAMIID.NotFound`).
-const CODES: [&str; 3] = ["Client", "Server", "Invalid"];
+/// What the codes of EC2 end in that have a dot: none of these is a top-level domain.
+const CODE_ENDINGS: [&str; 9] = [
+    "Duplicate",
+    "Format",
+    "InUse",
+    "Malformed",
+    "NotFound",
+    "NotSupported",
+    "Unavailable",
+    "Unknown",
+    "ZoneMismatch",
+];
+
+/// Fields of manifests that look like names of hosts with a word before them, as `register.bootMode`, without those that are also
+/// top-level domains (`id`, `at`, `name`, `store`). Not whatever has a capital letter inside: a mail program takes `evil.cOM` for a
+/// host, too.
+const FIELDS: [&str; 53] = [
+    "acceptLostBilling",
+    "accounts",
+    "architecture",
+    "billingProducts",
+    "blockDeviceMappings",
+    "bootMode",
+    "bucket",
+    "completionMinutes",
+    "cooldown",
+    "copy",
+    "copyTags",
+    "description",
+    "deviceName",
+    "disk",
+    "disks",
+    "ebs",
+    "enaSupport",
+    "encrypted",
+    "exact",
+    "format",
+    "imdsSupport",
+    "instance",
+    "iops",
+    "kernelId",
+    "kmsKeyId",
+    "licenseSpecifications",
+    "licenseType",
+    "object",
+    "organizationalUnits",
+    "organizations",
+    "platform",
+    "previous",
+    "public",
+    "ramdiskId",
+    "region",
+    "regions",
+    "required",
+    "rootDeviceName",
+    "snapshot",
+    "snapshotId",
+    "snapshots",
+    "source",
+    "sriovNetSupport",
+    "stored",
+    "tags",
+    "throughput",
+    "tpmSupport",
+    "uefiData",
+    "usageOperation",
+    "virtualizationType",
+    "vm",
+    "volumeSize",
+    "volumeType",
+];
+
+/// The dots between the labels of a host's name: those of other scripts count, too (Unicode Technical Standard 46).
+const DOTS: [char; 4] = ['.', '\u{3002}', '\u{ff0e}', '\u{ff61}'];
 
 /// Foreign text, so that it cannot fake a line of the notice, nor be followed as a link.
 pub(crate) fn on_one_line(foreign: &str) -> String {
-    let text = without_links(&text::cut(foreign, TEXT_MAX));
+    let text = text::cut(foreign, TEXT_MAX);
     let ends = |c: char| c.is_whitespace() || "\"'()<>,;".contains(c);
-    text.split_inclusive(ends).map(without_host).collect()
+    let text: String = text.split_inclusive(ends).map(without_host).collect();
+    without_links(&text)
 }
 
 /// A piece of text that mail programs would make a link of, so that they do not: the name of a host, a mailbox, a
 /// telephone number, a file.
 fn without_host(piece: &str) -> String {
-    let lower = piece.to_ascii_lowercase();
-    if ["tel:", "file:"].iter().any(|it| lower.starts_with(it)) {
-        return piece.replacen(':', "[:]", 1);
-    }
+    let mut shown = piece.to_owned();
     if names_a_host(piece) {
-        return piece.replace('.', "[.]");
+        shown = shown.replace(DOTS, "[.]");
     }
-    piece.to_owned()
+    let lower = shown.to_ascii_lowercase();
+    if ["tel:", "file:"].iter().any(|it| lower.starts_with(it)) {
+        shown = shown.replacen(':', "[:]", 1);
+    }
+    shown
 }
 
-/// Whether the piece begins with a name such as `example.com`, or is an address at one.
+/// Whether there is a name such as `example.com` in the piece, by itself, after any sign, or after the `@` of an address. What
+/// comes after a slash is the path of something else.
 fn names_a_host(piece: &str) -> bool {
     if piece.starts_with("s3://") {
         return false;
     }
-    let piece = piece.trim_end_matches(|c: char| !c.is_alphanumeric());
-    let host = piece
-        .split(['/', ':', '?', '#', '\\'])
-        .next()
-        .unwrap_or_default();
-    let host = host.rsplit('@').next().unwrap_or_default();
-    let Some((before, last)) = host.rsplit_once('.') else {
+    let ends = |c: char| !is_of_name(c);
+    let mut before = None;
+    for part in piece.split_inclusive(ends) {
+        let name = part.trim_end_matches(ends);
+        // As `blockDeviceMappings[0].ebs.iops`.
+        let is_member = before == Some(']') && name.starts_with('.');
+        let is_path = matches!(before, Some('/' | '\\'));
+        if !is_member && !is_path && is_host(name, part == piece) {
+            return true;
+        }
+        before = part.chars().next_back().filter(|c| ends(*c));
+    }
+    false
+}
+
+fn is_of_name(c: char) -> bool {
+    c.is_alphanumeric() || c == '-' || DOTS.contains(&c)
+}
+
+/// Whether this is the name of a host, and nothing of AWS's or ours that looks like one. `is_alone`: nothing stands beside it.
+fn is_host(name: &str, is_alone: bool) -> bool {
+    let name = name.trim_matches(|c: char| !c.is_alphanumeric());
+    let Some((before, last)) = name.rsplit_once(&DOTS[..]) else {
         return false;
     };
-    let is_label =
-        |label: &str| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-');
-    let is_name = before.split('.').all(is_label)
-        && last.chars().count() >= 2
-        && last.chars().all(char::is_alphabetic);
-    let is_code = CODES.iter().any(|code| before.starts_with(code))
-        && !before.contains('.')
-        && last.starts_with(|c: char| c.is_ascii_uppercase());
+    let is_label = |label: &str| !label.is_empty();
+    let is_domain = last.chars().count() >= 2 && last.chars().all(char::is_alphabetic);
+    // A domain in another script, as the resolver gets it.
+    let is_encoded = last.to_ascii_lowercase().starts_with("xn--");
+    if !(is_domain || is_encoded) || !before.split(&DOTS[..]).all(is_label) {
+        return false;
+    }
+    let is_code = match before {
+        "Client" | "Server" => is_alone && last.starts_with(|c: char| c.is_ascii_uppercase()),
+        before => before.starts_with("Invalid") && CODE_ENDINGS.contains(&last),
+    };
     let is_file = FILE_ENDINGS.contains(&last);
-    // No domain is written as our fields are: `register.bootMode`.
-    let is_field = last.starts_with(|c: char| c.is_ascii_lowercase())
-        && last.contains(|c: char| c.is_ascii_uppercase());
-    is_name && [is_file, is_field, is_code] == [false; 3]
+    let is_field = FIELDS.contains(&last);
+    !is_file && !is_field && !is_code
 }
 
 /// Foreign words between quotation marks: they cannot end the quotation.
@@ -114,6 +206,12 @@ pub(crate) fn shell_word(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
+/// A foreign word of a command that people are to paste. What [`quoted`] makes of it would not do: a shell looks into what stands
+/// between quotation marks.
+pub(crate) fn pasted(foreign: &str) -> String {
+    shell_word(&on_one_line(foreign))
+}
+
 /// What is said of entries that are left out, if any are.
 pub(super) fn more(omitted: usize) -> Option<String> {
     (omitted > 0).then(|| format!("and {omitted} more, see the status"))
@@ -130,8 +228,8 @@ mod tests {
             ("no\". Pay now", "\"no'. Pay now\""),
             ("a\nWhat to do: pay", "\"a What to do: pay\""),
             ("see https://evil.example", "\"see https[:]//evil.example\""),
-            ("see WWW.evil.example", "\"see WWW[.]evil.example\""),
-            ("mailto:a@evil.example", "\"mailto[:]a@evil.example\""),
+            ("see WWW.evil.example", "\"see WWW[.]evil[.]example\""),
+            ("mailto:a@evil.example", "\"mailto[:]a@evil[.]example\""),
             (
                 "sign in at aws-verify.example.com/login",
                 "\"sign in at aws-verify[.]example[.]com/login\"",
@@ -156,6 +254,44 @@ mod tests {
             ("evil.COM", "\"evil[.]COM\""),
         ] {
             assert_eq!(quoted(foreign), shown);
+        }
+    }
+
+    #[test]
+    fn no_sign_letter_or_dot_makes_a_link_of_a_hosts_name() {
+        for (foreign, shown) in [
+            ("[evil.com]", "[evil[.]com]"),
+            ("{evil.com/login}", "{evil[.]com/login}"),
+            ("`evil.com`", "`evil[.]com`"),
+            ("*evil.com*", "*evil[.]com*"),
+            ("next=evil.com&x", "next=evil[.]com&x"),
+            ("pay:evil.com/a.b", "pay:evil[.]com/a[.]b"),
+            ("a:b@evil.com", "a:b@evil[.]com"),
+            ("evil.cOM/login", "evil[.]cOM/login"),
+            ("register.inFo", "register[.]inFo"),
+            ("ServerLogin.Com", "ServerLogin[.]Com"),
+            ("Client.Com/login", "Client[.]Com/login"),
+            ("InvalidLogin.Com", "InvalidLogin[.]Com"),
+            ("evil.xn--p1ai", "evil[.]xn--p1ai"),
+            ("evil\u{3002}com", "evil[.]com"),
+            ("evil.com\u{2026}", "evil[.]com\u{2026}"),
+            ("tel:evil.com", "tel[:]evil[.]com"),
+            ("*.evil.com", "*[.]evil[.]com"),
+        ] {
+            assert_eq!(on_one_line(foreign), shown);
+        }
+        for own in [
+            "register.bootMode",
+            "register.blockDeviceMappings[0].ebs.iops",
+            "`source.disk.object`",
+            "Client.InvalidManifest:",
+            "InvalidSnapshot.InUse",
+            "golden/web.image.yaml",
+            "releases/my.app/web",
+            "1.2.3",
+            "s3://my.bucket.example/web.image.yaml",
+        ] {
+            assert_eq!(on_one_line(own), own);
         }
     }
 

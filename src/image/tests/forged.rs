@@ -63,6 +63,13 @@ fn statuses() -> Vec<Value> {
         waiting["since"] = at.into();
         all.push(with(&json!({"waiting": waiting})));
     }
+    let mut other = with(&json!({"step": "publish"}));
+    other["problems"] = json!([{"message": "no", "hint": "do it", "rule": "a rule"}]);
+    other["drift"] = json!({"since": at, "found": [
+        {"region": REGION, "image": "ami-1", "difference": "not-available", "state": "disabled"},
+        {"region": REGION, "image": "ami-1", "difference": "parameter", "name": "/images/web", "value": "ami-2"},
+    ]});
+    all.push(other);
     all
 }
 
@@ -140,6 +147,33 @@ fn no_forged_text_is_sent_in_amiwrights_name() {
         }
     }
     assert!(read > 100, "{read}");
+}
+
+/// A Region is a word, and a shell looks into what stands between double quotation marks.
+#[test]
+fn a_forged_region_runs_nothing_in_a_command_of_an_email() {
+    const REGION: &str = "us-east-1$(touch${IFS}x)";
+    let at = "2026-11-21T10:00:00Z";
+    let disabled = json!({"kind": "image-disabled", "region": REGION, "image": "ami-1", "doing": "it", "message": "no"});
+    let mut drifted = json!(storing());
+    drifted["drift"] = json!({"since": at, "found": [
+        {"region": REGION, "image": "ami-1", "difference": "not-available", "state": "disabled"},
+    ]});
+    let mut failed = with(&json!({"failure": disabled, "step": "clean-up"}));
+    failed["regions"] = json!({});
+    let mut commands = 0;
+    for status in [drifted, failed] {
+        let status = parse(status.to_string().as_bytes()).unwrap();
+        for message in composed(&status) {
+            let lines = message.text.lines();
+            for line in lines.filter(|line| line.contains("enable-image")) {
+                commands += 1;
+                let region = format!("--region '{REGION}' --image-id ami-1");
+                assert!(line.contains(&region), "{line}");
+            }
+        }
+    }
+    assert!(commands >= 2, "{commands}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod perform;
 mod preview;
 mod product_codes;
 mod protect;
+mod puts;
 mod refused;
 pub(super) mod release;
 mod retire;
@@ -88,6 +89,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         plan = publish::plan(&asked, step.status, &seen.observed, step.now());
         held = held::publishing(&step, &mut plan);
         plan.pending.extend(pending);
+        puts::keep_some(step.status, &mut plan);
         Box::pin(release::prove(&step, &asked, &mut plan, &mut seen)).await;
         Box::pin(release::prove_own(&step, &asked, &mut plan, &mut seen)).await?;
     }

@@ -88,12 +88,15 @@ pub(super) async fn all(step: &StepContext<'_>, spec: &PublishSpec) -> Result<Se
     Ok(seen)
 }
 
-/// The AMIs that are to be looked at, with their Regions, as far as that is known without the manifest.
+/// The AMIs that are to be looked at, with their Regions, as far as that is known without the manifest. What the stack does not open
+/// is not called, whatever a status says.
 pub(crate) fn awaited<'a>(
     context: Context<'a>,
     status: &'a Status,
 ) -> impl Iterator<Item = (&'a str, &'a str)> {
-    let all = status.regions.iter();
+    let opened = &context.config.guardrails.copy_regions;
+    let is_open = move |region: &str| region == context.config.region || opened.allows(region);
+    let all = status.regions.iter().filter(move |(it, _)| is_open(it));
     let awaited = all.filter(move |(region, known)| match known.unlisted_since {
         None => is_looked_at(context, status, region),
         Some(_) => is_left_unfinished(status, region, context.now),

@@ -3,9 +3,11 @@
 
 mod fields;
 mod foreign;
+mod notices;
 mod parameters;
 mod previous;
 mod publishing;
+mod regions;
 mod retiring;
 
 use std::time::Duration;

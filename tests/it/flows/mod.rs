@@ -42,6 +42,7 @@ mod publish_delete_kept;
 mod publish_encrypted;
 mod publish_given_up;
 mod publish_many_accounts;
+mod publish_many_parameters;
 mod publish_not_allowed;
 mod publish_others;
 mod publish_public_date;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use amiwright::keys;
 use localaws::faults::Call;
+use serde_json::json;
 
 use super::requests::{
     ASKED, ASKED_AGAIN, IGNORED, KEY, at_rest, failed, importing, put, request, times,
@@ -157,4 +158,24 @@ async fn an_image_whose_marker_is_deleted_meanwhile_is_marked_again() {
     at_rest_with_and_without_it(&stack).await;
     assert_eq!(stack.status(KEY).await["state"], "cancelled");
     assert_eq!(stack.count("CancelImportTask"), 1);
+}
+
+/// A request about a status that a newer release has written waits for that release. Requests of which there are more than a tick
+/// answers keep none of those that come after them from being answered, whose events are lost.
+#[tokio::test(start_paused = true)]
+async fn requests_that_cannot_be_answered_keep_no_other_waiting() {
+    let stack = importing().await;
+    let about = json!({"sha256": "00ff", "attempt": 0});
+    let ask = json!({"ask": "retry", "askedAt": "2026-11-21T10:00:00Z", "about": about});
+    for number in 0..120 {
+        let key = format!("a{number:03}.image.yaml");
+        stack.write_state(&keys::status_key(&key), "{\"schema\": 99}");
+        stack.write_state(&keys::request_key(&key), ask.to_string());
+    }
+    let cancel = request(&stack, "cancel").await;
+    stack.write_state(&keys::request_key(KEY), cancel.to_string());
+    for _ in 0..3 {
+        stack.minute().await;
+    }
+    assert_eq!(stack.status(KEY).await["cancel"]["by"], "command");
 }

@@ -289,6 +289,27 @@ fn names_of_parameters_with_their_arns() {
 }
 
 #[test]
+fn an_image_has_so_many_parameters_in_all_regions() {
+    let problems = |names: usize, regions: &str| {
+        let names: Vec<String> = (0..names).map(|it| format!("/images/{it}")).collect();
+        let names = names.join(", ");
+        let source = "source: {snapshot: {id: snap-0123456789abcdef0}}";
+        let manifest = format!("name: web\n{source}\n{regions}parameters: [{names}]\n");
+        problems_in(None, None, &manifest)
+    };
+    const REGIONS: &str = "regions: {us-west-2: {}}\n";
+    assert_eq!(problems(500, ""), [""; 0]);
+    assert_eq!(problems(250, REGIONS), [""; 0]);
+    for (problems, all) in [(problems(501, ""), 501), (problems(251, REGIONS), 502)] {
+        let [only] = problems.as_slice() else {
+            panic!("{problems:#?}");
+        };
+        let message = format!("parameters: {all} parameters in all Regions are too many");
+        assert!(only.ends_with(&message), "{only}");
+    }
+}
+
+#[test]
 fn snapshots_of_an_ami_that_stays_are_kept() {
     accepted(&with("replaces: {previous: deregister, snapshots: delete}"));
     accepted(&with("replaces: {previous: deprecate, snapshots: keep}"));

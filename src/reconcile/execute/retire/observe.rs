@@ -10,6 +10,7 @@ use crate::image::publish::retire::{
 };
 use crate::image::publish::{Observation, is_under_way};
 use crate::image::status::{KeptReason, Retire, SnapshotKept, Status};
+use crate::manifest::guardrails::is_region;
 use crate::manifest::image::Parameter;
 use crate::reconcile::context::Error;
 use crate::reconcile::step_context::{StepContext, is_final};
@@ -146,7 +147,10 @@ impl Watch<'_> {
         };
         let seen = &mut all.targets;
         if self.is_closed {
-            all.errors.extend(self.begun(seen).await.err());
+            // It was opened once, unless somebody else wrote that into the status.
+            if is_region(region) {
+                all.errors.extend(self.begun(seen).await.err());
+            }
             return all;
         }
         if let Err(error) = self.images(region, seen).await {
