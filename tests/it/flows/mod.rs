@@ -2,6 +2,7 @@
 
 mod attempts;
 pub(crate) mod bundles;
+mod cancelled_unheard;
 mod clean_up_unseen;
 mod clocks;
 mod copied_images;
