@@ -72,6 +72,7 @@ mod replaced_meanwhile;
 mod requests;
 mod requests_kept;
 mod retried_after_upload;
+mod set_back_unheard;
 mod source_owners;
 mod status_lost;
 mod status_lost_again;
