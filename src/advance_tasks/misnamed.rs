@@ -65,13 +65,13 @@ pub(super) async fn tell(
     failures: &mut Failures,
 ) {
     for object in objects {
-        if history.has_reviewed(object, object) || context.is_over() {
+        if history.reviews().has(object, object) || context.is_over() {
             continue;
         }
         match tell_one(context, object).await {
             Ok(advanced) => {
                 report.swept += usize::from(advanced);
-                history.record_review(object, object);
+                history.reviews().record(object, object);
             }
             Err(error) => fail(report, failures, &object.key, &error),
         }

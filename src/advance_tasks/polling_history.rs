@@ -10,7 +10,6 @@ use jiff::{SignedDuration, Timestamp};
 use super::known::KnownStatuses;
 use super::pause::Pause;
 use super::reviews::Reviews;
-use crate::aws::ObjectInfo;
 use crate::limits::{REMEMBERED_STATUS_BYTES, REMEMBERED_STATUSES};
 use crate::reconcile::TimeScale;
 use crate::status_store::{Loaded, OpenMarker, StatusObject};
@@ -243,20 +242,9 @@ impl PollingHistory {
         locked(&self.known).record_dear_list(now);
     }
 
-    /// A sweep begins: it asks for each review that is to be remembered.
-    pub(super) fn begin_sweep(&self) {
-        locked(&self.reviews).begin_sweep();
-    }
-
-    /// Whether a sweep has reviewed this object against this status, both as they were listed.
-    #[must_use]
-    pub(super) fn has_reviewed(&self, object: &ObjectInfo, status: &ObjectInfo) -> bool {
-        locked(&self.reviews).has(object, status)
-    }
-
-    /// Remembers that this object, as it was listed, says nothing that this status does not know.
-    pub(super) fn record_review(&self, object: &ObjectInfo, status: &ObjectInfo) {
-        locked(&self.reviews).record(object, status);
+    /// What sweeps have seen and reviewed. Not to be held while anything is waited for.
+    pub(super) fn reviews(&self) -> MutexGuard<'_, Reviews> {
+        locked(&self.reviews)
     }
 
     /// Whether an image that fails in the same way at every tick is to fail this one. Remembers it then.

@@ -1,12 +1,16 @@
-//! What the sweeps of a process have reviewed, so that no sweep reviews it again.
+//! What the sweeps of a process have reviewed, so that no sweep reviews it again, and what they have listed.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
 
 use crate::aws::ObjectInfo;
 
 /// How many reviews of one sweep are remembered: some hundred kilobytes.
 const REVIEWS_MAX: usize = 50_000;
+
+/// Of how many manifests it is remembered what was listed at their keys: a megabyte or two. Of the others, their dates alone say
+/// what is new.
+const LISTED_MAX: usize = 50_000;
 
 /// The reviews that are remembered: those that this sweep has made or asked for, and those of the last one. Each upload and
 /// each write of a status ends a review, and nobody asks for it again.
@@ -14,6 +18,8 @@ const REVIEWS_MAX: usize = 50_000;
 pub(super) struct Reviews {
     of_this_sweep: HashSet<u64>,
     of_the_last: HashSet<u64>,
+    /// What was listed at a manifest's key, in eight bytes each.
+    listed: HashMap<u64, u64>,
 }
 
 impl Reviews {
@@ -36,6 +42,26 @@ impl Reviews {
         self.insert(review(object, status));
     }
 
+    /// Whether something else was at this key when it was listed before: an upload, or an older version, as that which had
+    /// taken its place was deleted. What is listed first is remembered.
+    pub(super) fn is_exchanged(&mut self, object: &ObjectInfo) -> bool {
+        let (key, listed) = (hash(&object.key), hash((&object.etag, object.modified_at)));
+        if let Some(known) = self.listed.get(&key) {
+            return *known != listed;
+        }
+        if self.listed.len() < LISTED_MAX {
+            self.listed.insert(key, listed);
+        }
+        false
+    }
+
+    /// Remembers that what is at this key was reconciled as it was listed.
+    pub(super) fn record_exchange(&mut self, object: &ObjectInfo) {
+        if let Some(known) = self.listed.get_mut(&hash(&object.key)) {
+            *known = hash((&object.etag, object.modified_at));
+        }
+    }
+
     fn insert(&mut self, review: u64) {
         if self.of_this_sweep.len() >= REVIEWS_MAX {
             self.of_this_sweep.clear();
@@ -45,15 +71,18 @@ impl Reviews {
 
     /// How many are remembered.
     pub(super) fn len(&self) -> usize {
-        self.of_this_sweep.len() + self.of_the_last.len()
+        self.of_this_sweep.len() + self.of_the_last.len() + self.listed.len()
     }
 }
 
 /// An upload and a write of a status, in eight bytes.
 fn review(object: &ObjectInfo, status: &ObjectInfo) -> u64 {
-    let hasher = BuildHasherDefault::<DefaultHasher>::default();
     let written = (&status.etag, status.modified_at);
-    hasher.hash_one((&object.key, &object.etag, object.modified_at, written))
+    hash((&object.key, &object.etag, object.modified_at, written))
+}
+
+fn hash(of: impl Hash) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(of)
 }
 
 #[cfg(test)]
@@ -93,6 +122,26 @@ mod tests {
         assert!(!reviews.has(&stays, &stays));
     }
 
+    /// It may be older than what was there.
+    #[test]
+    fn what_takes_anothers_place_is_seen_until_it_is_reconciled() {
+        let mut reviews = Reviews::default();
+        let first = object(1);
+        let second = ObjectInfo {
+            etag: "\"other\"".to_owned(),
+            ..first.clone()
+        };
+        assert!(!reviews.is_exchanged(&first));
+        assert!(!reviews.is_exchanged(&first));
+        assert!(!reviews.is_exchanged(&object(2)));
+        for current in [&second, &first] {
+            assert!(reviews.is_exchanged(current));
+            assert!(reviews.is_exchanged(current));
+            reviews.record_exchange(current);
+            assert!(!reviews.is_exchanged(current));
+        }
+    }
+
     #[test]
     fn they_are_bounded() {
         let mut reviews = Reviews::default();
@@ -100,5 +149,11 @@ mod tests {
             reviews.record(&object(number), &object(number));
         }
         assert!(reviews.len() <= REVIEWS_MAX);
+        let before = reviews.len();
+        for number in 0..=LISTED_MAX {
+            assert!(!reviews.is_exchanged(&object(number)));
+            reviews.record_exchange(&object(number));
+        }
+        assert!(reviews.len() <= before + LISTED_MAX);
     }
 }

@@ -56,7 +56,7 @@ pub(super) async fn sweep(
         .filter_map(|object| Some((keys::manifest_of_status(&object.key)?, object)))
         .collect();
     if listed.is_complete {
-        history.begin_sweep();
+        history.reviews().begin_sweep();
         let removed = open.difference(&uploaded).map(|key| Removed {
             key,
             status: statuses.get(key).copied(),
@@ -73,22 +73,19 @@ pub(super) async fn sweep(
             continue;
         };
         let status = statuses.get(manifest_key.as_str()).copied();
-        let is_known = status.is_some_and(|status| {
-            let is_open = || open.contains(manifest_key.as_str());
-            // A manifest that was missing, and whose status is still the same, came back as an old version: its date
-            // proves nothing.
-            let was_missing = history.has_reviewed(status, status);
-            history.has_reviewed(object, status)
-                || (is_known(object, status, is_open) && !was_missing)
-        });
-        if is_known || context.is_over() {
+        let is_open = || open.contains(manifest_key.as_str());
+        if is_reviewed(history, object, status, is_open) || context.is_over() {
             continue;
         }
-        match reconcile::reconcile(context, &manifest_key, None).await {
+        let reconciled = reconcile::reconcile(context, &manifest_key, None).await;
+        if reconciled.is_ok() {
+            history.reviews().record_exchange(object);
+        }
+        match reconciled {
             Ok(Outcome::Status { advanced: true, .. }) => report.swept += 1,
             Ok(_) => status
                 .into_iter()
-                .for_each(|status| history.record_review(object, status)),
+                .for_each(|status| history.reviews().record(object, status)),
             Err(error) => fail(report, failures, &manifest_key, &error),
         }
     }
@@ -171,6 +168,24 @@ async fn listed(
     Ok((objects, is_complete))
 }
 
+/// Whether nothing is to be done about what is listed at a manifest's key, as far as the lists and this process know.
+fn is_reviewed(
+    history: &PollingHistory,
+    object: &ObjectInfo,
+    status: Option<&ObjectInfo>,
+    is_open: impl FnOnce() -> bool,
+) -> bool {
+    let mut reviews = history.reviews();
+    let is_exchanged = reviews.is_exchanged(object);
+    status.is_some_and(|status| {
+        // A manifest that was missing, and whose status is still the same, came back as an old version, and so does one whose
+        // newest version is deleted: its date proves nothing.
+        let was_missing = reviews.has(status, status);
+        let is_proven = !was_missing && !is_exchanged && is_known(object, status, is_open);
+        reviews.has(object, status) || is_proven
+    })
+}
+
 /// Whether the list alone proves that a status knows of this upload, or that it will be checked.
 ///
 /// Who writes a status may have read the manifest just before this upload: a status that is not much newer proves
@@ -201,7 +216,7 @@ async fn reconcile_removed<'a>(
     failures: &mut Failures,
 ) {
     // There is no object: the status stands for both.
-    let is_new = |status: &ObjectInfo| !history.has_reviewed(status, status);
+    let is_new = |status: &ObjectInfo| !history.reviews().has(status, status);
     let mut all = Vec::new();
     for image in removed.filter(|it| it.status.is_none_or(is_new)) {
         all.push(async move { (looked_at(context, &image).await, image) });
@@ -210,7 +225,7 @@ async fn reconcile_removed<'a>(
     while let Some((looked, image)) = reconciled.next().await {
         match (looked, image.status) {
             (Ok(Looked::Advanced), _) => report.swept += 1,
-            (Ok(Looked::Unchanged), Some(status)) => history.record_review(status, status),
+            (Ok(Looked::Unchanged), Some(status)) => history.reviews().record(status, status),
             (Ok(Looked::Unchanged | Looked::NoTime), _) => {}
             (Err(error), _) => fail(report, failures, image.key, &error),
         }

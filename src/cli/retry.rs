@@ -13,6 +13,7 @@ use crate::cli::error::Error;
 use crate::image::Status;
 use crate::image::apply::{NotRetryable, request_retry};
 use crate::image::request::Ask;
+use crate::image::words::{FailureKind, State};
 use crate::reconcile::Context;
 
 /// Asks for a new attempt of each image.
@@ -69,8 +70,16 @@ fn refusal(status: &Status, reason: Refusal) -> Error {
     match reason {
         Refusal::NotRetryable(reason) => Error::new(format!("cannot retry {key}: {reason}")),
         Refusal::ManifestGone => {
-            Error::new(format!("cannot retry {key}: its manifest was removed"))
-                .with_hint("upload the manifest again: that starts it")
+            let error = Error::new(format!("cannot retry {key}: its manifest was removed"));
+            let failure = status.build.failure.as_ref();
+            let is_gone = failure.is_some_and(|it| it.kind == FailureKind::ManifestGone);
+            // The same content is not tried again because it is uploaded again.
+            error.with_hint(match status.state {
+                State::Failed if !is_gone => {
+                    "upload the manifest again, and then ask for this again"
+                }
+                _ => "upload the manifest again: that starts it",
+            })
         }
     }
 }

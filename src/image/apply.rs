@@ -31,7 +31,7 @@ pub use late::{look_again, made_late};
 pub use polled::note_stalled;
 pub use publishing::{publish_again, republish};
 pub use removed::{can_be_removed, remove};
-pub use requested::{Ignored, follow};
+pub use requested::{Ignored, cancel_again, follow};
 
 use self::changes::{move_to, next_step, note, record_notice, stop_waiting, wait};
 use super::message::{failures, problems};

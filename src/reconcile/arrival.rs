@@ -65,7 +65,7 @@ fn is_failed_for(status: &Status, kind: &FailureKind) -> bool {
 }
 
 /// Whether the same content, uploaded at this time, asks for the image once more: it ended because it was removed, or
-/// was cancelled before.
+/// was cancelled before that.
 fn is_asked_again(status: &Status, uploaded_at: Timestamp) -> bool {
     let cancelled = status
         .cancel

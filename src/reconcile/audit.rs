@@ -20,7 +20,7 @@ use crate::image::plan::{self, Next};
 use crate::image::publish::audit::{self as compared, is_auditable};
 use crate::image::publish::{Asked, Observation, Observed};
 use crate::image::status::{Drift, ParameterId, Status};
-use crate::image::words::SourceKind;
+use crate::image::words::{SourceKind, State};
 use crate::limits;
 use crate::manifest::image::PublishSpec;
 use crate::manifest::sha256_hex;
@@ -82,7 +82,7 @@ impl Candidate {
 /// If S3 fails.
 pub(crate) async fn candidate(context: Context<'_>, loaded: Loaded) -> Result<Auditing, Error> {
     let status = &loaded.status;
-    if had_no_manifest(status) && is_outdated(context, status).await? {
+    if is_without_image(status) && is_outdated(context, status).await? {
         return Ok(Auditing::Outdated);
     }
     if !is_auditable(status, context.now) {
@@ -122,6 +122,16 @@ pub(crate) async fn candidate(context: Context<'_>, loaded: Loaded) -> Result<Au
     let name = status.build.name.clone().filter(|_| is_named);
     let spec = Box::new(spec.publish().into_owned());
     Ok(Auditing::Now(Box::new(Candidate { loaded, spec, name })))
+}
+
+/// Whether an image has ended without an AMI, or without its manifest. An older version of that may be there again, as what was
+/// uploaded last, or its delete marker, was deleted: no list shows that.
+fn is_without_image(status: &Status) -> bool {
+    let has_none = matches!(
+        status.state,
+        State::Rejected | State::Failed | State::Cancelled
+    );
+    has_none || had_no_manifest(status)
 }
 
 /// Compares one image with what was described, and writes what that comes to. Returns whether its status changed, and what

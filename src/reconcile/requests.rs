@@ -10,7 +10,7 @@ use super::arrival::is_outdated;
 use super::context::{Context, Error};
 use super::draft::change;
 use super::marking::{find, mark_anew};
-use crate::image::apply::{Ignored, follow};
+use crate::image::apply::{Ignored, cancel_again, follow};
 use crate::image::plan::{self, Next};
 use crate::keys;
 use crate::status_store::{self, Loaded, StoreError, StoredRequest};
@@ -84,7 +84,11 @@ async fn record(
     let version = &stored.version;
     let is_repeated = stored.request.as_ref().is_ok_and(|it| it.is_repeated);
     if is_repeated || loaded.status.answered.as_ref() == Some(version) {
-        keep_marked(context, loaded).await?;
+        let again = stored.request.as_ref().ok().filter(|_| is_repeated);
+        let change = change(context, loaded, |status| {
+            again.is_some_and(|request| cancel_again(status, version, request, context.now))
+        });
+        keep_marked(context, change.await?).await?;
         return Ok(Ok(false));
     }
     let request = || stored.request.as_ref().map_err(|malformed| *malformed);

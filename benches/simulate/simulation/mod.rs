@@ -23,6 +23,7 @@ mod others;
 mod play;
 mod rest;
 mod script;
+mod set_back;
 mod setting;
 mod settled;
 mod shrink;

@@ -29,6 +29,8 @@ pub(crate) struct Played {
     pub(crate) monitor: Arc<Monitor>,
     /// The manifests that are in the bucket.
     pub(crate) manifests: BTreeMap<&'static str, Manifest>,
+    /// What each key had, oldest first: a manifest, or none where it was removed.
+    pub(super) versions: BTreeMap<&'static str, Vec<Option<Manifest>>>,
     /// The AMIs that somebody has changed by hand, by Region, and how.
     pub(crate) edited: BTreeMap<(&'static str, String), BTreeSet<String>>,
     /// The parameters that somebody has changed by hand, by Region.
@@ -100,6 +102,7 @@ impl Played {
             sources,
             monitor,
             manifests: BTreeMap::new(),
+            versions: BTreeMap::new(),
             edited: BTreeMap::new(),
             edited_parameters: BTreeSet::new(),
             was_exact: BTreeSet::new(),
@@ -134,6 +137,7 @@ impl Played {
                 content,
             } => self.drop_object(key(*at), *what, *content).await,
             Event::Remove { key: at, arrival } => self.remove(key(*at), *arrival).await,
+            Event::SetBack { key: at, arrival } => self.set_back(key(*at), *arrival).await,
             Event::Cancel { key: at } => self.ask(key(*at), true).await,
             Event::Retry { key: at } => self.ask(key(*at), false).await,
             Event::Edit {
@@ -184,6 +188,8 @@ impl Played {
             self.was_exact.insert(key);
         }
         self.manifests.insert(key, manifest.clone());
+        let versions = self.versions.entry(key).or_default();
+        versions.push(Some(manifest.clone()));
     }
 
     async fn drop_object(&self, key: &str, what: Object, content: u8) {
@@ -200,12 +206,18 @@ impl Played {
         }
         self.stack.remove(key).await;
         self.monitor.unwant(&self.stack, key);
+        self.versions.entry(key).or_default().push(None);
         if arrival == Arrival::Twice {
-            let mut event = self.stack.object_created(key);
-            event["detail-type"] = json!("Object Deleted");
-            event["detail"]["reason"] = json!("DeleteObject");
-            self.stack.world.invoke_later("RegisterImage", event);
+            self.deleted_again(key);
         }
+    }
+
+    /// The event of a deletion comes once more.
+    pub(super) fn deleted_again(&self, key: &str) {
+        let mut event = self.stack.object_created(key);
+        event["detail-type"] = json!("Object Deleted");
+        event["detail"]["reason"] = json!("DeleteObject");
+        self.stack.world.invoke_later("RegisterImage", event);
     }
 
     /// Asks as an operator would. What does not make sense is refused, and a call of his may fail, too.

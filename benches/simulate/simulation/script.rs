@@ -92,6 +92,8 @@ pub(crate) enum Event {
     },
     /// Somebody removes a manifest.
     Remove { key: usize, arrival: Arrival },
+    /// Somebody deletes the newest version of a manifest for good, or its delete marker: what was there before is there again.
+    SetBack { key: usize, arrival: Arrival },
     /// An operator asks to cancel.
     Cancel { key: usize },
     /// An operator asks for a new attempt.

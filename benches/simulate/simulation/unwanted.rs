@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use amiwright::image::observed::ObservedImage;
 use amiwright::image::status::Orphan;
-use jiff::Timestamp;
 use localaws::ec2::{Image, Permission, Snapshot};
 use serde_json::Value;
 
@@ -266,9 +265,9 @@ fn check_requests(played: &Played, statuses: &BTreeMap<String, Value>, wrong: &m
         let uploaded_at = played.monitor.uploaded_at(&played.stack, key);
         // S3 tells whole seconds.
         let uploaded_at = uploaded_at.map(|at| at.as_second());
-        let asked_for = text(status, "/cancel/uploadedAt").parse::<Timestamp>();
-        let is_again = text(status, "/cancel/by") == "manifest-removed"
-            || uploaded_at > asked_for.ok().map(|at| at.as_second());
+        let asked_at = played.monitor.cancelled_at(key).map(|at| at.as_second());
+        let is_later = asked_at.is_some_and(|asked_at| uploaded_at > Some(asked_at));
+        let is_again = text(status, "/cancel/by") == "manifest-removed" || is_later;
         let is_there = played.manifests.contains_key(key.as_str());
         if text(status, "/state") == "cancelled" && is_there && is_again {
             wrong.push(format!(

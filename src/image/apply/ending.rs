@@ -1,6 +1,6 @@
 //! How an image ends that does not come to be: failed, lost, cancelled; what is deleted then, and how it begins again.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::changes::{all_told, move_to, note, record_notice, stop_waiting, wait};
 use crate::image::message;
@@ -183,6 +183,46 @@ pub fn request_cancel(
     };
     note(status, why, now);
     Ok(true)
+}
+
+/// An operator's request to cancel that was written then, by S3's clock, is about all that was uploaded before: also about what no
+/// function has heard of yet, which does not begin the image again. What was uploaded since does, also where that was heard of
+/// before the request. S3 tells whole seconds: an upload of the same second counts as a later one, but for the one that this
+/// attempt is of.
+pub(super) fn cancel_until(
+    status: &mut Status,
+    written_at: Timestamp,
+    is_new: bool,
+    now: Timestamp,
+) {
+    let (began_at, last) = (
+        status.manifest.uploaded_at,
+        status.manifest.last_uploaded_at(),
+    );
+    let Some(cancel) = status.cancel.as_mut() else {
+        return;
+    };
+    let is_by_removal = cancel.by == CancelBy::ManifestRemoved;
+    // One that is not known to be there again may come back under any date.
+    if is_by_removal && last <= cancel.uploaded_at {
+        return;
+    }
+    let before = written_at.checked_sub(SignedDuration::from_secs(1));
+    let until = began_at.max(before.unwrap_or(written_at));
+    // Who asks again has seen what was uploaded meanwhile.
+    cancel.uploaded_at = if is_new {
+        until
+    } else {
+        until.max(cancel.uploaded_at)
+    };
+    cancel.by = CancelBy::Command;
+    if is_by_removal {
+        note(
+            status,
+            "the manifest is there again, and an operator cancelled it",
+            now,
+        );
+    }
 }
 
 /// Why there is no new attempt.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::changes::note;
-use super::ending::{NotCancellable, NotRetryable, request_cancel, request_retry};
+use super::ending::{NotCancellable, NotRetryable, cancel_until, request_cancel, request_retry};
 use crate::image::request::{Ask, Malformed, Request, Seen};
 use crate::image::status::{RequestVersion, Status};
 use crate::image::words::CancelBy;
@@ -45,7 +45,11 @@ pub fn follow(
         .map_err(Ignored::from)
         .and_then(|request| match request.ask {
             _ if request.about != Seen::of(status) => Err(Ignored::OtherVersion),
-            Ask::Cancel => Ok(request_cancel(status, CancelBy::Command, now)?),
+            Ask::Cancel => {
+                let is_new = request_cancel(status, CancelBy::Command, now)?;
+                cancel_until(status, version.written_at, is_new, now);
+                Ok(is_new)
+            }
             Ask::Retry => Ok(request_retry(status, now)?),
         });
     if let Err(reason) = followed {
@@ -57,4 +61,20 @@ pub fn follow(
         }
     }
     followed
+}
+
+/// Who asks to cancel what is being cancelled already means also what was uploaded since. Returns whether that is new.
+pub fn cancel_again(
+    status: &mut Status,
+    version: &RequestVersion,
+    request: &Request,
+    now: Timestamp,
+) -> bool {
+    let is_about = request.ask == Ask::Cancel && request.about == Seen::of(status);
+    if !is_about || status.state.is_final() {
+        return false;
+    }
+    let before = status.cancel;
+    cancel_until(status, version.written_at, false, now);
+    status.cancel != before
 }

@@ -15,8 +15,8 @@ use crate::image::words::{FailureKind, SourceKind, UnreadableReason};
 const FIX: &str = "fix the problem reported above";
 
 /// Each notice that cannot be sent makes a status larger.
-const TOO_LARGE: &str = "where emails wait to be sent, which amiwright status shows, see why SNS does not take them; then upload the \
-                         manifest again";
+const TOO_LARGE: &str =
+    "where emails wait to be sent, which amiwright status shows, see why SNS does not take them";
 
 /// What a person can do about a failure, in one line.
 #[must_use]
@@ -49,7 +49,7 @@ pub fn hint(status: &Status, failure: &Failure) -> String {
             "the name is in use by an AMI that this account cannot see: choose another name and upload the manifest again"
                 .to_owned()
         }
-        FailureKind::StatusTooLarge => TOO_LARGE.to_owned(),
+        FailureKind::StatusTooLarge => and_retry(status, TOO_LARGE),
         FailureKind::TaskFailed => match status.build.tasks.last() {
             Some(task) => and_again(status, &for_failed_task(task, &failure.message)),
             None => and_again(status, FIX),

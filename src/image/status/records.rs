@@ -166,7 +166,7 @@ pub struct Cancel {
     pub asked_at: Timestamp,
     /// How.
     pub by: CancelBy,
-    /// When the manifest had been uploaded last, by S3's clock: a later upload asks for the image again.
+    /// Uploads until then are cancelled, by S3's clock, heard of or not: a later one asks for the image again.
     pub uploaded_at: Timestamp,
 }
 

@@ -5,6 +5,7 @@ mod arrival;
 mod audit;
 mod billing;
 mod came_back;
+mod cancelled_until;
 mod conditions;
 mod deprecated_before;
 mod emails;

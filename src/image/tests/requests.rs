@@ -319,13 +319,16 @@ fn a_request_about_what_its_asker_saw_is_followed() {
     let cancel = about(&status, Ask::Cancel);
     let (first, second) = (written(5), written(6));
     assert_eq!(follow(&mut status, &first, Ok(&cancel), after(6)), Ok(true));
-    let asked = status.clone();
+    let mut asked = status.clone();
     assert_eq!(asked.cancel.unwrap().by, CancelBy::Command);
     assert_eq!(
         follow(&mut status, &second, Ok(&cancel), after(7)),
         Ok(false)
     );
     assert_eq!(status.answered.replace(first), Some(second));
+    // Of what was uploaded in that minute, too.
+    let until = status.cancel.unwrap().uploaded_at;
+    asked.cancel.as_mut().unwrap().uploaded_at = until;
     assert_eq!(status, asked);
 
     let mut status = failed();

@@ -348,3 +348,32 @@ async fn an_answer_without_a_code_is_no_matter_of_the_network() {
         stack.world.faults().clear();
     }
 }
+
+/// What failed is not tried again because its manifest is uploaded again, and whoever asks for that is told so.
+#[tokio::test(start_paused = true)]
+async fn a_failed_image_whose_manifest_was_removed_is_uploaded_and_then_retried() {
+    let stack = failed().await;
+    stack.remove(KEY).await;
+    stack.world.run_for(minutes(2)).await;
+    let refused = ask(&stack, KEY).await.unwrap_err();
+    let hint = "upload the manifest again, and then ask for this again";
+    assert!(refused.contains(hint), "{refused}");
+    stack.drop_and_rest(KEY, stack.manifest("web")).await;
+    assert_eq!(stack.status(KEY).await["state"], "failed");
+    ask(&stack, KEY).await.unwrap();
+    stack.rest().await;
+    assert_eq!(stack.status(KEY).await["state"], "available");
+
+    // What is cancelled is begun by the upload.
+    let stack = TestStack::new().await;
+    stack.drop_file(KEY, DISK).await;
+    stack.world.run_for(minutes(2)).await;
+    stack.remove(KEY).await;
+    stack.rest().await;
+    assert_eq!(stack.status(KEY).await["state"], "cancelled");
+    let refused = ask(&stack, KEY).await.unwrap_err();
+    assert!(refused.contains("again: that starts it"), "{refused}");
+    stack.drop_file("golden/web.vmdk", vmdk()).await;
+    stack.drop_and_rest(KEY, DISK).await;
+    assert_eq!(stack.status(KEY).await["state"], "available");
+}

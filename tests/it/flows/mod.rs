@@ -2,6 +2,7 @@
 
 mod attempts;
 pub(crate) mod bundles;
+mod cancelled_unheard;
 mod clean_up_unseen;
 mod clocks;
 mod copied_images;
@@ -73,6 +74,7 @@ mod replaced_meanwhile;
 mod requests;
 mod requests_kept;
 mod retried_after_upload;
+mod set_back_unheard;
 mod source_owners;
 mod status_lost;
 mod status_lost_again;

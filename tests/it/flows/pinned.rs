@@ -17,7 +17,7 @@ const MANIFEST: &str = "name: web-{digest}\nsource: {disk: {object: web.vmdk, fo
 const SETTING: &str = "register: {imdsSupport: v2.0}\n";
 
 /// The version of an object that is current.
-async fn current(s3: &Client, stack: &TestStack, key: &str) -> String {
+pub(super) async fn current(s3: &Client, stack: &TestStack, key: &str) -> String {
     let head = s3.head_object().bucket(&stack.bucket).key(key);
     let head = head.send().await.unwrap();
     head.version_id.unwrap()
@@ -39,7 +39,7 @@ async fn importing() -> (TestStack, Client) {
 }
 
 /// Deletes a version for good; what is before it is current again.
-async fn delete_version(s3: &Client, stack: &TestStack, key: &str, version: &str) {
+pub(super) async fn delete_version(s3: &Client, stack: &TestStack, key: &str, version: &str) {
     let delete = s3.delete_object().bucket(&stack.bucket).key(key);
     delete.version_id(version).send().await.unwrap();
 }
@@ -238,7 +238,7 @@ async fn a_manifest_that_came_back_is_found_by_the_audit_of_a_process_that_never
 }
 
 /// An audit by a process that has just begun.
-async fn audit_anew(stack: &TestStack) {
+pub(super) async fn audit_anew(stack: &TestStack) {
     let (aws, config, history) = (stack.aws(), stack.config(), PollingHistory::default());
     let (now, meter) = (whole_seconds(stack.world.clock().now()), Meter::default());
     let event = json!({"task": "audit"});

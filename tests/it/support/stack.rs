@@ -335,6 +335,20 @@ impl TestStack {
         self.delete(&self.bucket, key).await;
     }
 
+    /// Deletes the newest version of an object for good, or its delete marker. What was there before is there again, under its
+    /// old date: this, if it was anything.
+    pub(crate) async fn set_back(&self, key: &str, before: Option<&[u8]>) {
+        self.note_object(&self.bucket, key, before);
+        let url = format!("http://127.0.0.1/{}/{key}", self.bucket);
+        let ask = http::Request::head(&url).body(Vec::new().into()).unwrap();
+        let newest = self.world.s3().handle(ask).await;
+        let version = newest.headers()["x-amz-version-id"].to_str().unwrap();
+        let delete = http::Request::delete(format!("{url}?versionId={version}"));
+        let delete = delete.body(Vec::new().into()).unwrap();
+        let response = self.world.s3().handle(delete).await;
+        assert!(response.status().is_success(), "{response:?}");
+    }
+
     /// Removes an object from the state bucket.
     pub(crate) async fn remove_state(&self, key: &str) {
         self.delete(&self.state_bucket, key).await;

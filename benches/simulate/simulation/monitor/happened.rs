@@ -37,7 +37,7 @@ impl State {
     /// Whether a manifest was removed.
     pub(super) fn is_removed(&self, key: &str) -> bool {
         self.has_happened(
-            |event| matches!(event, Event::Remove { key: at, .. } if manifest_key(*at) == key),
+            |event| matches!(event, Event::Remove { key: at, .. } | Event::SetBack { key: at, .. } if manifest_key(*at) == key),
         )
     }
 

@@ -9,6 +9,8 @@ use localaws::faults::{Call, Exchange};
 use serde_json::Value;
 
 use super::{Monitor, State, field, text};
+use crate::simulation::manifest::key as manifest_key;
+use crate::simulation::script::Event;
 use crate::support::TestStack;
 
 /// Steps after which an image cannot be cancelled any more.
@@ -23,6 +25,8 @@ pub(super) struct Asked {
     answered: BTreeMap<(String, String, String, u64), u32>,
     /// The manifests whose image an operator asked to try again, and when, as long as no status says that a request was answered.
     unanswered: BTreeMap<String, Timestamp>,
+    /// When an operator last asked to cancel an image: of which manifest, version and attempt.
+    cancelled_at: BTreeMap<(String, String, u64), Timestamp>,
     /// The tasks that EC2 was asked to cancel.
     ended: BTreeSet<String>,
 }
@@ -41,6 +45,15 @@ impl Monitor {
     /// An operator asked to cancel a manifest's image, and was not refused.
     pub(in crate::simulation) fn asked_to_cancel(&self, key: &str) {
         self.lock().asked_to_cancel.insert(key.to_owned());
+    }
+
+    /// When an operator last asked to cancel a manifest's image.
+    pub(in crate::simulation) fn cancelled_at(&self, key: &str) -> Option<Timestamp> {
+        let state = self.lock();
+        let all = state.asked.cancelled_at.iter();
+        all.filter(|((of, ..), _)| of == key)
+            .map(|(_, at)| *at)
+            .max()
     }
 
     /// The manifests whose cancelling was asked for, and of which no status says so, nor why not.
@@ -70,9 +83,13 @@ impl State {
             text(&body, "/about/sha256").to_owned(),
             body["about"]["attempt"].as_u64().unwrap_or_default(),
         );
-        *self.asked.requests.entry(request).or_default() += 1;
+        *self.asked.requests.entry(request.clone()).or_default() += 1;
         if !call.done {
             return;
+        }
+        if text(&body, "/ask") == "cancel" {
+            let about = (key.to_owned(), request.2.clone(), request.3);
+            self.asked.cancelled_at.insert(about, call.at);
         }
         // What is asked for takes the place of what was asked for before, and is not done anew if it was known to be recorded.
         self.asked.unanswered.remove(key);
@@ -161,6 +178,10 @@ impl State {
         if !status["cancel"].is_null() && is_made {
             wrong.push("it was to be cancelled, and is made".to_owned());
         }
+        if self.is_begun_in_vain(key, (before, status)) {
+            wrong
+                .push("it is begun again for what was uploaded before it was cancelled".to_owned());
+        }
         if is_dropped(before, status) {
             wrong.push("a new attempt was asked for, and there is none".to_owned());
         }
@@ -177,6 +198,29 @@ impl State {
         for what in wrong {
             self.wrong(call, &format!("{key}: {what}: {status}"));
         }
+    }
+
+    /// Whether an image that an operator has cancelled is begun again for what was uploaded before, and nobody asks for that. What it
+    /// is made from may be another disk by now, and so it be another version.
+    fn is_begun_in_vain(&self, key: &str, (before, status): (&Value, &Value)) -> bool {
+        let version = text(status, "/manifest/sha256");
+        let attempt = before["build"]["attempt"].as_u64().unwrap_or_default();
+        let is_again = text(before, "/state") == "cancelled"
+            && text(before, "/cancel/by") == "command"
+            && text(before, "/manifest/sha256") == version
+            && text(status, "/state") == "working"
+            && status["build"]["isRetry"] != true;
+        let is_object = |event: &&Event| matches!(event, Event::DropObject { key: at, .. } if manifest_key(*at) == key);
+        if !is_again || self.happened.iter().filter(is_object).count() > 1 {
+            return false;
+        }
+        let about = (key.to_owned(), version.to_owned(), attempt);
+        let cancelled_at = self.asked.cancelled_at.get(&about);
+        let uri = format!("s3://{}/{key}", self.eyes().bucket);
+        let uploaded_at = self.wanted_at.get(&uri).and_then(|it| it.last());
+        // S3 tells whole seconds.
+        let both = cancelled_at.zip(uploaded_at);
+        both.is_some_and(|(cancelled, uploaded)| uploaded.as_second() < cancelled.as_second())
     }
 }
 
