@@ -343,7 +343,6 @@ fn claim(status: &mut Status, claim: Claim, now: Timestamp) {
         Claim::Publish(intent) => {
             retiring::not_shown(status, &intent.not_shown, now);
             retiring::intend(status, &intent.actions, now);
-            shares::intend_to_end(status, &intent.held, now);
             shares::pass_on(status, &intent.passed_on);
             publishing::intend(status, intent, now);
         }

@@ -365,8 +365,6 @@ pub struct PublishIntent {
     pub left: Box<[RegionAction]>,
     /// The parameters that are written.
     pub parameters: BTreeMap<ParameterId, ParameterPut>,
-    /// The shares of AMIs that are retired which are to end, and are looked at again before.
-    pub held: Box<[RegionAction]>,
     /// The shares that AMIs have from others that are deregistered.
     pub passed_on: Box<[PassedOn]>,
     /// What EC2 does not show of AMIs that are retired.

@@ -3,33 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
-
-use crate::image::publish;
 use crate::image::publish::retire::PassedOn;
-use crate::image::status::{Action, RegionAction, RegionStatus, Status};
+use crate::image::status::{RegionStatus, Status};
 
 /// Accounts, by the snapshot that is shared with them.
 type Shares = BTreeMap<String, BTreeSet<String>>;
-
-/// These are to end, and are looked at again before.
-pub(super) fn intend_to_end(status: &mut Status, shares: &[RegionAction], now: Timestamp) {
-    for RegionAction { region, action } in shares {
-        let Action::RevokePrevious {
-            image,
-            snapshot,
-            accounts,
-        } = action
-        else {
-            continue;
-        };
-        let (snapshot, accounts) = (snapshot.clone(), accounts.clone());
-        let ends = [Action::RevokeSnapshot { snapshot, accounts }];
-        for known in known(status, region, image) {
-            known.applied = publish::intend(&known.applied, &ends, None, now);
-        }
-    }
-}
 
 /// These end with other AMIs than those that they were granted for.
 pub(super) fn pass_on(status: &mut Status, shares: &[PassedOn]) {

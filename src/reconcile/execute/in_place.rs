@@ -5,13 +5,12 @@ mod stays;
 
 use std::collections::BTreeSet;
 
-use super::held;
 use super::retire::observe::Observed;
 use super::retire::{NOTHING, keep_received, not_known, observe, perform_all, wait_reason};
 use crate::aws::AwsError;
 use crate::image::message::failures;
 use crate::image::observed::ObservedImage;
-use crate::image::outcome::{Claim, Evidence, PublishIntent, Retired, StepOutcome};
+use crate::image::outcome::{Claim, Evidence, Retired, StepOutcome};
 use crate::image::ownership;
 use crate::image::plan::{PUBLISH_GRACE, REGISTER_GRACE};
 use crate::image::publish::in_place::{self, Because, Next};
@@ -167,7 +166,9 @@ async fn go(
         match in_place::next(because, asked, &seen.targets, step.now()) {
             Next::Register => None,
             Next::Do(actions, passed_on) => match asked_now(step, because, &seen.targets).await? {
-                AskedNow::Still => Some(go_now(step, spec, &seen, (actions, passed_on)).await?),
+                AskedNow::Still => {
+                    Some(go_now(step, spec, &seen.targets, (actions, passed_on)).await?)
+                }
                 AskedNow::Withdrawn => {
                     taken.map(|it| ends(&seen, failures::name_taken(step.status, it)))
                 }
@@ -220,13 +221,9 @@ fn deregistered(seen: &Observed, image: &str) -> StepOutcome {
 async fn go_now(
     step: &StepContext<'_>,
     spec: &Spec,
-    seen: &Observed,
+    seen: &[(Target, Seen)],
     (actions, mut passed_on): (Vec<RegionAction>, Vec<PassedOn>),
 ) -> Result<StepOutcome, Error> {
-    if let Some(outcome) = look_again(step, seen, &actions) {
-        return Ok(outcome);
-    }
-    let seen = &seen.targets;
     let is_seen = |it: &Target| {
         seen.iter()
             .any(|(seen, _)| seen.known.image == it.known.image)
@@ -238,7 +235,7 @@ async fn go_now(
         needs && !is_seen(it) && it.known.retiring.deregistered_at.is_none()
     });
     let looked = Box::pin(observe::these(step, others, &[], NOTHING, false)).await?;
-    let mut all = seen.clone();
+    let mut all = seen.to_vec();
     all.extend(looked.targets.iter().cloned());
     if let Some(error) = looked.into_error() {
         return Ok(StepOutcome::Wait(retrying(&error)));
@@ -246,24 +243,6 @@ async fn go_now(
     let asked = spec.retires().unwrap_or(NOTHING);
     keep_received(step, Some(&spec.publish()), (asked, &all), &mut passed_on);
     Ok(claim(actions, passed_on))
-}
-
-/// What comes before these actions, if shares would end with them that have to be looked at again.
-fn look_again(
-    step: &StepContext<'_>,
-    seen: &Observed,
-    actions: &[RegionAction],
-) -> Option<StepOutcome> {
-    let held = held::held(step, &seen.targets, actions);
-    let (region, image) = held.images.first()?;
-    if held.shares.is_empty() {
-        let reason = wait_reason(step, region, image, &Pending::Settling, seen);
-        return Some(StepOutcome::Wait(reason));
-    }
-    Some(StepOutcome::Claim(Claim::Publish(PublishIntent {
-        held: held.shares.into(),
-        ..PublishIntent::default()
-    })))
 }
 
 /// This AMI keeps the name. Where somebody has switched its protection on again, which EC2 shows, nothing of what was begun is

@@ -8,7 +8,6 @@ mod account;
 mod copy;
 mod describe;
 mod ending;
-mod held;
 pub(super) mod in_place;
 pub(super) mod observe;
 mod perform;
@@ -33,7 +32,7 @@ use crate::image::outcome::{
 };
 use crate::image::plan::{PUBLISH_GRACE, VISIBILITY_GRACE};
 use crate::image::publish::{self, Asked, Observation, Pending, Plan, Shown};
-use crate::image::status::{Action, Failure, RegionAction};
+use crate::image::status::{Action, Failure};
 use crate::image::words::WaitReason;
 
 use super::context::Error;
@@ -69,7 +68,6 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     let asked = Asked::of_known(&spec, home, seen.created_at, step.status);
     Box::pin(account::add(&step, &asked, &mut seen)).await;
     let mut plan = publish::plan(&asked, step.status, &seen.observed, step.now());
-    let mut held = held::publishing(&step, &mut plan);
     let mut searched = Searched::default();
     // What is to be done now is done first.
     if plan.ready.is_empty() {
@@ -87,7 +85,6 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
         Box::pin(release::observe(&step, &plan.release, &mut seen)).await?;
         let pending = std::mem::take(&mut plan.pending);
         plan = publish::plan(&asked, step.status, &seen.observed, step.now());
-        held = held::publishing(&step, &mut plan);
         plan.pending.extend(pending);
         puts::keep_some(step.status, &mut plan);
         Box::pin(release::prove(&step, &asked, &mut plan, &mut seen)).await;
@@ -109,7 +106,7 @@ pub(super) async fn run(step: StepContext<'_>) -> Result<StepOutcome, Error> {
     for (region, error) in std::mem::take(&mut searched.errors) {
         seen.errors.entry(region).or_insert(error);
     }
-    Ok(decide(&step, &asked, (plan, held), (seen, searched)))
+    Ok(decide(&step, &asked, plan, (seen, searched)))
 }
 
 fn performed(performed: PublishPerformed) -> StepOutcome {
@@ -133,7 +130,7 @@ async fn only_search(step: &StepContext<'_>) -> StepOutcome {
 fn decide(
     step: &StepContext<'_>,
     asked: &Asked,
-    (plan, held): (Plan, Vec<RegionAction>),
+    plan: Plan,
     (seen, searched): (Seen, Searched),
 ) -> StepOutcome {
     let confirmed = |region: &String| {
@@ -142,10 +139,10 @@ fn decide(
         Some((region.clone(), applied))
     };
     let verified: BTreeMap<_, _> = plan.verified.iter().filter_map(confirmed).collect();
-    if !plan.ready.is_empty() || !held.is_empty() {
+    if !plan.ready.is_empty() {
         let intent = PublishIntent {
             parameters: release::intend(step, &plan.ready),
-            ..intend(step, asked, (&plan, &held), seen)
+            ..intend(step, asked, &plan, seen)
         };
         let intent = match intent.parameters.is_empty() {
             true => intent,
@@ -267,16 +264,10 @@ fn wait_reason(step: &StepContext<'_>, region: &str, why: Pending, seen: &Seen) 
     }
 }
 
-/// What is written down before it is done, or before it is looked at again.
-fn intend(
-    step: &StepContext<'_>,
-    asked: &Asked,
-    (plan, held): (&Plan, &[RegionAction]),
-    seen: Seen,
-) -> PublishIntent {
+/// What is written down before it is done.
+fn intend(step: &StepContext<'_>, asked: &Asked, plan: &Plan, seen: Seen) -> PublishIntent {
     let mut intent = PublishIntent::default();
-    let all = plan.ready.iter().chain(held);
-    let of_images = all.filter(|it| it.parameter().is_none());
+    let of_images = plan.ready.iter().filter(|it| it.parameter().is_none());
     for (region, actions) in by_region(of_images) {
         let known = plan.applied_in(step.status, region);
         if step.status.image_in(region).is_some() {

@@ -20,7 +20,6 @@ use crate::image::status::{KeptReason, RegionAction, Retire};
 use crate::image::words::WaitReason;
 use crate::manifest::image::PublishSpec;
 use crate::reconcile::context::Error;
-use crate::reconcile::execute::held;
 use crate::reconcile::manifest_reader::ManifestRead;
 use crate::reconcile::spec::Spec;
 use crate::reconcile::step_context::{StepContext, retrying};
@@ -108,13 +107,12 @@ async fn next(
 ) -> Result<StepOutcome, Error> {
     let moved = publish.map_or(&[][..], |it| &it.parameters);
     let seen = Box::pin(observe::all(step, moved, asked)).await?;
-    let found = held::retiring(step, &seen.targets, |it| plan(asked, it, step.now()));
-    let (mut found, held) = found;
+    let mut found = plan(asked, &seen.targets, step.now());
     let retiring = (asked, seen.targets.as_slice());
     keep_received(step, publish, retiring, &mut found.passed_on);
     // An AMI that is not shown for so long, and that EC2 was asked to deregister, is asked for once more.
     let why = KeptReason::NotAskedAnyMore;
-    Ok(decide(step, (found, held), &seen, &why))
+    Ok(decide(step, found, &seen, &why))
 }
 
 /// The manifest was removed: its own AMIs are retired as it had said. Where its bucket has versions, it says so still, and
@@ -188,11 +186,10 @@ async fn leave(
         .into_iter()
         .partition(|it| it.known.retiring.is_begun());
     let seen = Box::pin(observe::these(step, begun, &[], NOTHING, false)).await?;
-    let found = held::retiring(step, &seen.targets, |it| withdraw(it, why, step.now()));
-    let (mut found, held) = found;
+    let mut found = withdraw(&seen.targets, why, step.now());
     let others = others.iter().map(|it| given_up(it, None, why, step.now()));
     found.ended.extend(others);
-    Ok(decide(step, (found, held), &seen, why))
+    Ok(decide(step, found, &seen, why))
 }
 
 /// What stays protected as it was while nothing takes its place: an AMI that was to go, and whose successor has not been there for
@@ -226,7 +223,7 @@ fn protected_meanwhile(step: &StepContext<'_>, plan: &Plan, seen: &Observed) -> 
 /// What the difference comes to.
 fn decide(
     step: &StepContext<'_>,
-    (mut plan, held): (Plan, Vec<RegionAction>),
+    mut plan: Plan,
     seen: &Observed,
     why_kept: &KeptReason,
 ) -> StepOutcome {
@@ -240,10 +237,9 @@ fn decide(
         passed_on: plan.passed_on,
         ..Retired::default()
     };
-    if !plan.ready.is_empty() || !held.is_empty() {
+    if !plan.ready.is_empty() {
         return StepOutcome::Claim(Claim::Publish(PublishIntent {
             actions: plan.ready,
-            held: held.into(),
             passed_on: retired.passed_on.into(),
             not_shown: retired.not_shown.into(),
             ..PublishIntent::default()

@@ -102,8 +102,7 @@ async fn a_region_that_does_not_answer_is_asked_for_one_snapshot_a_visit() {
             // They are looked at by their tags once their AMIs are gone.
             faults.always("ec2", MODIFY, Fault::Throttle);
             stack.drop_file(KEY, version(2, DEREGISTER)).await;
-            // Their shares are looked at twice before.
-            stack.world.run_for(minutes(12)).await;
+            stack.world.run_for(minutes(5)).await;
             assert_eq!(stack.count("DeregisterImage"), 3);
         }
         faults.always("ec2", action, Fault::Throttle);
