@@ -46,10 +46,6 @@ pub const PARAMETER_BYTES: usize = 8 * 1024;
 /// from SQS and from who waits for the answer ("Lambda quotas").
 pub const EVENT_RECORDS: usize = 10_000;
 
-/// Notices of one image that one invocation sends. Each takes three calls; while SNS refuses for days some come together, and only a
-/// forged status has thousands, which would use up the time of every invocation.
-pub const NOTICES_AT_ONCE: usize = 20;
-
 /// Open markers that a tick holds, the oldest: more than one tick can look at, and some 60 MB with the longest keys.
 pub const OPEN_MARKERS: usize = 50_000;
 

@@ -16,7 +16,6 @@ use crate::image::message;
 use crate::image::plan::{self, Next};
 use crate::image::status::Notice;
 use crate::keys;
-use crate::limits;
 use crate::manifest::key;
 use crate::manifest::location::s3_uri;
 use crate::metrics::Meter;
@@ -144,17 +143,13 @@ async fn finished<'a>(context: Context<'_>, loaded: &'a Loaded) -> Result<Option
     Ok(Some(marker))
 }
 
-/// Publishes the notices of a status that are due, at most [`limits::NOTICES_AT_ONCE`]: the next tick sends the others. Returns
-/// the status as it is then, and how many were sent.
+/// Publishes the notices of a status that are due. Returns the status as it is then, and how many were sent.
 ///
 /// # Errors
 /// If S3 or SNS fails. What was sent before is marked.
 pub async fn send_due(context: Context<'_>, mut loaded: Loaded) -> Result<(Loaded, usize), Error> {
     let mut sent = 0;
     loop {
-        if sent >= limits::NOTICES_AT_ONCE {
-            return Ok((loaded, sent));
-        }
         let mut taken = None;
         loaded = reconcile::change(context, loaded, |status| {
             taken = status.claim_notice(context.now);

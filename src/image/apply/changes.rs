@@ -196,10 +196,7 @@ pub(super) fn record_change(status: &mut Status, what: &RegionAction, now: Times
 /// Records a notice of this kind about this status as it is now.
 pub(super) fn record_notice(status: &mut Status, kind: NoticeKind, now: Timestamp) {
     conditions::update(status, now);
-    let seq = status
-        .notices
-        .last()
-        .map_or(1, |notice| notice.seq.saturating_add(1));
+    let seq = status.notices.last().map_or(1, |notice| notice.seq + 1);
     let facts = Facts::of(status);
     // It names the AMIs that no version retires any more.
     status.forgotten.told |= kind.is_final() && !status.forgotten.is_empty();

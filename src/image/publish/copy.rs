@@ -199,7 +199,7 @@ fn absent<'a>(
         return Copied::Pending(Pending::NoImage);
     }
     let stays_away = is_finished(known) && !request.is_unusable;
-    if stays_away || request.failed.saturating_add(1) >= COPY_ATTEMPTS {
+    if stays_away || request.failed + 1 >= COPY_ATTEMPTS {
         return Copied::Failed(CopyFault::Deregistered(known.image.clone()));
     }
     make(asked, &following(request), home)
@@ -221,5 +221,5 @@ fn is_spent(request: &CopyRequest, now: Timestamp) -> bool {
     let is_long = waiting.is_some_and(|it| {
         it.reason.is_token_known() && now.duration_since(it.since) > VISIBILITY_GRACE
     });
-    is_long && request.failed.saturating_add(1) < COPY_ATTEMPTS
+    is_long && request.failed + 1 < COPY_ATTEMPTS
 }

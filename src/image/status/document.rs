@@ -254,7 +254,7 @@ impl Status {
     pub fn claim_notice(&mut self, now: Timestamp) -> Option<Notice> {
         let notice = self.notices.iter_mut().find(|notice| notice.is_due(now))?;
         notice.claimed_at = Some(now);
-        notice.attempts = notice.attempts.saturating_add(1);
+        notice.attempts += 1;
         notice.attempt_failed = false;
         Some(notice.clone())
     }

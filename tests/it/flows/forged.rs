@@ -3,11 +3,9 @@
 
 mod fields;
 mod foreign;
-mod notices;
 mod parameters;
 mod previous;
 mod publishing;
-mod regions;
 mod retiring;
 
 use std::time::Duration;
