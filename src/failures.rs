@@ -152,9 +152,9 @@ mod tests {
         for number in 10..5_000 {
             failures.add(&number.to_string(), &error);
         }
-        let text = failures.to_string();
-        assert!(text.len() < 2 * TEXT_MAX, "{}", text.len());
-        assert!(text.ends_with(" more, which the log names"), "{text}");
+        let shown = failures.to_string();
+        assert!(shown.len() < 2 * TEXT_MAX, "{}", shown.len());
+        assert!(shown.ends_with(" more, which the log names"), "{shown}");
     }
 
     #[test]

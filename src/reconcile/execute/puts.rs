@@ -125,7 +125,8 @@ mod tests {
                 }),
                 ..ParameterStatus::default()
             };
-            status.release.parameters.insert(id, known);
+            let parameters = &mut status.release.parameters;
+            parameters.insert(id, known);
         }
         let names = written(
             &status,

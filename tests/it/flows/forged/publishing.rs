@@ -92,6 +92,7 @@ fn full(status: &Value) -> Value {
             "gone": settings,
         });
         known["unseenSince"] = at.clone();
+        known["doubtedAt"] = at.clone();
         known["verifiedAt"] = at.clone();
         known["unlistedSince"] = at.clone();
         known["retiring"] = json!({
