@@ -222,8 +222,8 @@ pub async fn list_requests_or_open(
     Ok(Open::Requests(in_turn(requests, now)))
 }
 
-/// As many of these requests as a tick answers: in another minute others, for those that cannot be answered, as those about
-/// statuses of a newer release, stay where they are.
+/// As many of these requests, which S3 listed with one call, as a tick answers: in another minute others, for those that cannot be
+/// answered, as those about statuses of a newer release, stay where they are.
 fn in_turn(mut requests: Vec<String>, now: Timestamp) -> Vec<String> {
     if requests.len() > limits::REQUESTS_A_TICK {
         let minutes = usize::try_from(now.as_second() / 60).unwrap_or_default();
