@@ -66,6 +66,12 @@ impl ConfigError {
 }
 
 impl Config {
+    /// Whether the stack calls a Region: its own, or one to which its manifests may have AMIs copied.
+    #[must_use]
+    pub fn opens(&self, region: &str) -> bool {
+        region == self.region || self.guardrails.copy_regions.allows(region)
+    }
+
     /// Reads the configuration; `variable` returns an environment variable.
     ///
     /// # Errors

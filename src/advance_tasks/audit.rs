@@ -236,12 +236,8 @@ async fn describe(
     context: Context<'_>,
     candidates: impl Iterator<Item = &Candidate> + Clone,
 ) -> Described {
-    let (home, opened) = (
-        &context.config.region,
-        &context.config.guardrails.copy_regions,
-    );
     let images = candidates.clone().flat_map(Candidate::images);
-    let images = images.filter(|(region, _)| region == home || opened.allows(region));
+    let images = images.filter(|(region, _)| context.config.opens(region));
     let parameters = candidates.flat_map(Candidate::parameters);
     let described = Described::of(context.aws, images).await;
     described.with_parameters(context.aws, parameters).await

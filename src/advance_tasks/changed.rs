@@ -47,7 +47,7 @@ async fn advance(
     let region = change.region.as_ref().unwrap_or(home);
     let is_home = region == home;
     // Whatever is on the bus: no other Regions are asked than those that may have AMIs of the stack.
-    if !is_home && !context.config.guardrails.copy_regions.allows(region) {
+    if !context.config.opens(region) {
         return Ok(None);
     }
     let found = context

@@ -94,9 +94,8 @@ pub(crate) fn awaited<'a>(
     context: Context<'a>,
     status: &'a Status,
 ) -> impl Iterator<Item = (&'a str, &'a str)> {
-    let opened = &context.config.guardrails.copy_regions;
-    let is_open = move |region: &str| region == context.config.region || opened.allows(region);
-    let all = status.regions.iter().filter(move |(it, _)| is_open(it));
+    let all = status.regions.iter();
+    let all = all.filter(move |(region, _)| context.config.opens(region));
     let awaited = all.filter(move |(region, known)| match known.unlisted_since {
         None => is_looked_at(context, status, region),
         Some(_) => is_left_unfinished(status, region, context.now),

@@ -215,11 +215,9 @@ async fn look_at(
     step: &StepContext<'_>,
     is_meant: impl Fn(&ParameterId) -> bool,
 ) -> Result<Late, Error> {
-    let opened = &step.config().guardrails;
-    let is_open = |id: &ParameterId| {
-        let is_region = id.region == step.config().region || opened.copy_regions.allows(&id.region);
-        is_region && opened.allows_parameter(&id.name)
-    };
+    let config = step.config();
+    let is_open =
+        |id: &ParameterId| config.opens(&id.region) && config.guardrails.allows_parameter(&id.name);
     let known = step.status.release.parameters.iter();
     let asked = known.filter_map(|(id, known)| Some((id, known, known.put.as_ref()?)));
     let asked: Vec<_> = asked

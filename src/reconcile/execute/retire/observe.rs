@@ -87,7 +87,6 @@ pub(in crate::reconcile::execute) async fn these(
         errors: BTreeMap::new(),
         errors_of: BTreeMap::new(),
     };
-    let opened = &step.config().guardrails.copy_regions;
     for (region, targets) in by_region {
         let watch = Watch {
             aws: step.aws().in_region(&region),
@@ -95,7 +94,7 @@ pub(in crate::reconcile::execute) async fn these(
             moved,
             asked,
             is_guarded,
-            is_closed: region != step.config().region && !opened.allows(&region),
+            is_closed: !step.config().opens(&region),
         };
         let seen = Box::pin(watch.region(&region, targets)).await;
         let mut errors = seen.errors.iter().chain(seen.errors_of.values());
